@@ -1,0 +1,55 @@
+# The flags of all kernel code. Core and modules link `tenon_kernel_flags`; the SDK installs this
+# file, so that an out-of-tree module is compiled by the same words.
+#
+# The standard library is used hosted: its header-only part needs nothing but memcpy and friends and
+# std::__throw_*, which core/lib provides, and hosted mode keeps the compiler's built-ins. Global
+# constructors fail the link (core/arch/*/kernel.ld), destructors of globals too: nobody provides
+# __cxa_atexit.
+
+set(TENON_KERNEL_COMPILE_OPTIONS
+    -fno-exceptions -fno-rtti
+    -fno-asynchronous-unwind-tables -fno-unwind-tables
+    -fno-omit-frame-pointer -fno-optimize-sibling-calls
+    -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-strict-overflow
+    -fno-stack-protector -fcf-protection=none
+    -fvisibility=hidden
+    -ffunction-sections -fdata-sections
+    -fno-threadsafe-statics -fno-common -fno-math-errno
+    -fno-semantic-interposition
+    -Wall -Wextra -Werror -Wno-missing-field-initializers -Wundef -Wvla -Wno-array-bounds
+    -Wno-stringop-overflow -Wno-stringop-overread)
+
+# x86_64. clang parses libstdc++ without SSE only when it is told so by name.
+if(TENON_ARCH STREQUAL "x86_64")
+    list(APPEND TENON_KERNEL_COMPILE_OPTIONS -m64 -march=x86-64 -mno-red-zone -mcx16)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        list(APPEND TENON_KERNEL_COMPILE_OPTIONS
+             -mno-sse -mno-mmx -mno-80387 -Wno-unknown-attributes -Wthread-safety)
+    else()
+        list(APPEND TENON_KERNEL_COMPILE_OPTIONS -mgeneral-regs-only -Wno-maybe-uninitialized)
+    endif()
+    # The core relocates itself; a module is relocated by the loader, in the same top 2 GiB.
+    set(TENON_CORE_COMPILE_OPTIONS -fpie)
+    set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel)
+endif()
+
+set(TENON_KERNEL_DEFINITIONS TENON_KERNEL=1)
+if(TENON_DEBUG)
+    list(APPEND TENON_KERNEL_DEFINITIONS TENON_DEBUG=1 BOOST_ENABLE_ASSERT_HANDLER=1)
+else()
+    list(APPEND TENON_KERNEL_DEFINITIONS TENON_DEBUG=0 BOOST_DISABLE_ASSERTS=1)
+endif()
+if(TENON_SANITIZE STREQUAL "undefined")
+    list(APPEND TENON_KERNEL_COMPILE_OPTIONS -fsanitize=undefined -fsanitize-undefined-trap-on-error
+         -fno-sanitize=null,alignment,vptr)
+elseif(TENON_SANITIZE STREQUAL "address")
+    message(FATAL_ERROR "the kasan preset has no runtime yet; use debug or ubsan")
+endif()
+
+if(NOT TARGET tenon_kernel_flags)
+    add_library(tenon_kernel_flags INTERFACE)
+    target_compile_options(tenon_kernel_flags INTERFACE
+        "$<$<COMPILE_LANGUAGE:CXX>:${TENON_KERNEL_COMPILE_OPTIONS}>"
+        "$<$<COMPILE_LANGUAGE:CXX>:-std=gnu++23;-Wno-invalid-offsetof>")
+    target_compile_definitions(tenon_kernel_flags INTERFACE ${TENON_KERNEL_DEFINITIONS})
+endif()
