@@ -1,0 +1,350 @@
+#include "pkg/lib/extract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <unordered_map>
+
+#include "pkg/lib/digest.h"
+#include "pkg/lib/text.h"
+
+namespace tenon::pkg {
+
+static const std::string kNew = ".dpkg-new";
+static const std::string kTmp = ".dpkg-tmp";
+
+Result<OwnershipLog> OwnershipLog::open(const std::string& path) {
+    OwnershipLog log;
+    log.fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!log.fd_.valid()) return fail_errno("ownership file %s", path.c_str());
+    return log;
+}
+
+Status OwnershipLog::record(const TarEntry& e, std::string_view path, uid_t uid, gid_t gid,
+                            mode_t mode) {
+    char type = 'f';
+    switch (e.type) {
+        case FileType::regular:
+        case FileType::hard_link: type = 'f'; break;
+        case FileType::directory: type = 'd'; break;
+        case FileType::symlink: type = 'l'; break;
+        case FileType::char_device: type = 'c'; break;
+        case FileType::block_device: type = 'b'; break;
+        case FileType::fifo: type = 'p'; break;
+    }
+    text_ += format("%c %04o %u %u %u %u %s\n", type, mode, uid, gid, e.device_major,
+                    e.device_minor, std::string(path).c_str());
+    return {};
+}
+
+Status OwnershipLog::flush() {
+    TRY(write_all(fd_.get(), text_, "the ownership file"));
+    text_.clear();
+    return {};
+}
+
+Result<std::string> follow_conffile(Root& root, const std::string& path) {
+    std::string at = path;
+    for (int links = 0; links < 25; links++) {
+        TRY_SET(auto st, root.lstat(at));
+        if (!st || !S_ISLNK(st->st_mode)) return at;
+        TRY_SET(std::string target, root.readlink(at));
+        if (target.starts_with('/')) {
+            at = target;
+        } else {
+            at = at.substr(0, at.rfind('/') + 1) + target;
+        }
+        // The text is only a name: resolving it stays inside the root whatever ".." it holds.
+    }
+    return fail("the conffile %s is a loop of links", path.c_str());
+}
+
+Status Extractor::check() {
+    TRY(accounts_.load(root_));
+    slots_.resize(plan_.files.size());
+    for (size_t i = 0; i < plan_.files.size(); i++) TRY(check_one(i));
+    struct statvfs space;
+    if (fstatvfs(root_.fd(), &space) == 0 && space.f_blocks > 0 && (space.f_flag & ST_RDONLY) == 0) {
+        uint64_t left = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
+        if (plan_.total_bytes > left)
+            return fail("%s needs %llu KiB, but only %llu KiB are free below %s",
+                        plan_.package.name.c_str(),
+                        static_cast<unsigned long long>(plan_.total_bytes / 1024),
+                        static_cast<unsigned long long>(left / 1024), root_.dir().c_str());
+    }
+    return {};
+}
+
+Status Extractor::check_one(size_t i) {
+    const PlannedFile& f = plan_.files[i];
+    Slot& slot = slots_[i];
+    slot.real = f.entry.type == FileType::directory
+                    ? f.entry.path
+                    : db_.overrides().divert(f.entry.path, plan_.package.name);
+    if (f.conffile) {
+        TRY_SET(slot.real, follow_conffile(root_, slot.real));
+    }
+    TRY_SET(auto st, root_.lstat(slot.real));
+    bool is_dir = st && S_ISDIR(st->st_mode);
+    bool is_dir_link = false;
+    if (st && S_ISLNK(st->st_mode)) {
+        TRY_SET(auto target, root_.stat_follow(slot.real));
+        is_dir_link = target && S_ISDIR(target->st_mode);
+    }
+    if (f.entry.type == FileType::directory) {
+        if (is_dir || is_dir_link) {
+            slot.action = Action::keep;
+            return {};
+        }
+        slot.action = Action::make_dir;
+    } else if (f.entry.type == FileType::symlink && is_dir) {
+        slot.action = Action::keep;
+        return {};
+    } else {
+        slot.action = Action::write;
+    }
+    slot.occupied = st.has_value();
+    slot.occupied_by_dir = is_dir;
+    return check_owner(i);
+}
+
+Status Extractor::check_owner(size_t i) {
+    const PlannedFile& f = plan_.files[i];
+    const Package& us = plan_.package;
+    if (const Diversion* d = db_.overrides().diversion_to(f.entry.path);
+        d && d->package != us.name && f.entry.type != FileType::directory)
+        return fail("trying to overwrite '%s', which is the diverted version of '%s'",
+                    f.entry.path.c_str(), d->from.c_str());
+    TRY_SET(FileIndex * index, db_.file_index());
+    for (const Package* owner : index->owners(f.entry.path)) {
+        if (owner->name == us.name) {
+            // Two architectures of one Multi-Arch: same package share identical files.
+            if (owner->arch == us.arch || us.multi_arch != MultiArch::same) continue;
+            if (f.entry.type == FileType::directory || !slots_[i].occupied) continue;
+            auto md5 = md5_of_file(root_, slots_[i].real);
+            if (md5 && *md5 == f.md5) continue;
+            if (f.entry.type == FileType::symlink) continue;
+            return fail("'%s' differs from the same file of %s", f.entry.path.c_str(),
+                        owner->display_name().c_str());
+        }
+        if (owner->state == State::not_installed || owner->state == State::config_files) continue;
+        if (f.entry.type == FileType::directory && !slots_[i].occupied) continue;
+        if (const Diversion* d = db_.overrides().diversion_from(f.entry.path))
+            if (d->package != us.name || d->package != owner->name)
+                // One of the two has its file elsewhere.
+                if ((d->package == us.name) != (d->package == owner->name)) continue;
+        bool replaces = false;
+        for (const Dependency& dep : us.relations(Field::replaces))
+            for (const Alternative& a : dep)
+                replaces |= a.name == owner->name && satisfies(owner->version, a.relation, a.version);
+        // The other side may say so as well: it then loses nothing either.
+        for (const Dependency& dep : owner->relations(Field::replaces))
+            for (const Alternative& a : dep)
+                replaces |= a.name == us.name && satisfies(us.version, a.relation, a.version);
+        if (replaces) continue;
+        if (slots_[i].occupied_by_dir)
+            return fail("trying to overwrite directory '%s' in package %s with a non-directory",
+                        f.entry.path.c_str(), owner->display_name().c_str());
+        return fail("trying to overwrite '%s', which is also in package %s %s",
+                    f.entry.path.c_str(), owner->display_name().c_str(),
+                    owner->version.str().c_str());
+    }
+    return {};
+}
+
+// Second walk over the archive. It must show what the first one showed.
+class PlaceSink final : public EntrySink {
+  public:
+    explicit PlaceSink(Extractor& x) : x_(x) {}
+    Status entry(const TarEntry& e, EntryData& data) override {
+        if (next_ >= x_.plan_.files.size()) return changed();
+        const TarEntry& planned = x_.plan_.files[next_].entry;
+        if (planned.path != e.path || planned.type != e.type || planned.size_bytes != e.size_bytes ||
+            planned.mode != e.mode || planned.link != e.link)
+            return changed();
+        return x_.place_one(next_++, data);
+    }
+    bool complete() const { return next_ == x_.plan_.files.size(); }
+    static std::unexpected<Error> changed() {
+        return fail("the file changed while it was being read");
+    }
+
+  private:
+    Extractor& x_;
+    size_t next_ = 0;
+};
+
+Status Extractor::place() {
+    PlaceSink sink(*this);
+    TRY(deb_.walk_data(sink));
+    if (!sink.complete()) return std::unexpected(PlaceSink::changed().error().in(deb_.path()));
+    return {};
+}
+
+Status Extractor::make_parents(const std::string& path) {
+    size_t slash = path.rfind('/');
+    if (slash == 0 || slash == std::string::npos) return {};
+    std::string parent = path.substr(0, slash);
+    TRY_SET(auto st, root_.stat_follow(parent));
+    if (st) return {};
+    TRY(make_parents(parent));
+    TRY(root_.mkdir(parent, 0755));
+    TRY(root_.chmod(parent, 0755));
+    made_parents_.push_back(parent);
+    return {};
+}
+
+Status Extractor::place_one(size_t i, EntryData& data) {
+    const PlannedFile& f = plan_.files[i];
+    Slot& slot = slots_[i];
+    if (slot.action == Action::keep || slot.placed) return {};
+    if (f.entry.path == "/.") return {};
+    TRY(make_parents(slot.real));
+
+    uid_t uid = f.entry.uid;
+    gid_t gid = f.entry.gid;
+    mode_t mode = f.entry.mode;
+    if (auto u = accounts_.user(f.entry.user)) uid = *u;
+    if (auto g = accounts_.group(f.entry.group)) gid = *g;
+    if (const StatOverride* o = db_.overrides().stat_override(f.entry.path);
+        o && f.entry.type != FileType::symlink)
+        uid = o->uid, gid = o->gid, mode = o->mode;
+
+    std::string at = slot.real + kNew;
+    if (f.entry.type == FileType::directory) {
+        // The only thing that stands in the way of a directory and may be moved: a file.
+        if (slot.occupied) {
+            TRY(root_.rename(slot.real, slot.real + kTmp));
+            slot.backed_up = true;
+        }
+        at = slot.real;
+        // A repeated entry for a directory that this run has made already.
+        TRY_SET(bool there, root_.exists(at));
+        if (!there) TRY(root_.mkdir(at, 0700));
+        slot.placed = true;
+    } else {
+        TRY(root_.remove_tree(at));
+        switch (f.entry.type) {
+            case FileType::regular: {
+                TRY_SET(Fd fd, root_.create_exclusive(at, 0600));
+                slot.placed = true;
+                char buffer[65536];
+                uint64_t total = 0;
+                for (;;) {
+                    TRY_SET(size_t n, data.read(buffer, sizeof(buffer)));
+                    if (n == 0) break;
+                    TRY(write_all(fd.get(), std::string_view(buffer, n), at.c_str()));
+                    total += n;
+                }
+                if (total != f.entry.size_bytes) return PlaceSink::changed();
+                if (as_root_ && fchown(fd.get(), uid, gid) != 0)
+                    return fail_errno("cannot set the owner of %s", at.c_str());
+                // Last, and by descriptor: no moment in which somebody else's file is setuid.
+                if (fchmod(fd.get(), as_root_ ? mode : (mode & 01777) | 0600) != 0)
+                    return fail_errno("cannot set the mode of %s", at.c_str());
+                struct timespec times[2] = {{.tv_sec = f.entry.mtime, .tv_nsec = 0},
+                                            {.tv_sec = f.entry.mtime, .tv_nsec = 0}};
+                futimens(fd.get(), times);
+                break;
+            }
+            case FileType::hard_link: {
+                const std::string* target = nullptr;
+                for (size_t k = 0; k < i && !target; k++)
+                    if (plan_.files[k].entry.path == f.entry.link) target = &slots_[k].real;
+                if (!target) return PlaceSink::changed();
+                TRY(root_.link(*target + kNew, at));
+                break;
+            }
+            case FileType::symlink:
+                TRY(root_.symlink(f.entry.link, at));
+                mode = 0777;
+                break;
+            case FileType::fifo: TRY(root_.mknod(at, S_IFIFO | 0600, 0)); break;
+            case FileType::char_device:
+            case FileType::block_device:
+                if (!as_root_) {
+                    slot.only_recorded = true;
+                    break;
+                }
+                TRY(root_.mknod(at, (f.entry.type == FileType::char_device ? S_IFCHR : S_IFBLK) | 0600,
+                                makedev(f.entry.device_major, f.entry.device_minor)));
+                break;
+            case FileType::directory: break;
+        }
+        slot.placed = !slot.only_recorded;
+    }
+    if (slot.placed && f.entry.type != FileType::regular && f.entry.type != FileType::hard_link) {
+        if (as_root_) TRY(root_.chown_nofollow(at, uid, gid));
+        if (f.entry.type != FileType::symlink)
+            TRY(root_.chmod(at, as_root_ ? mode : (mode & 01777) | 0700));
+        TRY(root_.set_mtime_nofollow(at, f.entry.mtime));
+    }
+    if (ownership_)
+        TRY(ownership_->record(f.entry, f.conffile ? at : slot.real, uid, gid, mode));
+    return {};
+}
+
+Status Extractor::commit() {
+    TRY(root_.sync_all());
+    for (size_t i = 0; i < slots_.size(); i++) TRY(commit_one(i));
+    return {};
+}
+
+Status Extractor::commit_one(size_t i) {
+    Slot& slot = slots_[i];
+    if (slot.action != Action::write || !slot.placed || plan_.files[i].conffile) return {};
+    std::string tmp = slot.real + kTmp;
+    if (slot.occupied) {
+        TRY(root_.remove_tree(tmp));
+        if (slot.occupied_by_dir) TRY(root_.rename(slot.real, tmp));
+        else if (Status linked = root_.link(slot.real, tmp); !linked)
+            // A file system without hard links: a moment without the file is the best there is.
+            TRY(root_.rename(slot.real, tmp));
+        slot.backed_up = true;
+    }
+    TRY(root_.rename(slot.real + kNew, slot.real));
+    slot.renamed = true;
+    return {};
+}
+
+void Extractor::rollback() {
+    // Best effort by nature: the error that brought us here is the one to report.
+    for (size_t i = slots_.size(); i-- > 0;) {
+        Slot& slot = slots_[i];
+        if (plan_.files[i].entry.type == FileType::directory) {
+            if (slot.placed) (void)root_.rmdir(slot.real);
+        } else {
+            if (slot.renamed && !slot.backed_up) (void)root_.unlink(slot.real);
+            if (slot.placed && !slot.renamed) (void)root_.unlink(slot.real + kNew);
+        }
+        if (slot.backed_up) (void)root_.rename(slot.real + kTmp, slot.real);
+    }
+    while (!made_parents_.empty()) {
+        (void)root_.rmdir(made_parents_.back());
+        made_parents_.pop_back();
+    }
+    slots_.clear();
+}
+
+Status Extractor::finish() {
+    for (size_t i = 0; i < slots_.size(); i++)
+        if (slots_[i].backed_up) TRY(root_.remove_tree(slots_[i].real + kTmp));
+    // Files were made in them since, so their times come last: two runs give the same tree.
+    for (size_t i = slots_.size(); i-- > 0;)
+        if (plan_.files[i].entry.type == FileType::directory && slots_[i].placed)
+            TRY(root_.set_mtime_nofollow(slots_[i].real, plan_.files[i].entry.mtime));
+    if (ownership_) TRY(ownership_->flush());
+    return {};
+}
+
+std::vector<std::string> Extractor::listed_paths() const {
+    std::vector<std::string> out;
+    for (const auto& f : plan_.files) out.push_back(f.entry.path);
+    return out;
+}
+
+}  // namespace tenon::pkg

@@ -1,0 +1,98 @@
+// Writes the files of one plan below a root, so that every step before the last can be taken back.
+//
+//   check    looks at the root: what is there, whose it is. Nothing is written.
+//   place    writes every file beside its place as NAME.dpkg-new, makes new directories.
+//   commit   syncs, keeps what is replaced as NAME.dpkg-tmp, renames the new files into place.
+//            A conffile stays NAME.dpkg-new: configuring decides about it.
+//   finish   throws the kept ones away.
+//   rollback undoes place and commit, from any point before finish.
+//
+// The names are dpkg's, so that dpkg cleans up after us and we after it.
+//
+//                      | new file, node | new symlink        | new directory
+//   nothing there      | made           | made               | made
+//   file, link, node   | replaced       | replaced           | moved aside
+//   directory          | moved aside    | directory is kept  | kept as it is
+//   link to directory  | replaced       | replaced           | kept: files go through the link
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkg/lib/database.h"
+#include "pkg/lib/plan.h"
+
+namespace tenon::pkg {
+
+// Who shall own what, for an image builder without root's rights. One line a file:
+// TYPE MODE UID GID MAJOR MINOR PATH, TYPE one of f d l c b p, MODE octal. The last line for a path
+// counts; a path without a line belongs to root and has the mode it has on disk.
+class OwnershipLog {
+  public:
+    static Result<OwnershipLog> open(const std::string& path);
+    Status record(const TarEntry& e, std::string_view path, uid_t uid, gid_t gid, mode_t mode);
+    Status flush();
+
+  private:
+    Fd fd_;
+    std::string text_;
+};
+
+class Extractor {
+  public:
+    // `as_root`: owners and device nodes can really be set.
+    Extractor(Root& root, Database& db, const Plan& plan, const DebFile& deb, bool as_root,
+              OwnershipLog* ownership)
+        : root_(root), db_(db), plan_(plan), deb_(deb), as_root_(as_root), ownership_(ownership) {}
+
+    Status check();
+    Status place();
+    Status commit();
+    void rollback();
+    Status finish();
+
+    // What the package's file list shall say: every path of the plan, as the package names it.
+    std::vector<std::string> listed_paths() const;
+    // Where file `i` of the plan is on disk.
+    const std::string& real_path(size_t i) const { return slots_[i].real; }
+    // True when the root kept a directory (or a link to one) of its own instead of file `i`.
+    bool kept_existing(size_t i) const { return slots_[i].action == Action::keep; }
+
+  private:
+    friend class PlaceSink;
+    enum class Action { keep, make_dir, write };
+    struct Slot {
+        std::string real;
+        Action action = Action::keep;
+        bool occupied = false;      // something is at `real` that will be replaced
+        bool occupied_by_dir = false;
+        bool placed = false;        // .dpkg-new or the new directory exists
+        bool backed_up = false;     // .dpkg-tmp exists
+        bool renamed = false;       // the new file is at `real`
+        bool only_recorded = false; // a device node that only root could make
+    };
+
+    Status check_one(size_t i);
+    Status check_owner(size_t i);
+    Status place_one(size_t i, EntryData& data);
+    Status write_regular(size_t i, EntryData& data, const std::string& at);
+    Status make_parents(const std::string& path);
+    Status commit_one(size_t i);
+
+    Root& root_;
+    Database& db_;
+    const Plan& plan_;
+    const DebFile& deb_;
+    bool as_root_;
+    OwnershipLog* ownership_;
+    Accounts accounts_;
+    std::vector<Slot> slots_;
+    std::vector<std::string> made_parents_;
+};
+
+// Where a conffile really lives: links at its place are followed inside the root, as dpkg does, so
+// that an administrator may move a file away and leave a link.
+Result<std::string> follow_conffile(Root& root, const std::string& path);
+
+}  // namespace tenon::pkg
