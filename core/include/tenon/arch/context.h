@@ -1,0 +1,64 @@
+// Kernel-side machine state of a task: its kernel stack pointer, TLS bases and FPU state.
+//
+// impl/context.h defines struct Context (in each Task) with at least:
+//   uptr kernel_sp;      u64 user_tls_base (FS), user_gs_base;     FpuState* fpu (lazily allocated,
+//   or null)
+#pragma once
+
+#include <tenon/arch/user_regs.h>
+#include <tenon/lib/result.h>
+
+#include <span>
+
+namespace tenon {
+class Task;
+}
+
+namespace tenon::arch {
+
+inline constexpr usize kKernelStackSize = 16 * 1024;  // bytes, without the guard page
+
+struct Context;
+
+// Prepares `task` (its kernel stack is set) so that its first switch_to runs entry(argument) in
+// kernel mode.
+void init_kernel_context(Task& task, void (*entry)(void*), void* argument);
+// Prepares `task` to return to user mode with `regs` at its first switch_to (after
+// fork/clone/exec).
+void init_user_context(Task& task, const UserRegs& regs);
+// Where entry code keeps the user registers of a task.
+UserRegs& user_regs(Task& task);
+
+// Saves prev, loads next: stack, TLS bases, FPU. Run-queue lock held, irqs off. Returns in the
+// context of whoever was switched to, with the task that ran just before on this CPU.
+Task* switch_to(Task& prev, Task& next);
+
+// Replaces the calling task's user context and enters user mode with `regs` (end of exec in a
+// kernel thread).
+[[noreturn]] void enter_user(const UserRegs& regs);
+
+// TLS and GS base of a task; for the current task takes effect at once.
+TENON_API void set_user_tls(Task& task, u64 base);
+TENON_API u64 user_tls(Task& task);
+TENON_API void set_user_gs(Task& task, u64 base);
+TENON_API u64 user_gs(Task& task);
+
+// FPU. State is the hardware's XSAVE (or FXSAVE) area, standard format.
+Result<void> fpu_fork(Task& child, Task& parent);  // parent is current
+void fpu_free(Task& task);
+TENON_API void fpu_reset(Task& task);  // exec: initial state; current only
+TENON_API usize fpu_state_size();      // bytes of the user-visible XSAVE area
+TENON_API u64 fpu_feature_mask();      // XCR0
+// Copy the current task's state out to / in from a kernel buffer of fpu_state_size() bytes. `load`
+// sanitises what user space gave (reserved bits, MXCSR) and returns Error::inval for what the CPU
+// would fault on.
+TENON_API Result<void> fpu_save(std::span<u8> out);
+TENON_API Result<void> fpu_load(std::span<const u8> in);
+
+// True when user mode may use `ip`/`sp`-like addresses (canonical, below the user limit).
+inline constexpr u64 kUserLimit =
+    0x7fff'ffff'f000;  // exclusive end of user space (one guard page below the hole)
+
+}  // namespace tenon::arch
+
+#include <tenon/arch/impl/context.h>  // IWYU pragma: export

@@ -1,0 +1,20 @@
+// Other CPUs.
+#pragma once
+
+#include <tenon/arch/cpu.h>
+
+namespace tenon::arch {
+
+// Starts every other CPU that firmware lists; each calls `entry(cpu)` on its idle task's stack with
+// irqs off and never returns from it. `prepare(cpu)` runs on this CPU before and returns the idle
+// task.
+void start_cpus(Task* (*prepare)(u32 cpu), void (*entry)(u32 cpu));
+// Makes `cpu` look at need_resched. Any context.
+void send_reschedule(u32 cpu);
+// Runs fn(argument) in irq context on every CPU of `cpus` (this one included when set) and waits.
+// Irqs on, preemption may be on.
+TENON_API void call_on(CpuMask cpus, void (*fn)(void*), void* argument);
+// Stops the others for good (panic, power-off).
+void stop_other_cpus();
+
+}  // namespace tenon::arch

@@ -1,0 +1,201 @@
+// A user address space: VMAs, page tables, accounting.
+//
+// Locking: `lock` (rw) guards the VMA tree; faults take it for reading (per-VMA locks and RCU
+// lookup replace that in time); the page-table lock is inside. All addresses are user addresses;
+// all ranges are page-aligned and below arch::kUserLimit.
+#pragma once
+
+#include <tenon/arch/fault.h>
+#include <tenon/arch/page_table.h>
+#include <tenon/lib/intrusive.h>
+#include <tenon/lib/ref.h>
+#include <tenon/lib/result.h>
+#include <tenon/mm/page.h>
+#include <tenon/sync/mutex.h>
+
+#include <span>
+#include <string_view>
+
+namespace tenon::vfs {
+class File;
+}
+
+namespace tenon::mm {
+
+enum class Prot : u8 { none = 0, read = 1, write = 2, exec = 4 };
+constexpr Prot operator|(Prot a, Prot b) {
+    return static_cast<Prot>(static_cast<u8>(a) | static_cast<u8>(b));
+}
+constexpr Prot operator&(Prot a, Prot b) {
+    return static_cast<Prot>(static_cast<u8>(a) & static_cast<u8>(b));
+}
+constexpr bool has(Prot set, Prot bit) {
+    return (set & bit) == bit && bit != Prot::none;
+}
+
+enum class VmaFlags : u32 {
+    none = 0,
+    shared = 1 << 0,
+    stack = 1 << 1,  // grows down on a fault below it (MAP_GROWSDOWN)
+    locked = 1 << 2,
+    dont_fork = 1 << 3,
+    wipe_on_fork = 1 << 4,
+    dont_dump = 1 << 5,
+    no_reserve = 1 << 6,
+    io = 1 << 7,  // device memory: no struct Page, not copied on fork
+    sequential = 1 << 8,
+    random = 1 << 9,
+    special = 1 << 10,  // vDSO and such: not merged, not remapped in parts
+    huge = 1 << 11,
+    no_huge = 1 << 12,
+    heap = 1 << 13,  // brk, for /proc/maps
+};
+constexpr VmaFlags operator|(VmaFlags a, VmaFlags b) {
+    return static_cast<VmaFlags>(static_cast<u32>(a) | static_cast<u32>(b));
+}
+constexpr VmaFlags operator&(VmaFlags a, VmaFlags b) {
+    return static_cast<VmaFlags>(static_cast<u32>(a) & static_cast<u32>(b));
+}
+constexpr VmaFlags operator~(VmaFlags a) {
+    return static_cast<VmaFlags>(~static_cast<u32>(a));
+}
+constexpr bool has(VmaFlags set, VmaFlags bit) {
+    return (set & bit) != VmaFlags::none;
+}
+
+// How pages of special mappings (vDSO, device memory, shared-memory segments) come in. Core-owned,
+// reference counted.
+class VmaBacking : public RefCounted<VmaBacking> {
+  public:
+    virtual ~VmaBacking() = default;
+    // Gives the frame for page `index` of the backing object: either a referenced Page or a raw
+    // frame (special).
+    struct Frame {
+        Page* page = nullptr;
+        Pfn pfn{};
+    };
+    virtual Result<Frame> fault(u64 index, bool write) = 0;
+    virtual std::string_view name() const { return {}; }  // "[vdso]"
+};
+
+class Vma {
+  public:
+    UserRange range;
+    Prot prot = Prot::none;
+    Prot max_prot = Prot::read | Prot::write | Prot::exec;  // what mprotect may grant
+    VmaFlags flags = VmaFlags::none;
+    Ref<vfs::File> file;      // or null
+    u64 file_offset = 0;      // bytes, page-aligned
+    Ref<VmaBacking> backing;  // or null
+    // tree and reverse-map hooks
+    bi::set_member_hook<bi::link_mode<bi::safe_link>> tree_hook;
+    ListHook mapping_hook;
+    class AddressSpace* space = nullptr;
+};
+
+struct MapRequest {
+    u64 address = 0;  // hint, or the place when fixed
+    u64 length = 0;   // bytes, rounded up
+    Prot prot = Prot::none;
+    VmaFlags flags = VmaFlags::none;
+    enum class Place : u8 { hint, fixed, fixed_noreplace, low_2g } place = Place::hint;
+    Ref<vfs::File> file;
+    u64 file_offset = 0;
+    Ref<VmaBacking> backing;
+    Prot max_prot = Prot::read | Prot::write | Prot::exec;
+    bool populate = false;
+};
+
+class AddressSpace : public RefCounted<AddressSpace> {
+  public:
+    static Result<Ref<AddressSpace>> create();
+    ~AddressSpace();
+
+    // Errors as mmap(2): nomem, inval, exist (noreplace).
+    TENON_API Result<u64> map(const MapRequest& request);
+    TENON_API Result<void> unmap(u64 start, u64 length);
+    TENON_API Result<void> protect(u64 start, u64 length,
+                                   Prot prot);  // nomem on a hole, acces beyond max_prot
+    enum class Remap : u8 { none = 0, may_move = 1, fixed = 2, dont_unmap = 4 };
+    TENON_API Result<u64> remap(u64 old_start, u64 old_length, u64 new_length, u8 remap_flags,
+                                u64 new_address);
+    // A copy for fork: private pages become copy-on-write in both.
+    Result<Ref<AddressSpace>> fork();
+    // Drops pages of [start,end) without unmapping (MADV_DONTNEED); nomem on a hole.
+    TENON_API Result<void> discard(u64 start, u64 end);
+    TENON_API Result<void> populate(u64 start, u64 end, bool write);
+    // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed.
+    TENON_API Result<void> set_flags(u64 start, u64 end, VmaFlags set, VmaFlags clear);
+    // brk: [brk_start, brk). Returns the new (or unchanged) break.
+    TENON_API u64 set_brk(u64 new_brk);
+
+    Result<void> handle_fault(const arch::PageFault& fault);
+    // Reads/writes another space's memory (ptrace, /proc/PID/mem, argv of a task). Bytes done.
+    // `force` ignores protection as ptrace does.
+    TENON_API Result<usize> access(u64 address, void* buffer, usize length, bool write, bool force);
+    // A stable (physical) key for a shared futex: inode + offset, or this space + address for
+    // private pages.
+    struct PageKey {
+        const void* object;
+        u64 offset;
+    };
+    TENON_API Result<PageKey> futex_key(u64 address, bool shared);
+    // Residency per page, for mincore: 1 resident. nomem on a hole.
+    TENON_API Result<void> residency(u64 start, std::span<u8> out);
+    // The VMA that contains or follows `address`; `lock` held.
+    TENON_API Vma* find(u64 address);
+    TENON_API Vma* next(Vma& vma);
+    TENON_API Vma* first();
+    struct Footprint {
+        u64 total_pages, resident_anon, resident_file, resident_shmem, stack_pages, data_pages,
+            exec_pages, locked_pages, page_table_pages, peak_total, peak_resident;
+    };
+    TENON_API Footprint footprint() const;
+
+    // Marks this CPU as using / no longer using the space (TLB shootdown set), loading the tables.
+    void activate();
+    // Set at exec by the executable format, read by /proc.
+    struct Layout {
+        u64 brk_start = 0, brk = 0;
+        u64 mmap_base = 0;  // top-down search starts here
+        u64 stack_top = 0, stack_limit_bytes = 8ull << 20;
+        u64 code_start = 0, code_end = 0, data_start = 0, data_end = 0;
+        u64 arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
+        u64 vdso = 0;
+        u64 aux[2 * 32] = {};  // the auxiliary vector as built
+        u32 aux_count = 0;
+    } layout;
+    sync::RwMutex lock{sync::LockRank::address_space};
+    CpuMask active_cpus() const { return CpuMask(active_.load(std::memory_order_acquire)); }
+    PhysAddr root() const { return table_.root(); }
+    // Limits set by the personality from rlimits: bytes.
+    u64 limit_total = ~u64{0}, limit_data = ~u64{0}, limit_locked = ~u64{0};
+
+  private:
+    friend class AddressSpaceOps;  // core/mm internals
+    AddressSpace() = default;
+    using VmaTree = bi::set<
+        Vma,
+        bi::member_hook<Vma, bi::set_member_hook<bi::link_mode<bi::safe_link>>, &Vma::tree_hook>,
+        bi::constant_time_size<false>>;
+    VmaTree vmas_;
+    arch::PageTable table_;
+    sync::SpinLock table_lock_{sync::LockRank::page_table};
+    std::atomic<u64> active_{0};
+    std::atomic<u64> resident_anon_{0}, resident_file_{0}, resident_shmem_{0};
+    u64 total_pages_ = 0, peak_total_ = 0, peak_resident_ = 0, locked_pages_ = 0;
+};
+
+inline bool operator<(const Vma& a, const Vma& b) {
+    return a.range.start < b.range.start;
+}
+
+// Faults on user memory fail at once instead of being resolved, while one lives (copies under
+// page-cache locks).
+class FaultsDisabled {
+  public:
+    FaultsDisabled();
+    ~FaultsDisabled();
+};
+
+}  // namespace tenon::mm

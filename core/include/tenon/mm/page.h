@@ -1,0 +1,54 @@
+// The page frame array: one Page per frame of RAM.
+#pragma once
+
+#include <tenon/arch/page_table.h>
+#include <tenon/lib/types.h>
+
+#include <atomic>
+
+namespace tenon::mm {
+
+class Mapping;
+
+// 32 bytes a frame, so that a 512 MiB machine spends 4 MiB. Who reads which member depends on the
+// owner of the frame.
+struct Page {
+    enum class Kind : u8 { reserved, free, kernel, slab, anon, file, page_table };
+
+    std::atomic<u32> refs;  // holders; 0 = free. Mapped user pages count one per entry
+    Kind kind;
+    u8 order;  // of the block this frame heads (free or allocated)
+    std::atomic<u16> flags;
+    union {
+        struct {  // file: where it is cached
+            Mapping* mapping;
+            u64 index;  // in pages
+        };
+        struct {             // free: buddy list links
+            u32 next, prev;  // frame numbers
+        } free;
+        struct {  // slab
+            void* cache;
+            void* slab;
+        };
+    };
+    std::atomic<u32> map_count;  // user entries that map it
+    u32 owner;                   // ledger tag of the module that allocated it; 0 = core
+
+    static constexpr u16 kDirty = 1, kUptodate = 2, kLocked = 4, kAccessed = 8,
+                         kAdopted = 16 /* initrd */;
+};
+static_assert(sizeof(Page) == 32);
+
+TENON_API Page* page_of(Pfn pfn);  // null when not RAM
+TENON_API Pfn pfn_of(const Page* page);
+inline void* page_address(const Page* page) {
+    return arch::phys_to_virt(pfn_of(page).phys());
+}
+inline void page_ref(Page* page) {
+    page->refs.fetch_add(1, std::memory_order_relaxed);
+}
+// Drops one; the last frees the frame. Any context where freeing pages is allowed.
+TENON_API void page_unref(Page* page);
+
+}  // namespace tenon::mm

@@ -1,0 +1,42 @@
+// Small objects: kmalloc size classes from 8 B and typed caches, with per-CPU magazines.
+// Debug builds poison freed objects and check red zones.
+#pragma once
+
+#include <tenon/mm/page_alloc.h>
+
+#include <memory>
+#include <new>
+
+namespace tenon::mm {
+
+// Null when memory is out. Sizes above 8 KiB come from whole pages; alignment is 16 for size >= 16
+// (size for powers of two up to a page).
+TENON_API void* kmalloc(usize size_bytes, Alloc flags = Alloc::none);
+TENON_API void kfree(void* p);  // null is fine; any context but NMI
+TENON_API usize kmalloc_usable_size(const void* p);
+TENON_API void* krealloc(void* p, usize new_size_bytes, Alloc flags = Alloc::none);
+
+// A cache of equal objects. Created at boot or by a module; shows in /proc/slabinfo.
+class SlabCache {
+  public:
+    TENON_API static Result<SlabCache*> create(const char* name, usize size_bytes,
+                                               usize align_bytes);
+    TENON_API static void destroy(SlabCache* cache);  // all objects must be back
+    TENON_API void* alloc(Alloc flags = Alloc::none);
+    TENON_API void free(void* object);
+    struct Info {
+        const char* name;
+        usize object_bytes;
+        u64 active_objects, total_objects, slabs, pages_per_slab;
+    };
+};
+TENON_API void for_each_cache(void (*visit)(const SlabCache::Info&, void*), void* context);
+TENON_API u64 live_object_count();  // of all caches and kmalloc, for leak checks
+
+// kmalloc'ed construction: null on no memory, destroyed by delete or std::unique_ptr.
+template <typename T, typename... Args>
+std::unique_ptr<T> make(Args&&... args) {
+    return std::unique_ptr<T>(new (std::nothrow) T(std::forward<Args>(args)...));
+}
+
+}  // namespace tenon::mm

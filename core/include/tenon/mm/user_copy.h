@@ -1,0 +1,67 @@
+// User memory, by typed pointers with a direction. Error::fault when any byte is out of reach. May
+// sleep.
+#pragma once
+
+#include <tenon/arch/user_copy.h>
+#include <tenon/lib/result.h>
+
+#include <cstring>
+#include <span>
+
+namespace tenon::mm {
+
+inline Result<void> copy_from_user(void* to, UserAddr from, usize length_bytes) {
+    if (arch::copy_from_user_raw(to, from.value, length_bytes) != 0) return Err(Error::fault);
+    return {};
+}
+inline Result<void> copy_to_user(UserAddr to, const void* from, usize length_bytes) {
+    if (arch::copy_to_user_raw(to.value, from, length_bytes) != 0) return Err(Error::fault);
+    return {};
+}
+inline Result<void> clear_user(UserAddr to, usize length_bytes) {
+    if (arch::clear_user_raw(to.value, length_bytes) != 0) return Err(Error::fault);
+    return {};
+}
+
+// A pointer to T in user space that is only read, or only written.
+template <typename T>
+class UserIn {
+  public:
+    explicit UserIn(u64 address) : address_{address} {}
+    bool is_null() const { return address_.is_null(); }
+    UserAddr address() const { return address_; }
+    Result<T> read(usize index = 0) const {
+        T value;
+        TRY(copy_from_user(&value, address_ + index * sizeof(T), sizeof(T)));
+        return value;
+    }
+    Result<void> read_array(std::span<T> out) const {
+        return copy_from_user(out.data(), address_, out.size_bytes());
+    }
+
+  private:
+    UserAddr address_;
+};
+template <typename T>
+class UserOut {
+  public:
+    explicit UserOut(u64 address) : address_{address} {}
+    bool is_null() const { return address_.is_null(); }
+    UserAddr address() const { return address_; }
+    Result<void> write(const T& value, usize index = 0) const {
+        return copy_to_user(address_ + index * sizeof(T), &value, sizeof(T));
+    }
+    Result<void> write_array(std::span<const T> in) const {
+        return copy_to_user(address_, in.data(), in.size_bytes());
+    }
+
+  private:
+    UserAddr address_;
+};
+
+// A NUL-terminated string into `to` (NUL included). Returns its length. Error::fault, or `too_long`
+// if it does not fit.
+TENON_API Result<usize> copy_string_from_user(std::span<char> to, UserAddr from,
+                                              Error too_long = Error::nametoolong);
+
+}  // namespace tenon::mm

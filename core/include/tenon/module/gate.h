@@ -1,0 +1,167 @@
+// The gate between core and modules, as callers see it.
+//
+// The core (and one module of another) holds an object that a module implements only as Gated<T>. A
+// call through it
+//   (a) counts the call in flight in the owner's Gate, so that unload can wait for quiescence
+//   (tasks sleep and migrate: SRCU-like
+//       per-CPU counters in two phases),
+//   (b) makes the owner the task's current module, to whose ledger memory and handles are charged,
+//   (c) records a recovery point (containment, next issue: the seam is GateScope),
+// and answers Error::nodev once the owner is going or gone. Objects of the core itself and of
+// trusted modules (the Linux personality) have a null or trusted gate and cost a test and a branch.
+#pragma once
+
+#include <tenon/lib/ref.h>
+#include <tenon/lib/result.h>
+
+#include <memory>
+#include <type_traits>
+
+namespace tenon::module {
+
+class Module;
+
+// One per module instance; outlives it while handles remain.
+class Gate : public RefCounted<Gate> {
+  public:
+    // False once closed. `phase` must be given back to leave(). Any thread context; also irq (does
+    // not sleep).
+    TENON_API bool enter(u32& phase);
+    TENON_API void leave(u32 phase);
+    TENON_API u32 owner_tag() const;  // ledger tag, also Page::owner
+    TENON_API std::string_view owner_name() const;
+    bool trusted() const { return trusted_; }
+
+    // [module] Closes for new calls; then waits for those in flight. Error::timedout after the
+    // deadline.
+    void close();
+    Result<void> quiesce(u64 deadline_ns);
+    void open();
+    u64 in_flight() const;
+
+  private:
+    friend class Module;
+    Gate() = default;
+    bool trusted_ = false;
+    std::atomic<bool> closed_{false};
+    std::atomic<u32> phase_{0};
+    struct Counters;
+    Counters* counters_ = nullptr;  // per CPU: entries and exits, two phases
+    u32 tag_ = 0;
+    u32 saved_ = 0;
+    char name_[56] = {};
+};
+
+// Marks the calling task as running inside `gate`'s module for its lifetime.
+class GateScope {
+  public:
+    explicit GateScope(Gate* gate) : gate_(gate) {
+        if (gate_ == nullptr || gate_->trusted()) return;
+        entered_ = gate_->enter(phase_);
+        counted_ = entered_;
+        if (entered_) previous_ = exchange_current(gate_);
+    }
+    ~GateScope() {
+        if (!counted_) return;
+        exchange_current(previous_);
+        gate_->leave(phase_);
+    }
+    TENON_NONCOPYABLE(GateScope);
+    bool entered() const { return entered_; }
+
+  private:
+    TENON_API static Gate* exchange_current(Gate* gate);
+    Gate* gate_;
+    Gate* previous_ = nullptr;
+    u32 phase_ = 0;
+    bool entered_ = true;
+    bool counted_ = false;
+};
+
+// The gate of the module on whose behalf the current task runs; null in the core.
+TENON_API Gate* current_gate();
+
+namespace detail {
+template <typename R>
+struct DeadAnswer {
+    static R value() { return R{}; }
+};
+template <typename T>
+struct DeadAnswer<Result<T>> {
+    static Result<T> value() { return Err(Error::nodev); }
+};
+template <>
+struct DeadAnswer<void> {
+    static void value() {}
+};
+}  // namespace detail
+
+// A handle on an object behind a gate. Owning handles destroy the object (through the gate) when
+// dropped; if the module died before, its memory went with the ledger and nothing is called.
+template <typename T>
+class Gated {
+  public:
+    constexpr Gated() = default;
+    // The object outlives the handle (static or member of the module's own structures).
+    static Gated borrow(T* object, Gate* gate = current_gate()) {
+        return Gated(object, Ref<Gate>(gate), false);
+    }
+    static Gated own(std::unique_ptr<T> object, Gate* gate = current_gate()) {
+        return Gated(object.release(), Ref<Gate>(gate), true);
+    }
+    Gated(Gated&& o) noexcept
+        : object_(std::exchange(o.object_, nullptr)), gate_(std::move(o.gate_)), owned_(o.owned_) {}
+    Gated& operator=(Gated&& o) noexcept {
+        if (this != &o) {
+            reset();
+            object_ = std::exchange(o.object_, nullptr);
+            gate_ = std::move(o.gate_);
+            owned_ = o.owned_;
+        }
+        return *this;
+    }
+    ~Gated() { reset(); }
+    // Another handle on the same object that does not own it.
+    Gated alias() const { return Gated(object_, gate_, false); }
+
+    explicit operator bool() const { return object_ != nullptr; }
+    T* object() const { return object_; }
+    Gate* gate() const { return gate_.get(); }
+
+    // ops.call(&FileOps::read, file, buffer, position). A dead owner answers Error::nodev, or a
+    // zero value.
+    template <typename R, typename C, typename... P, typename... A>
+    requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...), A&&... args)
+    const {
+        GateScope scope(gate_.get());
+        if (!scope.entered()) [[unlikely]]
+            return detail::DeadAnswer<R>::value();
+        return (static_cast<C*>(object_)->*method)(std::forward<A>(args)...);
+    }
+    template <typename R, typename C, typename... P, typename... A>
+    requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...) const, A&&... args)
+    const {
+        GateScope scope(gate_.get());
+        if (!scope.entered()) [[unlikely]]
+            return detail::DeadAnswer<R>::value();
+        return (static_cast<const C*>(object_)->*method)(std::forward<A>(args)...);
+    }
+
+    void reset() {
+        if (object_ != nullptr && owned_) {
+            GateScope scope(gate_.get());
+            if (scope.entered()) delete object_;
+        }
+        object_ = nullptr;
+        gate_ = nullptr;
+    }
+
+  private:
+    Gated(T* object, Ref<Gate> gate, bool owned)
+        : object_(object), gate_(std::move(gate)), owned_(owned) {}
+    T* object_ = nullptr;
+    Ref<Gate> gate_;
+    bool owned_ = false;
+};
+
+}  // namespace tenon::module

@@ -1,0 +1,137 @@
+// A task: one thread of execution, the thing that the scheduler runs.
+#pragma once
+
+#include <tenon/arch/context.h>
+#include <tenon/lib/intrusive.h>
+#include <tenon/lib/ref.h>
+#include <tenon/process/credentials.h>
+#include <tenon/process/fs_context.h>
+#include <tenon/process/signal.h>
+#include <tenon/sched/scheduler.h>
+#include <tenon/sync/rcu.h>
+
+namespace tenon::module {
+class Gate;
+}
+namespace tenon::vfs {
+class FileTable;
+}
+namespace tenon::mm {
+class AddressSpace;
+}
+
+namespace tenon {
+
+namespace process {
+class Process;
+class Personality;
+// What a personality hangs on a task (robust list, clear_child_tid, rseq, ...).
+class TaskExtension {
+  public:
+    virtual ~TaskExtension() = default;
+};
+}  // namespace process
+
+enum class TaskState : u32 {
+    running = 0,  // on a run queue or on a CPU
+    interruptible = 1,
+    uninterruptible = 2,
+    stopped = 4,  // job control
+    killable = 8,
+    traced = 16,
+    zombie = 32,  // exited, not yet waited for
+    dead = 64,
+};
+
+// Reasons to leave the fast way back to user mode.
+enum : u32 {
+    kWorkSignal = 1,        // a signal may be deliverable
+    kWorkReschedule = 2,    // also per CPU; set by the timer
+    kWorkNotify = 4,        // personality callback (rseq, task work)
+    kWorkTrace = 8,         // ptrace, seccomp, syscall log: slow syscall entry
+    kWorkRestoreMask = 16,  // sigsuspend, pselect: put the saved mask back
+};
+
+class Task : public RefCounted<Task> {
+  public:
+    // --- First cache lines: what entry code and the scheduler touch
+    // -------------------------------------
+    uptr kernel_stack = 0;  // lowest address
+    uptr kernel_stack_top = 0;
+    // System calls come here (null: Error::nosys for all). Set by the personality at exec.
+    void (*syscall_entry)(arch::UserRegs&) = nullptr;
+    std::atomic<u32> work_flags{0};
+    std::atomic<TaskState> state{TaskState::running};
+    arch::Context context;
+
+    Ref<mm::AddressSpace> space;  // null for kernel threads (they keep the last one active lazily)
+    u32 faults_disabled = 0;
+    u32 user_copy_depth = 0;
+
+    // --- Scheduling (owned by core/sched)
+    // ------------------------------------------------------------------
+    struct SchedEntity {
+        bi::set_member_hook<bi::link_mode<bi::safe_link>> tree_hook;
+        ListHook list_hook;
+        u64 vruntime = 0, deadline = 0, slice_ns = 0, min_vruntime = 0;
+        i64 lag = 0;
+        u64 exec_start_ns = 0, sum_exec_ns = 0, prev_sum_ns = 0;
+        u64 run_delay_ns = 0, last_queued_ns = 0;
+        u32 weight = 1024;
+        u32 cpu = 0;
+        bool queued = false, on_cpu = false;
+        sched::Params params;
+        CpuMask allowed = CpuMask::all();
+        u32 rr_left_ns = 0;
+        u64 voluntary_switches = 0, involuntary_switches = 0;
+        bool woken = false;
+    } sched;
+
+    // --- Identity
+    // ---------------------------------------------------------------------------------------------
+    i32 tid = 0;
+    char name[16] = {};  // comm
+    Ref<process::Process> process;
+    ListHook thread_hook;  // in Process::threads
+    u64 start_time_ns = 0;
+    u64 user_ns = 0, system_ns = 0;
+    u64 minor_faults = 0, major_faults = 0;
+    bool is_kernel_thread() const { return kernel_entry != nullptr; }
+    void (*kernel_entry)(void*) = nullptr;
+    void* kernel_argument = nullptr;
+    std::atomic<bool> should_stop{false};
+
+    // --- Shared resources
+    // --------------------------------------------------------------------------------------
+    Ref<vfs::FileTable> files;
+    Ref<process::FsContext> fs;
+    Ref<process::Credentials> credentials;
+
+    // --- Signals (guarded by actions->lock)
+    // ------------------------------------------------------------------
+    Ref<process::SignalActions> actions;
+    process::SignalSet blocked;
+    process::SignalSet saved_blocked;  // with kWorkRestoreMask
+    process::PendingSignals pending;
+    u64 alt_stack_base = 0, alt_stack_size = 0;
+    u32 alt_stack_flags = 0;
+    // restart_block: what a restarted sleep continues with
+    struct RestartBlock {
+        i64 (*function)(RestartBlock&) = nullptr;
+        u64 argument[6] = {};
+    } restart_block;
+
+    // --- Personality and modules
+    // -----------------------------------------------------------------------------
+    std::unique_ptr<process::TaskExtension> extension;
+    module::Gate* gate = nullptr;  // whose module this task runs now
+    void* io_context = nullptr;
+    i32 exit_code = 0;  // as wait reports, personality-neutral: (status << 8) | signal
+    sync::RcuHead rcu;
+
+    void on_last_ref();
+    void set_work(u32 flags) { work_flags.fetch_or(flags, std::memory_order_release); }
+    void clear_work(u32 flags) { work_flags.fetch_and(~flags, std::memory_order_acq_rel); }
+};
+
+}  // namespace tenon

@@ -1,0 +1,68 @@
+// The scheduler's face: block, wake, yield, policy.
+//
+// Theory: per-CPU run queues; fair class by virtual deadline (EEVDF) with nice weights; FIFO and RR
+// above it; IDLE below; idle CPUs steal.
+#pragma once
+
+#include <tenon/lib/result.h>
+#include <tenon/sync/wait_queue.h>
+
+namespace tenon::sched {
+
+enum class Policy : u8 { normal, batch, idle, fifo, rr, deadline };
+
+struct Params {
+    Policy policy = Policy::normal;
+    i8 nice = 0;         // -20..19, fair classes
+    u8 rt_priority = 0;  // 1..99, FIFO and RR
+    bool reset_on_fork = false;
+};
+
+// Gives up the CPU in the state that the task has set (running: it stays queued). Irqs on, no spin
+// lock held.
+TENON_API void schedule();
+TENON_API void yield();
+// Makes a sleeping task runnable; false if it was not sleeping in a state of `states`. Any context.
+enum : u32 {
+    kWakeInterruptible = 1,
+    kWakeUninterruptible = 2,
+    kWakeStopped = 4,
+    kWakeKillable = 8,
+    kWakeAny = 15 & ~4u
+};
+TENON_API bool wake(Task& task, u32 states = kWakeAny);
+// First start of a new task.
+TENON_API void start(Task& task);
+// Sleeps; Error::restart when a signal ended it.
+TENON_API Result<void> sleep_until(sync::Deadline deadline,
+                                   sync::WaitMode mode = sync::WaitMode::interruptible);
+TENON_API void sleep_ns(u64 ns);  // uninterruptible
+
+TENON_API Params params(const Task& task);
+TENON_API Result<void> set_params(Task& task, const Params& params);  // no permission check
+// Migrates if needed. Error::inval when the intersection with the online CPUs is empty.
+TENON_API Result<void> set_affinity(Task& task, CpuMask mask);
+TENON_API CpuMask affinity(const Task& task);
+TENON_API u64 rr_interval_ns(const Task& task);
+
+struct LoadAverages {
+    u32 fixed[3];  // 1, 5, 15 minutes, 11-bit fraction
+    u32 running, total;
+};
+TENON_API LoadAverages load_averages();
+// Per CPU: time spent, ns.
+struct CpuTimes {
+    u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns;
+};
+TENON_API CpuTimes cpu_times(u32 cpu);
+TENON_API u64 context_switches();
+TENON_API u64 tasks_created();
+
+// [core] Boot.
+void init_boot_cpu();                 // current() becomes the boot task
+[[noreturn]] void run_idle(u32 cpu);  // the idle loop of each CPU
+void tick();                          // this CPU's timer fired; irq context
+void set_running_since(
+    u64 now_ns);  // accounting at kernel entry/exit, if the preset accounts exactly
+
+}  // namespace tenon::sched

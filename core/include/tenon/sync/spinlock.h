@@ -1,0 +1,134 @@
+// Spin locks. Taking one disables preemption; the Irq form disables interrupts too and is needed
+// when an interrupt handler takes the same lock.
+//
+//     SpinGuard guard(lock_);          // thread context only
+//     IrqSpinGuard guard(lock_);       // also from irq context
+//
+// No sleep, no user copy, no I/O, no callback into a module, no last unref under one.
+#pragma once
+
+#include <tenon/arch/cpu.h>
+#include <tenon/lib/assert.h>
+#include <tenon/sync/lock_rank.h>
+
+#include <atomic>
+
+#if defined(__clang__)
+#define TENON_TSA(x) __attribute__((x))
+#else
+#define TENON_TSA(x)
+#endif
+#define TENON_CAPABILITY(x) TENON_TSA(capability(x))
+#define GUARDED_BY(x) TENON_TSA(guarded_by(x))
+#define REQUIRES(...) TENON_TSA(requires_capability(__VA_ARGS__))
+#define ACQUIRE(...) TENON_TSA(acquire_capability(__VA_ARGS__))
+#define RELEASE(...) TENON_TSA(release_capability(__VA_ARGS__))
+#define SCOPED_CAPABILITY TENON_TSA(scoped_lockable)
+
+namespace tenon::sync {
+
+#if TENON_DEBUG
+// Debug bookkeeping of ranks; out of line.
+TENON_API void rank_acquire(LockRank rank, const void* lock);
+TENON_API void rank_release(LockRank rank, const void* lock);
+#else
+inline void rank_acquire(LockRank, const void*) {}
+inline void rank_release(LockRank, const void*) {}
+#endif
+
+class TENON_CAPABILITY("spinlock") SpinLock {
+  public:
+    constexpr explicit SpinLock(LockRank rank = LockRank::spin_leaf) : rank_(rank) {}
+    TENON_NONCOPYABLE(SpinLock);
+
+    void lock() ACQUIRE() {
+        preempt_disable();
+        lock_raw();
+    }
+    void unlock() RELEASE() {
+        unlock_raw();
+        preempt_enable();
+    }
+    bool try_lock() {
+        preempt_disable();
+        u32 expected = 0;
+        // Pairs with the release in unlock_raw().
+        if (word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
+                                          std::memory_order_relaxed)) {
+            rank_acquire(LockRank::none, this);
+            return true;
+        }
+        preempt_enable();
+        return false;
+    }
+    // Without the preemption count: the caller has irqs or preemption off.
+    void lock_raw() ACQUIRE() {
+        rank_acquire(rank_, this);
+        if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
+            lock_slow();
+    }
+    void unlock_raw() RELEASE() {
+        rank_release(rank_, this);
+        word_.store(0, std::memory_order_release);
+    }
+    bool is_locked() const { return word_.load(std::memory_order_relaxed) != 0; }
+
+  private:
+    TENON_API void lock_slow();  // spins, serving TLB shootdowns if irqs are off
+
+    std::atomic<u32> word_{0};
+    LockRank rank_;
+};
+
+class SCOPED_CAPABILITY SpinGuard {
+  public:
+    explicit SpinGuard(SpinLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+    ~SpinGuard() RELEASE() { lock_.unlock(); }
+    TENON_NONCOPYABLE(SpinGuard);
+
+  private:
+    SpinLock& lock_;
+};
+
+class SCOPED_CAPABILITY IrqSpinGuard {
+  public:
+    explicit IrqSpinGuard(SpinLock& lock) ACQUIRE(lock) : lock_(lock), state_(arch::irq_save()) {
+        lock_.lock();
+    }
+    ~IrqSpinGuard() RELEASE() {
+        lock_.unlock_raw();
+        arch::irq_restore(state_);
+        preempt_enable();
+    }
+    TENON_NONCOPYABLE(IrqSpinGuard);
+
+  private:
+    SpinLock& lock_;
+    arch::IrqState state_;
+};
+
+// Data that can be reached only through its lock: `auto x = table.lock(); x->insert(...)`.
+template <typename T, typename Guard = SpinGuard>
+class Protected {
+  public:
+    template <typename... A>
+    constexpr explicit Protected(LockRank rank, A&&... args)
+        : lock_(rank), value_(static_cast<A&&>(args)...) {}
+    class Access {
+      public:
+        explicit Access(Protected& p) : guard_(p.lock_), value_(p.value_) {}
+        T* operator->() { return &value_; }
+        T& operator*() { return value_; }
+
+      private:
+        Guard guard_;
+        T& value_;
+    };
+    [[nodiscard]] Access lock() { return Access(*this); }
+
+  private:
+    SpinLock lock_;
+    T value_;
+};
+
+}  // namespace tenon::sync

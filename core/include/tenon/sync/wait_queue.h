@@ -1,0 +1,94 @@
+// Wait queues: sleep until a condition holds.
+//
+//     TRY(queue.wait([&] { return ready; }));                      // interruptible by signals
+//     TRY(queue.wait(cond, WaitMode::uninterruptible));
+//     TRY(queue.wait(cond, WaitMode::interruptible, Deadline::after_ns(ns)));
+//
+// The condition is evaluated in the waiter's context, not under the queue's lock, and may itself
+// sleep briefly (take mutexes). The waker changes the state first, then calls wake_*().
+#pragma once
+
+#include <tenon/lib/result.h>
+#include <tenon/sync/spinlock.h>
+
+namespace tenon::sync {
+
+enum class WaitMode : u8 {
+    uninterruptible,
+    killable,       // a fatal signal or revocation ends it
+    interruptible,  // any deliverable signal ends it: Error::restart
+};
+
+// An absolute time on the monotonic clock, in ns.
+struct Deadline {
+    u64 ns = ~u64{0};
+    static constexpr Deadline never() { return {}; }
+    TENON_API static Deadline after_ns(u64 delta_ns);  // saturates
+    constexpr bool is_never() const { return ns == ~u64{0}; }
+};
+
+class WaitQueue;
+
+// One registration on a queue. The default wakes `task`; a callback may do otherwise (poll, epoll).
+// The callback runs with the queue's lock held and irqs off; it returns true if it woke somebody
+// (counts for wake_one).
+struct WaitEntry {
+    using Callback = bool (*)(WaitEntry& entry, u32 events);
+    WaitEntry() = default;
+    TENON_NONCOPYABLE(WaitEntry);
+    Task* task = nullptr;
+    Callback callback = nullptr;
+    bool exclusive = false;
+    WaitQueue* queue = nullptr;  // where it hangs, or null
+    WaitEntry* next = nullptr;
+    WaitEntry* prev = nullptr;
+};
+
+class WaitQueue {
+  public:
+    constexpr explicit WaitQueue(LockRank rank = LockRank::wait_queue) : lock_(rank) {}
+    constexpr ~WaitQueue() = default;  // nobody waits any more
+    TENON_NONCOPYABLE(WaitQueue);
+
+    // Any context. `events` is passed to callbacks (poll bits); 0 means all.
+    TENON_API void wake_one(u32 events = 0);
+    TENON_API void wake_all(u32 events = 0);
+    bool has_waiters() const;  // unlocked hint; a full barrier stands before the read
+
+    TENON_API void add(WaitEntry& entry);
+    TENON_API void remove(WaitEntry& entry);  // no-op if not queued
+
+    // Errors: Error::restart (signal), Error::timedout, Error::nodev (revoked).
+    template <typename Condition>
+    Result<void> wait(Condition&& ready, WaitMode mode = WaitMode::interruptible,
+                      Deadline deadline = Deadline::never(), bool exclusive = false) {
+        if (ready()) return {};
+        WaitEntry entry;
+        entry.exclusive = exclusive;
+        Result<void> result;
+        for (;;) {
+            prepare(entry, mode);
+            if (ready()) break;
+            result = sleep(mode, deadline);
+            if (!result) {
+                if (ready()) result = {};
+                break;
+            }
+        }
+        finish(entry);
+        return result;
+    }
+
+  private:
+    TENON_API void prepare(WaitEntry& entry, WaitMode mode);  // queue (once) and set the task state
+    TENON_API void finish(WaitEntry& entry);                  // running again, off the queue
+    TENON_API static Result<void> sleep(WaitMode mode, Deadline deadline);
+
+    SpinLock lock_;
+    // A plain chain rather than a Boost list, whose constructor is not constexpr: static mutexes
+    // hold one.
+    WaitEntry* first_ GUARDED_BY(lock_) = nullptr;
+    WaitEntry* last_ GUARDED_BY(lock_) = nullptr;
+};
+
+}  // namespace tenon::sync

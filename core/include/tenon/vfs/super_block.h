@@ -1,0 +1,68 @@
+// File system types and mounted instances.
+#pragma once
+
+#include <tenon/vfs/inode.h>
+
+namespace tenon::vfs {
+
+class SuperOps {
+  public:
+    virtual ~SuperOps() = default;
+    virtual FsStatistics statistics(SuperBlock& super) = 0;
+    virtual Result<void> sync(SuperBlock& super) { return {}; }
+    virtual Result<void> remount(SuperBlock& super, u32 flags, std::string_view data) { return {}; }
+    // Options for /proc/mounts beyond rw/ro: ",size=..." or nothing.
+    virtual void describe(SuperBlock& super, fmt::Sink& sink) {}
+};
+
+class SuperBlock : public RefCounted<SuperBlock> {
+  public:
+    // An anonymous device number (major 0) is assigned.
+    TENON_API static Result<Ref<SuperBlock>> create(const class FileSystemType& type,
+                                                    module::Gated<SuperOps> ops);
+    TENON_API ~SuperBlock();
+    const FileSystemType& type() const { return type_; }
+    DeviceNumber device;
+    u64 magic = 0;
+    u32 block_size = kPageSize;
+    Ref<Dentry> root;
+    module::Gated<SuperOps>& ops() { return ops_; }
+    TENON_API u64 next_ino();
+    sync::Mutex rename_lock{sync::LockRank::vfs_rename};
+    void on_last_ref();
+
+  private:
+    SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops);
+    const FileSystemType& type_;
+    module::Gated<SuperOps> ops_;
+    std::atomic<u64> next_ino_{2};
+};
+
+// Registered by a module; `mount` builds the super block with its root dentry (Dentry::make_root).
+class FileSystemType {
+  public:
+    virtual ~FileSystemType() = default;
+    virtual std::string_view name() const = 0;
+    virtual bool needs_device() const { return false; }
+    virtual Result<Ref<SuperBlock>> mount(std::string_view source, u32 flags,
+                                          std::string_view data) = 0;
+};
+TENON_API Result<void> register_file_system(
+    module::Gated<FileSystemType> type);  // Error::busy on a name twice
+TENON_API void unregister_file_system(std::string_view name);
+
+// Mount flags.
+enum : u32 {
+    kMountReadOnly = 1,
+    kMountNoSuid = 2,
+    kMountNoDev = 4,
+    kMountNoExec = 8,
+    kMountSync = 16,
+    kMountNoAtime = 32,
+    kMountNoDirAtime = 64,
+    kMountRelAtime = 128,
+    kMountStrictAtime = 256,
+    kMountNoSymFollow = 512,
+};
+
+}  // namespace tenon::vfs
