@@ -14,7 +14,7 @@
 namespace tenon {
 
 template <typename T = void>
-using Result [[nodiscard]] = std::expected<T, Error>;
+using Result = std::expected<T, Error>;
 
 using Err = std::unexpected<Error>;
 

@@ -47,7 +47,7 @@ struct Record {
     u64 time_ns = 0;  // CLOCK_MONOTONIC at the write
     Level level = Level::info;
     u16 length_bytes = 0;
-    char text[kMaxLineBytes];
+    char text[kMaxLineBytes] = {};
 };
 
 // Copies the first record with sequence >= `sequence`; false if there is none yet.
