@@ -1,0 +1,1 @@
+#include "personality/linux/abi.h"
