@@ -16,7 +16,7 @@ set(TENON_KERNEL_COMPILE_OPTIONS
     -ffunction-sections -fdata-sections
     -fno-threadsafe-statics -fno-common -fno-math-errno
     -fno-semantic-interposition
-    -Wall -Wextra -Werror -Wno-missing-field-initializers -Wundef -Wvla -Wno-array-bounds
+    -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wundef -Wvla -Wno-array-bounds
     -Wno-stringop-overflow -Wno-stringop-overread)
 
 # x86_64. clang parses libstdc++ without SSE only when it is told so by name.
