@@ -33,6 +33,9 @@ UserRegs& user_regs(Task& task);
 // context of whoever was switched to, with the task that ran just before on this CPU.
 Task* switch_to(Task& prev, Task& next);
 
+// [sched] Boot: makes `task` the current one of this CPU without a switch.
+void set_current(Task& task);
+
 // Replaces the calling task's user context and enters user mode with `regs` (end of exec in a
 // kernel thread).
 [[noreturn]] void enter_user(const UserRegs& regs);

@@ -40,6 +40,7 @@ struct LineInfo {
 TENON_API void for_each(void (*visit)(const LineInfo&, void*), void* context);
 TENON_API u32 active_count();
 
-// Deferred work after an interrupt, per CPU, irqs on: runs before the return to the interrupted
-// code.
+// [core] Boot.
+void init();
+
 }  // namespace tenon::irq

@@ -73,18 +73,20 @@ class Task : public RefCounted<Task> {
     struct SchedEntity {
         bi::set_member_hook<bi::link_mode<bi::safe_link>> tree_hook;
         ListHook list_hook;
-        u64 vruntime = 0, deadline = 0, slice_ns = 0, min_vruntime = 0;
+        u64 vruntime = 0, deadline = 0, slice_ns = 3'000'000;
         i64 lag = 0;
-        u64 exec_start_ns = 0, sum_exec_ns = 0, prev_sum_ns = 0;
+        u64 exec_start_ns = 0, sum_exec_ns = 0;
         u64 run_delay_ns = 0, last_queued_ns = 0;
         u32 weight = 1024;
-        u32 cpu = 0;
-        bool queued = false, on_cpu = false;
+        std::atomic<u32> cpu{0};  // whose queue it is on, or ran on last
+        bool queued = false;      // on a run queue, or running
+        std::atomic<bool> on_cpu{false};
+        bool in_load = false;      // counts in the load average while it sleeps
+        bool sampled_user = true;  // what the last tick found
         sched::Params params;
         CpuMask allowed = CpuMask::all();
-        u32 rr_left_ns = 0;
+        u64 rr_left_ns = 0;
         u64 voluntary_switches = 0, involuntary_switches = 0;
-        bool woken = false;
     } sched;
 
     // --- Identity
@@ -100,6 +102,14 @@ class Task : public RefCounted<Task> {
     void (*kernel_entry)(void*) = nullptr;
     void* kernel_argument = nullptr;
     std::atomic<bool> should_stop{false};
+#if TENON_DEBUG
+    // Sleeping locks that it holds, for the rank checker.
+    struct HeldLock {
+        const void* lock;
+        sync::LockRank rank;
+    } held_locks[16] = {};
+    u32 held_lock_count = 0;
+#endif
 
     // --- Shared resources
     // --------------------------------------------------------------------------------------

@@ -51,13 +51,7 @@ class TENON_CAPABILITY("spinlock") SpinLock {
     }
     bool try_lock() {
         preempt_disable();
-        u32 expected = 0;
-        // Pairs with the release in unlock_raw().
-        if (word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
-                                          std::memory_order_relaxed)) {
-            rank_acquire(LockRank::none, this);
-            return true;
-        }
+        if (try_lock_raw()) return true;
         preempt_enable();
         return false;
     }
@@ -66,6 +60,14 @@ class TENON_CAPABILITY("spinlock") SpinLock {
         rank_acquire(rank_, this);
         if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
             lock_slow();
+    }
+    bool try_lock_raw() {
+        u32 expected = 0;
+        if (!word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
+                                           std::memory_order_relaxed))
+            return false;
+        rank_acquire(LockRank::none, this);
+        return true;
     }
     void unlock_raw() RELEASE() {
         rank_release(rank_, this);

@@ -4,6 +4,8 @@
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/types.h>
 
+#include <atomic>
+
 namespace tenon::time {
 
 // `callback` runs in irq context, irqs off. It may re-arm the timer.
@@ -11,7 +13,7 @@ class Timer {
   public:
     using Callback = void (*)(Timer&);
     explicit Timer(Callback callback) : callback_(callback) {}
-    ~Timer();  // cancels, waiting for a running callback
+    TENON_API ~Timer();  // cancels, waiting for a running callback
     TENON_NONCOPYABLE(Timer);
 
     // (Re)arms for an absolute monotonic time. Any context.
@@ -21,16 +23,21 @@ class Timer {
     TENON_API bool cancel();
     // As cancel, then waits until the callback is not running. Not from the callback itself.
     TENON_API bool cancel_sync();
-    bool armed() const { return armed_; }
+    bool armed() const { return armed_.load(std::memory_order_relaxed); }
     u64 deadline_ns() const { return deadline_ns_; }
 
   private:
     friend struct TimerQueue;
     Callback callback_;
     u64 deadline_ns_ = 0;
-    u32 cpu_ = 0;
-    volatile bool armed_ = false;
+    std::atomic<u32> cpu_{0};  // whose queue it is on, or was on last
+    std::atomic<bool> armed_{false};
     bi::set_member_hook<bi::link_mode<bi::safe_link>> hook_;
 };
+
+// [sched] This CPU's one-shot interrupt should come no later than this. Irqs off.
+void request_interrupt(u64 deadline_ns);
+// [sched] Runs the expired timers of this CPU and arms the hardware for the next. Irqs off.
+void run_expired(u64 now_ns);
 
 }  // namespace tenon::time
