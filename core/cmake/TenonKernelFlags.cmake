@@ -46,6 +46,9 @@ elseif(TENON_SANITIZE STREQUAL "address")
     message(FATAL_ERROR "the kasan preset has no runtime yet; use debug or ubsan")
 endif()
 
+# Part of every module's vermagic (tenon/module/version.h).
+list(APPEND TENON_KERNEL_DEFINITIONS TENON_PRESET_NAME="${TENON_PRESET}")
+
 if(NOT TARGET tenon_kernel_flags)
     add_library(tenon_kernel_flags INTERFACE)
     target_compile_options(tenon_kernel_flags INTERFACE

@@ -1,0 +1,89 @@
+// Loading, unloading and listing modules, as the boot code, system calls, procfs and sysfs see it.
+#pragma once
+
+#include <tenon/lib/format.h>
+#include <tenon/lib/ref.h>
+#include <tenon/lib/result.h>
+#include <tenon/module/gate.h>
+
+#include <span>
+
+namespace tenon::module {
+
+class ParameterBase;
+
+enum class State : u8 { coming, live, going, failed };
+
+enum : u32 {
+    kLoadIgnoreVersions = 1,  // MODULE_INIT_IGNORE_MODVERSIONS
+    kLoadIgnoreVermagic = 2,  // MODULE_INIT_IGNORE_VERMAGIC
+    kLoadResolve = 4,         // load what it needs from /lib/modules first (boot list, modalias)
+};
+
+// Links and activates the module in `image`; `parameters` is "a=1 b=\"x y\"". All or nothing; the
+// log says why not, naming both sides. May sleep. Errors: noexec (format, vermagic), noent (a
+// symbol nobody exports), inval, exist, busy, nomem, or what create() answered.
+TENON_API Result<void> load_image(std::span<const u8> image, std::string_view parameters,
+                                  u32 flags = 0);
+// By name or alias from /lib/modules/RELEASE, with everything it needs. Ok when loaded already.
+TENON_API Result<void> load_by_name(std::string_view name, std::string_view parameters);
+// Loads every module whose alias matches; Error::noent when there is none.
+TENON_API Result<void> request_module(std::string_view modalias);
+
+enum : u32 {
+    kUnloadForce = 1,     // O_TRUNC
+    kUnloadNonblock = 2,  // O_NONBLOCK
+};
+// Errors as delete_module(2): noent, again (others depend on it, or in use), busy (no exit allowed,
+// in flight past the deadline).
+TENON_API Result<void> unload(std::string_view name, u32 flags);
+
+// --- Facts for /proc/modules and /sys/module. `visit` may sleep; the list is held meanwhile.
+struct ModuleInfo {
+    std::string_view name, version, vermagic, src_checksum;
+    State state;
+    u64 base_address;
+    usize size_bytes, init_bytes;
+    u32 references;  // modules that hold it, and pins
+    u64 in_flight;   // calls inside
+    bool trusted;
+    u32 grants;       // entries of its ledger
+    u64 taint_flags;  // as /proc/modules' last column, 0: none
+};
+class Module;
+TENON_API void for_each_module(void (*visit)(Module&, const ModuleInfo&, void*), void* context);
+// False when no such module is loaded. `visit` as above.
+TENON_API bool with_module(std::string_view name, void (*visit)(Module&, const ModuleInfo&, void*),
+                           void* context);
+TENON_API void for_each_holder(Module& module, void (*visit)(std::string_view holder, void*),
+                               void* context);
+TENON_API void for_each_parameter(Module& module, void (*visit)(ParameterBase&, void*),
+                                  void* context);
+TENON_API void for_each_section(Module& module,
+                                void (*visit)(std::string_view name, u64 address, void*),
+                                void* context);
+// The .modinfo value of `key`, or empty.
+TENON_API std::string_view modinfo_value(Module& module, std::string_view key);
+// One line a grant: kind, what, where it was asked for.
+TENON_API void write_ledger(Module& module, fmt::Sink& out);
+// Counts loads and unloads; changes when the list does.
+TENON_API u32 list_generation();
+
+// --- Symbols
+struct SymbolAt {
+    std::string_view name, module;  // module empty: the core
+    u64 offset;
+};
+// The module function that holds `address`; for stack traces. Any context, takes no lock.
+TENON_API bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer);
+// All module symbols, for /proc/kallsyms. `type` as nm prints it.
+TENON_API void for_each_symbol(void (*visit)(u64 address, char type, std::string_view name,
+                                             std::string_view module, void*),
+                               void* context);
+
+// --- [core] Boot
+void init();
+// Loads what the manifest's `module NAME [PARAMETERS]` lines say; returns how many failed.
+u32 load_boot_modules(std::string_view manifest);
+
+}  // namespace tenon::module
