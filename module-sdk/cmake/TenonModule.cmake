@@ -1,4 +1,4 @@
-# tenon_add_module(NAME [SOURCES] source... [USES module...] [INTERFACE folder])
+# tenon_add_module(NAME [SOURCES] source... [USES module...] [INTERFACE folder] [INCLUDES folder...])
 #
 #   USES       modules whose interface headers this one includes and whose exports it may import
 #   INTERFACE  folder with the headers that this module offers to others (default: include/, if there)
@@ -23,7 +23,7 @@ if(NOT TARGET modules)
 endif()
 
 function(tenon_add_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "INTERFACE" "SOURCES;USES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "INTERFACE" "SOURCES;USES;INCLUDES")
     set(sources ${arg_UNPARSED_ARGUMENTS} ${arg_SOURCES})
     if(NOT sources)
         message(FATAL_ERROR "tenon_add_module(${name}): no sources")
@@ -46,7 +46,7 @@ function(tenon_add_module name)
     target_compile_definitions(module_objects.${name} PRIVATE TENON_MODULE_NAME="${name}")
     # Quoted includes of a module's own files are by path from its folder, or from the tree's root.
     target_include_directories(module_objects.${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
-                               ${CMAKE_SOURCE_DIR})
+                               ${CMAKE_SOURCE_DIR} ${arg_INCLUDES})
     foreach(used IN LISTS arg_USES)
         target_include_directories(module_objects.${name} PRIVATE
             $<TARGET_PROPERTY:module_interface.${used},INTERFACE_INCLUDE_DIRECTORIES>)
