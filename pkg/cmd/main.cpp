@@ -9,15 +9,25 @@
 using namespace tenon::pkg;
 
 static const char kHelp[] =
-    "Usage: pkg [--root DIR] VERB [ARGUMENTS]\n"
+    "Usage: pkg [OPTIONS] VERB [ARGUMENTS]\n"
     "\n"
-    "  unpack FILE.deb...     unpack into the root, run nothing (how images are filled)\n"
+    "  install FILE.deb...    install, with what they need from /var/cache/pkg/archives\n"
+    "  remove NAME...         remove; --purge takes the configuration files, too\n"
     "  list                   the packages in the root\n"
     "  files NAME             the files of a package\n"
+    "  info NAME|FILE.deb     what a package says of itself\n"
+    "  verify [NAME...]       which files are not as they were shipped\n"
+    "  unpack FILE.deb...     unpack only, run nothing (how images are filled)\n"
+    "  configure [NAME...]    configure what is unpacked\n"
     "\n"
-    "Options:\n"
-    "  --root DIR             the root to work on (default /)\n"
-    "  --ownership-file FILE  append who owns what; needed when not root\n"
+    "  --root DIR             work on this root (default /)\n"
+    "  --purge                with remove\n"
+    "  --archives DIR         where to look for needed packages, inside the root\n"
+    "  --force-confnew        where you and a package both changed a configuration file: theirs\n"
+    "  --force-confold        likewise: yours\n"
+    "  --force-depends        go on although a dependency is not met\n"
+    "  --force-remove-essential\n"
+    "  --ownership-file FILE  with unpack: append who owns what; needed when not root\n"
     "  --help, --version\n";
 
 int main(int argc, char** argv) {
@@ -37,11 +47,28 @@ int main(int argc, char** argv) {
             }
             return false;
         };
-        if (only_words || !a.starts_with('-') || a == "-") words.emplace_back(a);
-        else if (a == "--") only_words = true;
+        if (only_words || !a.starts_with('-') || a == "-")
+            words.emplace_back(a);
+        else if (a == "--")
+            only_words = true;
         else if (value("--root", options.root) || value("--ownership-file", options.ownership_file))
             continue;
-        else if (a == "--help" || a == "-h") return fputs(kHelp, stdout), 0;
+        else if (value("--archives", options.engine.archives))
+            continue;
+        else if (a == "--purge")
+            options.purge = Purge::yes;
+        else if (a == "--force-confnew")
+            options.engine.conffiles = ConffilePolicy::take_new;
+        else if (a == "--force-confold")
+            options.engine.conffiles = ConffilePolicy::keep_old;
+        else if (a == "--force-depends")
+            options.engine.ignore_depends = true;
+        else if (a == "--force-remove-essential")
+            options.engine.remove_essential = true;
+        else if (a == "--version")
+            return puts("pkg 0.1 (Tenon)"), 0;
+        else if (a == "--help" || a == "-h")
+            return fputs(kHelp, stdout), 0;
         else {
             fprintf(stderr, "pkg: unknown option '%s' (pkg --help lists them)\n", argv[i]);
             return 2;

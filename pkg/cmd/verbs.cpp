@@ -1,6 +1,7 @@
 #include "pkg/cmd/verbs.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pkg/lib/unpack_only.h"
@@ -9,7 +10,7 @@ namespace tenon::pkg {
 
 namespace {
 
-Status run_unpack(const Options& o, const std::vector<std::string>& words) {
+Status run_unpack(const Options& o, const Words& words) {
     if (words.empty()) return fail("unpack: no FILE.deb given");
     bool as_root = geteuid() == 0;
     if (!as_root && o.ownership_file.empty())
@@ -29,32 +30,56 @@ Status run_unpack(const Options& o, const std::vector<std::string>& words) {
     return db->checkpoint();
 }
 
-Status run_list(const Options& o, const std::vector<std::string>&) {
+// Opens root and database, runs `action` on an engine, and closes the run whatever came of it.
+Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action) {
+    if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::read));
-    for (const Package* p : db->packages())
-        if (p->state != State::not_installed)
-            printf("%s %s %s %s\n", p->display_name().c_str(), p->version.str().c_str(),
-                   p->arch.c_str(), to_string(p->state));
-    return {};
+    TRY_SET(auto db, Database::open(root, Access::write));
+    Engine engine(root, *db, o.engine);
+    TRY(engine.start());
+    // What scripts make is for everybody to see unless they say otherwise.
+    umask(022);
+    Status done = action(engine, *db);
+    Status finished = engine.finish();
+    return done ? finished : done;
 }
 
-Status run_files(const Options& o, const std::vector<std::string>& words) {
-    if (words.size() != 1) return fail("files: one package name is needed");
-    TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::read));
-    const Package* p = db->find_spec(words[0]);
-    if (!p || p->state == State::not_installed)
-        return fail("%s is not installed", words[0].c_str());
-    TRY_SET(auto paths, db->read_list(*p));
-    for (const auto& path : paths) puts(path.c_str());
-    return {};
+Status run_install(const Options& o, const Words& words) {
+    if (words.empty()) return fail("install: no FILE.deb given");
+    for (const auto& w : words)
+        if (access(w.c_str(), R_OK) != 0) return fail_errno("%s", w.c_str());
+    return with_engine(o, [&](Engine& e, Database&) { return e.install(words); });
+}
+
+Result<std::vector<Package*>> packages_named(Database& db, const Words& words) {
+    std::vector<Package*> out;
+    for (const auto& w : words) {
+        Package* p = db.find_spec(w);
+        if (!p || p->state == State::not_installed) return fail("%s is not installed", w.c_str());
+        out.push_back(p);
+    }
+    return out;
+}
+
+Status run_remove(const Options& o, const Words& words) {
+    if (words.empty()) return fail("remove: no package named");
+    return with_engine(o, [&](Engine& e, Database& db) -> Status {
+        TRY_SET(auto packages, packages_named(db, words));
+        return e.remove(packages, o.purge);
+    });
+}
+
+Status run_configure(const Options& o, const Words& words) {
+    return with_engine(o, [&](Engine& e, Database& db) -> Status {
+        TRY_SET(auto packages, packages_named(db, words));
+        return e.configure(packages);
+    });
 }
 
 constexpr Verb kVerbs[] = {
-    {"unpack", run_unpack},
-    {"list", run_list},
-    {"files", run_files},
+    {"install", run_install}, {"remove", run_remove}, {"configure", run_configure},
+    {"unpack", run_unpack},   {"list", run_list},     {"files", run_files},
+    {"info", run_info},       {"verify", run_verify},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pkg/lib/engine.h"
 #include "pkg/lib/result.h"
 
 namespace tenon::pkg {
@@ -12,13 +13,23 @@ namespace tenon::pkg {
 struct Options {
     std::string root = "/";
     std::string ownership_file;
+    Purge purge = Purge::no;
+    EngineOptions engine;
 };
+
+using Words = std::vector<std::string>;
 
 struct Verb {
     const char* name;
-    Status (*run)(const Options& options, const std::vector<std::string>& words);
+    Status (*run)(const Options& options, const Words& words);
 };
 
 const Verb* find_verb(std::string_view name);
+
+// query.cpp
+Status run_list(const Options& options, const Words& words);
+Status run_files(const Options& options, const Words& words);
+Status run_info(const Options& options, const Words& words);
+Status run_verify(const Options& options, const Words& words);
 
 }  // namespace tenon::pkg

@@ -12,7 +12,9 @@
 
 namespace tenon::pkg {
 
-void ArchiveFree::operator()(struct archive* a) const { archive_read_free(a); }
+void ArchiveFree::operator()(struct archive* a) const {
+    archive_read_free(a);
+}
 
 namespace {
 
@@ -30,12 +32,23 @@ class Decompressor {
     Decompressor(ArReader& ar, Filter filter) : ar_(ar), raw_(archive_read_new()) {
         struct archive* a = raw_.get();
         switch (filter) {
-            case Filter::none: break;
-            case Filter::gzip: archive_read_support_filter_gzip(a); break;
-            case Filter::xz: archive_read_support_filter_xz(a); break;
-            case Filter::zstd: archive_read_support_filter_zstd(a); break;
-            case Filter::bzip2: archive_read_support_filter_bzip2(a); break;
-            case Filter::lzma: archive_read_support_filter_lzma(a); break;
+            case Filter::none:
+                break;
+            case Filter::gzip:
+                archive_read_support_filter_gzip(a);
+                break;
+            case Filter::xz:
+                archive_read_support_filter_xz(a);
+                break;
+            case Filter::zstd:
+                archive_read_support_filter_zstd(a);
+                break;
+            case Filter::bzip2:
+                archive_read_support_filter_bzip2(a);
+                break;
+            case Filter::lzma:
+                archive_read_support_filter_lzma(a);
+                break;
         }
         archive_read_support_format_raw(a);
     }
@@ -96,7 +109,8 @@ class TarReader final : public EntryData {
         int format = archive_format(tar_.get());
         const char* name = archive_entry_pathname(e);
         if (!name) return fail("an entry has no name");
-        if (format == ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE || format == ARCHIVE_FORMAT_TAR_PAX_RESTRICTED)
+        if (format == ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE ||
+            format == ARCHIVE_FORMAT_TAR_PAX_RESTRICTED)
             return fail("'%s' uses a pax header, which a .deb must not have", name);
         if (Status s = check_type(name); !s) return std::unexpected(s.error());
         TRY_SET(TarEntry entry, convert(e, name));
@@ -154,7 +168,8 @@ class TarReader final : public EntryData {
         int64_t at = archive_read_header_position(tar_.get());
         for (;;) {
             char header[kTarBlockBytes];
-            if (!peek(at, header, sizeof(header))) return fail("the headers of '%s' are too long", name);
+            if (!peek(at, header, sizeof(header)))
+                return fail("the headers of '%s' are too long", name);
             char type = header[156];
             if (type == 'L' || type == 'K') {
                 unsigned long long size = 0;
@@ -188,18 +203,29 @@ class TarReader final : public EntryData {
         if (const char* link = archive_entry_hardlink(e)) {
             t.type = FileType::hard_link;
             auto target = clean_path(link);
-            if (!target) return std::unexpected(std::move(target.error()).in(t.path + ": hard link"));
+            if (!target)
+                return std::unexpected(std::move(target.error()).in(t.path + ": hard link"));
             t.link = std::move(*target);
             return t;
         }
         if (archive_entry_size(e) < 0) return fail("'%s' has a negative size", name);
         t.size_bytes = static_cast<uint64_t>(archive_entry_size(e));
         switch (archive_entry_filetype(e)) {
-            case AE_IFREG: t.type = FileType::regular; break;
-            case AE_IFDIR: t.type = FileType::directory; break;
-            case AE_IFIFO: t.type = FileType::fifo; break;
-            case AE_IFCHR: t.type = FileType::char_device; break;
-            case AE_IFBLK: t.type = FileType::block_device; break;
+            case AE_IFREG:
+                t.type = FileType::regular;
+                break;
+            case AE_IFDIR:
+                t.type = FileType::directory;
+                break;
+            case AE_IFIFO:
+                t.type = FileType::fifo;
+                break;
+            case AE_IFCHR:
+                t.type = FileType::char_device;
+                break;
+            case AE_IFBLK:
+                t.type = FileType::block_device;
+                break;
             case AE_IFLNK: {
                 t.type = FileType::symlink;
                 const char* link = archive_entry_symlink(e);
@@ -207,7 +233,8 @@ class TarReader final : public EntryData {
                 t.link = link;
                 break;
             }
-            default: return fail("'%s' is neither file, directory, link nor device", name);
+            default:
+                return fail("'%s' is neither file, directory, link nor device", name);
         }
         if (t.type == FileType::char_device || t.type == FileType::block_device) {
             t.device_major = static_cast<unsigned>(archive_entry_rdevmajor(e));

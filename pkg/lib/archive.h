@@ -1,8 +1,8 @@
 // The two archive layers of a .deb, on libarchive: an ar of members, each a (compressed) tar.
 //
 // Everything streams through fixed buffers. A member is read by two libarchive readers, one above
-// the other: the lower undoes the compression, the upper reads the tar. Between them sits TypeGuard:
-// libarchive takes an unknown tar type for a plain file, dpkg (and so pkg) refuses it.
+// the other: the lower undoes the compression, the upper reads the tar. Between them sits
+// TypeGuard: libarchive takes an unknown tar type for a plain file, dpkg (and so pkg) refuses it.
 #pragma once
 
 #include <stddef.h>
@@ -68,7 +68,9 @@ class ArReader {
     const std::string& name() const { return name_; }
     uint64_t size_bytes() const { return size_bytes_; }
     Result<size_t> read(void* buffer, size_t len_bytes);
-    struct archive* get() { return archive_.get(); }
+    struct archive* get() {
+        return archive_.get();
+    }
 
   private:
     ArchivePtr archive_;

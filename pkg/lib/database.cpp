@@ -17,7 +17,9 @@ namespace {
 // dpkg folds at about this many, too; the names have four digits.
 constexpr unsigned kUpdatesMax = 250;
 
-std::string admin(std::string_view leaf) { return std::string(kAdminDir) + "/" + std::string(leaf); }
+std::string admin(std::string_view leaf) {
+    return std::string(kAdminDir) + "/" + std::string(leaf);
+}
 
 std::string machine_arch() {
     struct utsname u;
@@ -160,6 +162,14 @@ Package& Database::add(const std::string& name, const std::string& arch) {
     return *slot;
 }
 
+Package& Database::change_arch(Package& p, const std::string& arch) {
+    auto node = packages_.extract(std::pair(p.name, p.arch));
+    node.key().second = arch;
+    packages_.erase(std::pair(p.name, arch));
+    packages_.insert(std::move(node));
+    return p;
+}
+
 std::vector<Package*> Database::packages() {
     std::vector<Package*> out;
     for (auto& [key, p] : packages_) out.push_back(p.get());
@@ -235,9 +245,19 @@ Result<std::vector<std::string>> Database::info_kinds(const Package& p) {
     TRY_SET(auto names, root_.list(admin("info")));
     std::string stem = p.info_name() + ".";
     for (const auto& n : names)
-        if (n.starts_with(stem) && !std::string_view(n).substr(stem.size()).contains('.') )
+        if (n.starts_with(stem) && !std::string_view(n).substr(stem.size()).contains('.'))
             out.push_back(n.substr(stem.size()));
     return out;
+}
+
+Status Database::drop_info_if_renamed(const Package& before, const Package& now) {
+    if (before.info_name() == now.info_name()) return {};
+    TRY_SET(FileIndex * index, file_index());
+    TRY_SET(auto paths, read_list(before));
+    for (const auto& path : paths) index->remove(&before, path);
+    TRY_SET(auto kinds, info_kinds(before));
+    for (const auto& kind : kinds) TRY(root_.unlink(info_path(before, kind)));
+    return {};
 }
 
 Result<FileIndex*> Database::file_index() {

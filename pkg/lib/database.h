@@ -41,6 +41,8 @@ class Database {
     Package* find_spec(std::string_view spec);
     std::vector<Package*> instances(std::string_view name);
     Package& add(const std::string& name, const std::string& arch);
+    // An upgrade from a real architecture to "all" or back: the same package under a new key.
+    Package& change_arch(Package& p, const std::string& arch);
     // Sorted by name, then architecture.
     std::vector<Package*> packages();
 
@@ -53,6 +55,10 @@ class Database {
     Status write_list(const Package& p, const std::vector<std::string>& paths);
     // The names of all files in info/ that belong to `p`: "list", "postinst", ...
     Result<std::vector<std::string>> info_kinds(const Package& p);
+
+    // The stem of info files depends on Multi-Arch: when `now` has another one than `before`, the
+    // old files go.
+    Status drop_info_if_renamed(const Package& before, const Package& now);
 
     // Which package has which path. Loaded at first use.
     Result<FileIndex*> file_index();

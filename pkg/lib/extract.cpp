@@ -29,12 +29,24 @@ Status OwnershipLog::record(const TarEntry& e, std::string_view path, uid_t uid,
     char type = 'f';
     switch (e.type) {
         case FileType::regular:
-        case FileType::hard_link: type = 'f'; break;
-        case FileType::directory: type = 'd'; break;
-        case FileType::symlink: type = 'l'; break;
-        case FileType::char_device: type = 'c'; break;
-        case FileType::block_device: type = 'b'; break;
-        case FileType::fifo: type = 'p'; break;
+        case FileType::hard_link:
+            type = 'f';
+            break;
+        case FileType::directory:
+            type = 'd';
+            break;
+        case FileType::symlink:
+            type = 'l';
+            break;
+        case FileType::char_device:
+            type = 'c';
+            break;
+        case FileType::block_device:
+            type = 'b';
+            break;
+        case FileType::fifo:
+            type = 'p';
+            break;
     }
     text_ += format("%c %04o %u %u %u %u %s\n", type, mode, uid, gid, e.device_major,
                     e.device_minor, std::string(path).c_str());
@@ -65,10 +77,11 @@ Result<std::string> follow_conffile(Root& root, const std::string& path) {
 
 Status Extractor::check() {
     TRY(accounts_.load(root_));
-    slots_.resize(plan_.files.size());
+    slots_.assign(plan_.files.size(), Slot());
     for (size_t i = 0; i < plan_.files.size(); i++) TRY(check_one(i));
     struct statvfs space;
-    if (fstatvfs(root_.fd(), &space) == 0 && space.f_blocks > 0 && (space.f_flag & ST_RDONLY) == 0) {
+    if (fstatvfs(root_.fd(), &space) == 0 && space.f_blocks > 0 &&
+        (space.f_flag & ST_RDONLY) == 0) {
         uint64_t left = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
         if (plan_.total_bytes > left)
             return fail("%s needs %llu KiB, but only %llu KiB are free below %s",
@@ -140,7 +153,8 @@ Status Extractor::check_owner(size_t i) {
         bool replaces = false;
         for (const Dependency& dep : us.relations(Field::replaces))
             for (const Alternative& a : dep)
-                replaces |= a.name == owner->name && satisfies(owner->version, a.relation, a.version);
+                replaces |=
+                    a.name == owner->name && satisfies(owner->version, a.relation, a.version);
         // The other side may say so as well: it then loses nothing either.
         for (const Dependency& dep : owner->relations(Field::replaces))
             for (const Alternative& a : dep)
@@ -163,8 +177,8 @@ class PlaceSink final : public EntrySink {
     Status entry(const TarEntry& e, EntryData& data) override {
         if (next_ >= x_.plan_.files.size()) return changed();
         const TarEntry& planned = x_.plan_.files[next_].entry;
-        if (planned.path != e.path || planned.type != e.type || planned.size_bytes != e.size_bytes ||
-            planned.mode != e.mode || planned.link != e.link)
+        if (planned.path != e.path || planned.type != e.type ||
+            planned.size_bytes != e.size_bytes || planned.mode != e.mode || planned.link != e.link)
             return changed();
         return x_.place_one(next_++, data);
     }
@@ -263,17 +277,21 @@ Status Extractor::place_one(size_t i, EntryData& data) {
                 TRY(root_.symlink(f.entry.link, at));
                 mode = 0777;
                 break;
-            case FileType::fifo: TRY(root_.mknod(at, S_IFIFO | 0600, 0)); break;
+            case FileType::fifo:
+                TRY(root_.mknod(at, S_IFIFO | 0600, 0));
+                break;
             case FileType::char_device:
             case FileType::block_device:
                 if (!as_root_) {
                     slot.only_recorded = true;
                     break;
                 }
-                TRY(root_.mknod(at, (f.entry.type == FileType::char_device ? S_IFCHR : S_IFBLK) | 0600,
+                TRY(root_.mknod(at,
+                                (f.entry.type == FileType::char_device ? S_IFCHR : S_IFBLK) | 0600,
                                 makedev(f.entry.device_major, f.entry.device_minor)));
                 break;
-            case FileType::directory: break;
+            case FileType::directory:
+                break;
         }
         slot.placed = !slot.only_recorded;
     }
@@ -283,8 +301,7 @@ Status Extractor::place_one(size_t i, EntryData& data) {
             TRY(root_.chmod(at, as_root_ ? mode : (mode & 01777) | 0700));
         TRY(root_.set_mtime_nofollow(at, f.entry.mtime));
     }
-    if (ownership_)
-        TRY(ownership_->record(f.entry, f.conffile ? at : slot.real, uid, gid, mode));
+    if (ownership_) TRY(ownership_->record(f.entry, f.conffile ? at : slot.real, uid, gid, mode));
     return {};
 }
 
@@ -300,7 +317,8 @@ Status Extractor::commit_one(size_t i) {
     std::string tmp = slot.real + kTmp;
     if (slot.occupied) {
         TRY(root_.remove_tree(tmp));
-        if (slot.occupied_by_dir) TRY(root_.rename(slot.real, tmp));
+        if (slot.occupied_by_dir)
+            TRY(root_.rename(slot.real, tmp));
         else if (Status linked = root_.link(slot.real, tmp); !linked)
             // A file system without hard links: a moment without the file is the best there is.
             TRY(root_.rename(slot.real, tmp));

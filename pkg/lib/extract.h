@@ -65,12 +65,12 @@ class Extractor {
     struct Slot {
         std::string real;
         Action action = Action::keep;
-        bool occupied = false;      // something is at `real` that will be replaced
+        bool occupied = false;  // something is at `real` that will be replaced
         bool occupied_by_dir = false;
-        bool placed = false;        // .dpkg-new or the new directory exists
-        bool backed_up = false;     // .dpkg-tmp exists
-        bool renamed = false;       // the new file is at `real`
-        bool only_recorded = false; // a device node that only root could make
+        bool placed = false;         // .dpkg-new or the new directory exists
+        bool backed_up = false;      // .dpkg-tmp exists
+        bool renamed = false;        // the new file is at `real`
+        bool only_recorded = false;  // a device node that only root could make
     };
 
     Status check_one(size_t i);

@@ -14,8 +14,8 @@ Status Overrides::load(Root& root) {
         auto lines = split_lines(*text);
         if (lines.size() % 3) return fail("%s/diversions: incomplete", kAdminDir);
         for (size_t i = 0; i < lines.size(); i += 3)
-            diversions_.push_back({std::string(lines[i]), std::string(lines[i + 1]),
-                                   std::string(lines[i + 2])});
+            diversions_.push_back(
+                {std::string(lines[i]), std::string(lines[i + 1]), std::string(lines[i + 2])});
     }
     TRY_SET(auto stats, root.read_if_there(dir + "/statoverride"));
     if (!stats) return {};
@@ -34,14 +34,18 @@ Status Overrides::load(Root& root) {
         // "#NUMBER" or a name; an account that is not there yet makes the override wait.
         if (words[0].starts_with('#') && parse_u64(words[0].substr(1), number))
             s.uid = static_cast<uid_t>(number);
-        else if (auto u = accounts.user(std::string(words[0]))) s.uid = *u;
-        else continue;
+        else if (auto u = accounts.user(std::string(words[0])))
+            s.uid = *u;
+        else
+            continue;
         if (words[1].starts_with('#') && parse_u64(words[1].substr(1), number))
             s.gid = static_cast<gid_t>(number);
-        else if (auto g = accounts.group(std::string(words[1]))) s.gid = *g;
-        else continue;
-        stats_[std::string(line.substr(line.find(words[3], static_cast<size_t>(
-                                                               words[2].end() - line.begin()))))] = s;
+        else if (auto g = accounts.group(std::string(words[1])))
+            s.gid = *g;
+        else
+            continue;
+        stats_[std::string(line.substr(
+            line.find(words[3], static_cast<size_t>(words[2].end() - line.begin()))))] = s;
     }
     return {};
 }

@@ -20,11 +20,12 @@ constexpr const char* kFields[kFieldCount] = {
 // dpkg's order of fields in the status file. What is not named here follows in the order in which
 // it was read.
 constexpr const char* kOrder[] = {
-    "Package",    "Essential",   "Protected",      "Status",       "Priority",   "Section",
-    "Installed-Size", "Origin",  "Maintainer",     "Bugs",         "Architecture", "Multi-Arch",
-    "Source",     "Version",     "Config-Version", "Replaces",     "Provides",   "Depends",
-    "Pre-Depends", "Recommends", "Suggests",       "Breaks",       "Conflicts",  "Enhances",
-    "Conffiles",  "Description", "Triggers-Pending", "Triggers-Awaited",
+    "Package",      "Essential",        "Protected",        "Status",      "Priority",
+    "Section",      "Installed-Size",   "Origin",           "Maintainer",  "Bugs",
+    "Architecture", "Multi-Arch",       "Source",           "Version",     "Config-Version",
+    "Replaces",     "Provides",         "Depends",          "Pre-Depends", "Recommends",
+    "Suggests",     "Breaks",           "Conflicts",        "Enhances",    "Conffiles",
+    "Description",  "Triggers-Pending", "Triggers-Awaited",
 };
 
 template <class T, size_t N>
@@ -69,9 +70,15 @@ Result<std::vector<Conffile>> parse_conffiles(const std::string& text) {
 
 }  // namespace
 
-const char* to_string(Want w) { return kWants[static_cast<size_t>(w)]; }
-const char* to_string(State s) { return kStates[static_cast<size_t>(s)]; }
-const char* field_name(Field f) { return kFields[static_cast<size_t>(f)]; }
+const char* to_string(Want w) {
+    return kWants[static_cast<size_t>(w)];
+}
+const char* to_string(State s) {
+    return kStates[static_cast<size_t>(s)];
+}
+const char* field_name(Field f) {
+    return kFields[static_cast<size_t>(f)];
+}
 
 Result<Package> Package::common(const Stanza& s) {
     Package p;
@@ -97,8 +104,9 @@ Result<Package> Package::common(const Stanza& s) {
     if (!is_protected) return where(is_protected.error());
     p.is_protected = *is_protected;
     static constexpr const char* kOwn[] = {
-        "Package", "Architecture", "Version", "Multi-Arch", "Essential", "Protected", "Status",
-        "Config-Version", "Conffiles", "Triggers-Pending", "Triggers-Awaited",
+        "Package",   "Architecture",     "Version",          "Multi-Arch",
+        "Essential", "Protected",        "Status",           "Config-Version",
+        "Conffiles", "Triggers-Pending", "Triggers-Awaited",
     };
     for (const auto& [key, value] : s.fields()) {
         bool own = false;
@@ -152,8 +160,10 @@ Result<Package> Package::from_status(const Stanza& s) {
         if (!parsed) return where(parsed.error());
         p.conffiles = std::move(*parsed);
     }
-    for (std::string_view w : split_words(s.get("Triggers-Pending"))) p.triggers_pending.emplace_back(w);
-    for (std::string_view w : split_words(s.get("Triggers-Awaited"))) p.triggers_awaited.emplace_back(w);
+    for (std::string_view w : split_words(s.get("Triggers-Pending")))
+        p.triggers_pending.emplace_back(w);
+    for (std::string_view w : split_words(s.get("Triggers-Awaited")))
+        p.triggers_awaited.emplace_back(w);
     return p;
 }
 
@@ -164,16 +174,22 @@ std::string Package::to_status() const {
     };
     for (const char* key : kOrder) {
         std::string_view k = key;
-        if (k == "Package") put(key, name);
-        else if (k == "Essential") put(key, essential ? "yes" : "");
-        else if (k == "Protected") put(key, is_protected ? "yes" : "");
+        if (k == "Package")
+            put(key, name);
+        else if (k == "Essential")
+            put(key, essential ? "yes" : "");
+        else if (k == "Protected")
+            put(key, is_protected ? "yes" : "");
         else if (k == "Status")
             put(key, format("%s %s %s", to_string(want), reinst_required ? "reinstreq" : "ok",
                             to_string(state)));
-        else if (k == "Architecture") put(key, arch);
+        else if (k == "Architecture")
+            put(key, arch);
         else if (k == "Multi-Arch")
-            put(key, multi_arch == MultiArch::no ? "" : kMultiArch[static_cast<size_t>(multi_arch)]);
-        else if (k == "Version") put(key, version.empty() ? "" : version.str());
+            put(key,
+                multi_arch == MultiArch::no ? "" : kMultiArch[static_cast<size_t>(multi_arch)]);
+        else if (k == "Version")
+            put(key, version.empty() ? "" : version.str());
         else if (k == "Config-Version") {
             bool told = state != State::installed && state != State::not_installed &&
                         state != State::triggers_pending;
@@ -184,9 +200,12 @@ std::string Package::to_status() const {
                 text += "\n " + c.path + " " + c.md5 + (c.obsolete ? " obsolete" : "") +
                         (c.remove_on_upgrade ? " remove-on-upgrade" : "");
             put(key, std::move(text));
-        } else if (k == "Triggers-Pending") put(key, join(triggers_pending, " "));
-        else if (k == "Triggers-Awaited") put(key, join(triggers_awaited, " "));
-        else put(key, fields.get(key));
+        } else if (k == "Triggers-Pending")
+            put(key, join(triggers_pending, " "));
+        else if (k == "Triggers-Awaited")
+            put(key, join(triggers_awaited, " "));
+        else
+            put(key, fields.get(key));
     }
     for (const auto& [key, value] : fields.fields())
         if (!out.has(key)) out.set(key, value);

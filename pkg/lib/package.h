@@ -90,7 +90,9 @@ class Package {
     // name, or name:arch where the name alone would not say which (Multi-Arch: same).
     std::string display_name() const;
     // The stem of its files in info/.
-    std::string info_name() const { return multi_arch == MultiArch::same ? name + ":" + arch : name; }
+    std::string info_name() const {
+        return multi_arch == MultiArch::same ? name + ":" + arch : name;
+    }
     Conffile* conffile(std::string_view path);
     // Its files are on disk, whatever else.
     bool is_unpacked() const { return state >= State::unpacked; }

@@ -100,10 +100,14 @@ Result<std::vector<TriggerLine>> parse_triggers_file(std::string_view text) {
         if (words.size() != 2) return fail("triggers: bad line '%s'", shown.c_str());
         TriggerLine t;
         std::string_view w = words[0];
-        if (w.starts_with("interest")) t.kind = TriggerLine::Kind::interest, w.remove_prefix(8);
-        else if (w.starts_with("activate")) t.kind = TriggerLine::Kind::activate, w.remove_prefix(8);
-        else return fail("triggers: unknown directive in '%s'", shown.c_str());
-        if (w == "-noawait") t.await = false;
+        if (w.starts_with("interest"))
+            t.kind = TriggerLine::Kind::interest, w.remove_prefix(8);
+        else if (w.starts_with("activate"))
+            t.kind = TriggerLine::Kind::activate, w.remove_prefix(8);
+        else
+            return fail("triggers: unknown directive in '%s'", shown.c_str());
+        if (w == "-noawait")
+            t.await = false;
         else if (!w.empty() && w != "-await")
             return fail("triggers: unknown directive in '%s'", shown.c_str());
         for (char c : words[1])

@@ -8,12 +8,18 @@ namespace {
 
 const char* relation_text(Relation r) {
     switch (r) {
-        case Relation::none: return "";
-        case Relation::lt: return "<<";
-        case Relation::le: return "<=";
-        case Relation::eq: return "=";
-        case Relation::ge: return ">=";
-        case Relation::gt: return ">>";
+        case Relation::none:
+            return "";
+        case Relation::lt:
+            return "<<";
+        case Relation::le:
+            return "<=";
+        case Relation::eq:
+            return "=";
+        case Relation::ge:
+            return ">=";
+        case Relation::gt:
+            return ">>";
     }
     return "";
 }
@@ -41,9 +47,14 @@ Result<Alternative> parse_alternative(std::string_view text) {
         std::string_view text;
         Relation relation;
     } constexpr kOperators[] = {
-        {">=", Relation::ge}, {"<=", Relation::le}, {">>", Relation::gt}, {"<<", Relation::lt},
+        {">=", Relation::ge},
+        {"<=", Relation::le},
+        {">>", Relation::gt},
+        {"<<", Relation::lt},
         // The two obsolete forms mean "or equal", as in dpkg.
-        {"=", Relation::eq},  {">", Relation::ge},  {"<", Relation::le},
+        {"=", Relation::eq},
+        {">", Relation::ge},
+        {"<", Relation::le},
     };
     a.relation = Relation::eq;
     for (const auto& op : kOperators)

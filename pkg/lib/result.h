@@ -30,16 +30,16 @@ __attribute__((format(printf, 1, 2))) std::unexpected<Error> fail_errno(const ch
 }  // namespace tenon::pkg
 
 // Statement form only: inside braces or call arguments a macro with a return in it leaks.
-#define TRY(...)                                                             \
-    do {                                                                     \
-        if (auto try_result_ = (__VA_ARGS__); !try_result_)                  \
-            return std::unexpected(std::move(try_result_).error());          \
+#define TRY(...)                                                    \
+    do {                                                            \
+        if (auto try_result_ = (__VA_ARGS__); !try_result_)         \
+            return std::unexpected(std::move(try_result_).error()); \
     } while (0)
 #define TENON_PKG_CAT2(a, b) a##b
 #define TENON_PKG_CAT(a, b) TENON_PKG_CAT2(a, b)
-#define TRY_SET_IMPL(tmp, lhs, ...)                                          \
-    auto tmp = (__VA_ARGS__);                                                \
-    if (!tmp) return std::unexpected(std::move(tmp).error());                \
+#define TRY_SET_IMPL(tmp, lhs, ...)                           \
+    auto tmp = (__VA_ARGS__);                                 \
+    if (!tmp) return std::unexpected(std::move(tmp).error()); \
     lhs = std::move(*tmp)
 // TRY_SET(auto x, f()): declares or assigns, returns the error otherwise.
 #define TRY_SET(lhs, ...) TRY_SET_IMPL(TENON_PKG_CAT(try_set_, __COUNTER__), lhs, __VA_ARGS__)

@@ -15,7 +15,9 @@
 
 namespace tenon::pkg {
 
-static std::string str(std::string_view s) { return std::string(s); }
+static std::string str(std::string_view s) {
+    return std::string(s);
+}
 
 static std::string_view strip(std::string_view path) {
     while (path.starts_with('/')) path.remove_prefix(1);
@@ -123,7 +125,9 @@ Result<Root::Place> Root::place(std::string_view path) {
     return Place{cached_fd_.get(), str(leaf)};
 }
 
-Result<Fd> Root::open_path(std::string_view path) { return resolve(path, O_PATH); }
+Result<Fd> Root::open_path(std::string_view path) {
+    return resolve(path, O_PATH);
+}
 
 Result<std::optional<struct stat>> Root::lstat(std::string_view path) {
     struct stat st;
@@ -231,8 +235,8 @@ Status Root::rename(std::string_view from, std::string_view to) {
     TRY_SET(Place b, place(to));
     struct stat st;
     // The kept descriptor is only wrong when what moves is a directory or a link to one.
-    bool moves_dirs = fstatat(b.dir_fd, b.leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                      !S_ISREG(st.st_mode);
+    bool moves_dirs =
+        fstatat(b.dir_fd, b.leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
     moves_dirs |= fstatat(from_dir.get(), a.leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                   !S_ISREG(st.st_mode);
     if (renameat(from_dir.get(), a.leaf.c_str(), b.dir_fd, b.leaf.c_str()) != 0)
@@ -260,7 +264,8 @@ Status Root::chown_nofollow(std::string_view path, uid_t uid, gid_t gid) {
 
 Status Root::set_mtime_nofollow(std::string_view path, int64_t seconds) {
     TRY_SET(Place at, place(path));
-    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = 0}, {.tv_sec = seconds, .tv_nsec = 0}};
+    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = 0},
+                                {.tv_sec = seconds, .tv_nsec = 0}};
     if (utimensat(at.dir_fd, at.leaf.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
         return fail_errno("cannot set the time of %s", str(path).c_str());
     return {};

@@ -2,10 +2,11 @@
 //
 // Theory. Every name that comes out of a package or out of the database is resolved beneath one
 // directory descriptor. Symbolic links met on the way, absolute ones too, are followed as if that
-// directory were "/": ".." stops there. Nothing planted in the root or in an archive can name a file
-// outside of it. openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) does it in one call; a kernel
-// without openat2 gets the same walk done component by component (resolve_slow), which opens each
-// component with O_NOFOLLOW and reads links as text, so /proc's magic links are never followed.
+// directory were "/": ".." stops there. Nothing planted in the root or in an archive can name a
+// file outside of it. openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) does it in one call; a
+// kernel without openat2 gets the same walk done component by component (resolve_slow), which opens
+// each component with O_NOFOLLOW and reads links as text, so /proc's magic links are never
+// followed.
 //
 // The last component is never followed, except by the calls whose names say so. Paths are given
 // with or without a leading slash. One descriptor of the last parent is kept, since archives list

@@ -12,7 +12,9 @@
 
 namespace tenon::pkg {
 
-static std::string str(std::string_view s) { return std::string(s); }
+static std::string str(std::string_view s) {
+    return std::string(s);
+}
 
 Status write_all(int fd, std::string_view data, const char* what) {
     while (!data.empty()) {

@@ -38,7 +38,8 @@ Status unpack_only(Root& root, Database& db, const DebFile& deb, bool as_root,
     if (deb.file("preinst")) {
         TRY(root.mkdir_all("/var/lib/pkg", 0755));
         TRY_SET(auto owed, root.read_if_there(kOwedPreinst));
-        TRY(root.write_file(kOwedPreinst, owed.value_or("") + package.name + ":" + package.arch + "\n"));
+        TRY(root.write_file(kOwedPreinst,
+                            owed.value_or("") + package.name + ":" + package.arch + "\n"));
     }
     return {};
 }

@@ -2,7 +2,8 @@
 //
 // Maintainer scripts never run on the host. A package unpacked here is in state `unpacked`, and its
 // preinst is owed: `pkg configure`, inside the booted system, runs it right before the package is
-// configured (as mmdebstrap and debootstrap do, whose files are also there before the preinst runs).
+// configured (as mmdebstrap and debootstrap do, whose files are also there before the preinst
+// runs).
 #pragma once
 
 #include "pkg/lib/database.h"

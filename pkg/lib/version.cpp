@@ -89,12 +89,18 @@ bool satisfies(const Version& have, Relation relation, const Version& want) {
     if (relation == Relation::none) return true;
     int c = compare(have, want);
     switch (relation) {
-        case Relation::none: return true;
-        case Relation::lt: return c < 0;
-        case Relation::le: return c <= 0;
-        case Relation::eq: return c == 0;
-        case Relation::ge: return c >= 0;
-        case Relation::gt: return c > 0;
+        case Relation::none:
+            return true;
+        case Relation::lt:
+            return c < 0;
+        case Relation::le:
+            return c <= 0;
+        case Relation::eq:
+            return c == 0;
+        case Relation::ge:
+            return c >= 0;
+        case Relation::gt:
+            return c > 0;
     }
     return false;
 }

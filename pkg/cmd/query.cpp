@@ -1,0 +1,111 @@
+// Verbs that only look.
+#include <stdio.h>
+
+#include <algorithm>
+
+#include "pkg/cmd/verbs.h"
+#include "pkg/lib/digest.h"
+
+namespace tenon::pkg {
+
+namespace {
+
+Result<const Package*> installed(Database& db, const std::string& spec) {
+    const Package* p = db.find_spec(spec);
+    if (!p || p->state == State::not_installed) return fail("%s is not installed", spec.c_str());
+    return p;
+}
+
+// One line a file that is not as it was shipped, in the layout of `dpkg -V`.
+Result<size_t> verify_package(Root& root, Database& db, const Package& p) {
+    TRY_SET(auto text, root.read_if_there(db.info_path(p, "md5sums")));
+    TRY_SET(auto sums, parse_md5sums(text.value_or("")));
+    for (const auto& c : p.conffiles)
+        if (!c.obsolete && c.md5 != kNewConffile) sums.emplace_back(c.path, c.md5);
+    size_t faults = 0;
+    for (const auto& [path, md5] : sums) {
+        char kind = std::any_of(p.conffiles.begin(), p.conffiles.end(),
+                                [&](const Conffile& c) { return c.path == path; })
+                        ? 'c'
+                        : ' ';
+        std::string real = db.overrides().divert(path, p.name);
+        TRY_SET(auto st, root.stat_follow(real));
+        if (!st) {
+            printf("missing   %c %s\n", kind, path.c_str());
+        } else {
+            TRY_SET(std::string at, follow_conffile(root, real));
+            auto now = md5_of_file(root, at);
+            if (now && *now == md5) continue;
+            printf("??5?????? %c %s\n", kind, path.c_str());
+        }
+        faults++;
+    }
+    return faults;
+}
+
+Status info_of_file(const std::string& path) {
+    TRY_SET(DebFile deb, DebFile::open(path));
+    TRY_SET(Plan plan, make_plan(deb));
+    printf("%s", deb.control().str().c_str());
+    std::string scripts;
+    for (const char* s : {"preinst", "postinst", "prerm", "postrm"})
+        if (deb.file(s)) scripts += std::string(scripts.empty() ? "" : ", ") + s;
+    printf("\n%s: %zu files, %llu bytes unpacked; scripts: %s; all of it checked\n", path.c_str(),
+           plan.files.size(), static_cast<unsigned long long>(plan.total_bytes),
+           scripts.empty() ? "none" : scripts.c_str());
+    return {};
+}
+
+}  // namespace
+
+Status run_list(const Options& o, const Words&) {
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    size_t width = 0;
+    for (const Package* p : db->packages()) width = std::max(width, p->display_name().size());
+    for (const Package* p : db->packages()) {
+        if (p->state == State::not_installed) continue;
+        std::string version = p->version.str();
+        if (p->state != State::installed) version += format(" [%s]", to_string(p->state));
+        printf("%-*s %s\n", static_cast<int>(width), p->display_name().c_str(), version.c_str());
+    }
+    return {};
+}
+
+Status run_files(const Options& o, const Words& words) {
+    if (words.size() != 1) return fail("files: one package name is needed");
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(const Package* p, installed(*db, words[0]));
+    TRY_SET(auto paths, db->read_list(*p));
+    for (const auto& path : paths) puts(path.c_str());
+    return {};
+}
+
+Status run_info(const Options& o, const Words& words) {
+    if (words.size() != 1) return fail("info: one package name or FILE.deb is needed");
+    if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(words[0]);
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(const Package* p, installed(*db, words[0]));
+    fputs(p->to_status().c_str(), stdout);
+    return {};
+}
+
+Status run_verify(const Options& o, const Words& words) {
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    size_t faults = 0;
+    for (const Package* p : db->packages()) {
+        bool asked = words.empty();
+        for (const auto& w : words) asked |= db->find_spec(w) == p;
+        if (!asked || p->state <= State::half_installed) continue;
+        TRY_SET(size_t n, verify_package(root, *db, *p));
+        faults += n;
+    }
+    for (const auto& w : words) TRY(installed(*db, w));
+    if (faults) return fail("%zu files are not as their packages shipped them", faults);
+    return {};
+}
+
+}  // namespace tenon::pkg
