@@ -1,8 +1,12 @@
-// Buses, devices, drivers: matched by modalias, bound by probe, shown in sysfs.
+// Buses, devices, drivers: matched by modalias or ids, bound by probe, shown in sysfs, nodes in
+// /dev.
 //
-// Devices form a tree. A Bus matches devices to drivers. Everything a driver acquires in probe
-// lives in the Binding it returns: its destructor is the removal. Locks: the device tree mutex
-// (sleeping); probe and the Binding's destructor run under the device's own.
+// Theory. A Device is a core object: it lives as long as anybody refers to it, whatever becomes of
+// the module that made it, whose own part (DeviceOps, Binding) is reached through gates only.
+// Devices form a tree. A bus matches its devices to its drivers; what a driver acquires in probe()
+// lives in the Binding that it returns, whose destructor is the removal. One mutex guards the tree;
+// it is not held while a probe or a Binding's destructor runs, so that both may add and remove
+// devices. A device that nobody binds asks for a module by its modalias, in a worker.
 #pragma once
 
 #include <tenon/lib/format.h>
@@ -13,74 +17,113 @@
 #include <tenon/sync/mutex.h>
 
 #include <memory>
+#include <span>
 
 namespace tenon::device {
 
 class Device;
 class Driver;
 class Bus;
+struct DriverRecord;
 
-// A text attribute of a device, driver or bus: a file in sysfs.
-class Attribute {
-  public:
-    virtual ~Attribute() = default;
-    virtual std::string_view name() const = 0;
-    virtual u32 mode() const { return 0444; }
-    virtual Result<void> show(Device& device, fmt::Sink& out) { return Err(Error::io); }
-    virtual Result<void> store(Device& device, std::string_view text) { return Err(Error::io); }
+// A text attribute: a file in the device's folder in sysfs.
+struct AttributeInfo {
+    std::string_view name;
+    u32 mode = 0444;
 };
 
-// What a bound driver holds. Destroyed at unbind, with the device's calls quiesced.
+// What the maker of a device answers about it. All calls in thread context, through the gate.
+class DeviceOps {
+  public:
+    virtual ~DeviceOps() = default;
+    virtual void uevent(Device& device, fmt::Sink& out) {}  // "KEY=value" lines, each with '\n'
+    virtual std::span<const AttributeInfo> attributes(Device& device) { return {}; }
+    virtual Result<void> show(Device& device, usize attribute, fmt::Sink& out) {
+        return Err(Error::io);
+    }
+    virtual Result<void> store(Device& device, usize attribute, std::string_view text) {
+        return Err(Error::io);
+    }
+    // The binary file "config", where there is one: bytes at `offset`.
+    virtual usize config_size(Device& device) { return 0; }
+    virtual Result<usize> read_config(Device& device, usize offset, std::span<u8> out) {
+        return Err(Error::io);
+    }
+};
+
+// What a bound driver holds. Destroyed at unbind.
 class Binding {
   public:
     virtual ~Binding() = default;
     virtual void shutdown() {}  // power-off
 };
 
-class Device : public RefCounted<Device> {
+// A node in /dev: character (or block) device number.
+struct Node {
+    u32 major = 0, minor = 0;  // major 0: no node
+    u32 mode = 0600;
+    bool is_block = false;
+    std::string_view name = {};  // below /dev, may hold '/'; empty: the device's name
+};
+
+struct DeviceOptions {
+    std::string_view name;
+    std::string_view class_name = {};  // "tty", "misc": listed in /sys/class; empty: none
+    std::string_view modalias = {};    // what module aliases match: "pci:v00001234d..."
+    Node node = {};
+    module::Gated<DeviceOps> ops = {};
+    void* bus_data = nullptr;  // the bus's own object for the device
+};
+
+class Device final : public RefCounted<Device> {
   public:
-    TENON_API explicit Device(std::string_view name);
-    TENON_API virtual ~Device();
+    TENON_API static Result<Ref<Device>> create(DeviceOptions options);
+    ~Device();
+
     std::string_view name() const { return name_; }
+    std::string_view class_name() const { return class_name_; }
+    std::string_view modalias() const { return modalias_; }
+    const Node& node() const { return node_; }
+    module::Gated<DeviceOps>& ops() { return ops_; }
+    void* bus_data() const { return bus_data_; }
+    // Stable while the device is registered.
     Device* parent() const { return parent_.get(); }
     Bus* bus() const { return bus_; }
-    // "pci:v00001234d000011E8sv...": what module aliases match.
-    virtual void modalias(fmt::Sink& out) const {}
-    virtual void uevent(fmt::Sink& out) const {}                // KEY=value lines with NULs
-    virtual std::string_view class_name() const { return {}; }  // "tty", "misc"; empty: none
-    TENON_API void add_attribute(Attribute& attribute);
-    Driver* driver() const { return driver_; }
-    u32 major = 0, minor = 0;  // a device node, if major != 0
-    u32 node_mode = 0600;
-    bool is_block = false;
-    char node_name[48] = {};  // in /dev, default the name
-    void on_last_ref();
+    bool is_registered() const { return registered_; }
+    u64 id() const { return id_; }  // never used twice; an inode number for sysfs
 
   private:
-    friend class DeviceTree;
-    char name_[48];
+    friend struct Tree;
+    Device() = default;
+    char name_[48] = {};
+    char class_name_[24] = {};
+    char node_name_[48] = {};
+    std::unique_ptr<char[]> modalias_text_;
+    std::string_view modalias_;
+    Node node_;
+    module::Gated<DeviceOps> ops_;
+    void* bus_data_ = nullptr;
+    u64 id_ = 0;
+    // Guarded by the tree's mutex.
     Ref<Device> parent_;
     Bus* bus_ = nullptr;
-    Driver* driver_ = nullptr;
-    std::unique_ptr<Binding> binding_;
-    module::Gated<Binding> gated_binding_;
-    struct Children;
-    Children* children_ = nullptr;
-    void* attributes_ = nullptr;
+    DriverRecord* driver_ = nullptr;
+    module::Gated<Binding> binding_;
+    enum class BindState : u8 { unbound, busy, bound } bind_state_ = BindState::unbound;
     bool registered_ = false;
+    char driver_override_[48] = {};
 
   public:
-    ListHook sibling_hook, bus_hook;
+    ListHook tree_hook;  // all devices, parents before children
 };
 
 class Driver {
   public:
     virtual ~Driver() = default;
     virtual std::string_view name() const = 0;
-    // True if this driver serves the device (its ids match). Default: by the module's aliases.
+    // True if this driver serves the device (its ids match).
     virtual bool match(Device& device) = 0;
-    virtual Result<module::Gated<Binding>> probe(Device& device) = 0;
-    ListHook hook;
+    virtual Result<std::unique_ptr<Binding>> probe(Device& device) = 0;
 };
 
 class Bus {
@@ -90,17 +133,58 @@ class Bus {
     ListHook hook;
 };
 
+// Buses outlive their devices and drivers: Error::busy on a name twice.
 TENON_API Result<void> register_bus(Bus& bus);
 TENON_API void unregister_bus(Bus& bus);
-// Binds to every unbound device that matches.
+// Binds to every unbound device that matches, before it returns.
 TENON_API Result<void> register_driver(Bus& bus, module::Gated<Driver> driver);
 // Unbinds everywhere first, waiting for calls in flight.
 TENON_API void unregister_driver(Bus& bus, std::string_view name);
-// Adds to the tree below `parent` (null: top), emits a uevent, binds or asks for a module by
-// modalias.
+// Adds below `parent` (null: top), emits an uevent, binds or asks for a module by modalias.
+// Error::exist when the parent has a child of that name.
 TENON_API Result<void> add(Ref<Device> device, Device* parent, Bus* bus);
+// Unbinds, removes with everything below it, emits uevents.
 TENON_API void remove(Device& device);
 TENON_API Result<void> bind(Device& device, std::string_view driver_name);
 TENON_API Result<void> unbind(Device& device);
+// Only the driver of that name binds from now on; empty: any.
+TENON_API Result<void> set_driver_override(Device& device, std::string_view driver_name);
+// Emits an uevent by hand ("add", "change", "remove").
+TENON_API void emit_uevent(Device& device, std::string_view action);
+// Waits until no autoload is under way (end of boot).
+TENON_API void settle();
+
+// --- What sysfs, devfs and netlink see. Visitors run with the tree held: they may allocate, not
+// add or remove devices.
+TENON_API void for_each_device(void (*visit)(Device&, void*), void* context);
+TENON_API void for_each_bus(void (*visit)(Bus&, void*), void* context);
+TENON_API void for_each_driver(Bus& bus,
+                               void (*visit)(std::string_view name, std::string_view module, void*),
+                               void* context);
+// The name of the driver bound to it, or empty; valid while the tree is held.
+TENON_API std::string_view driver_name(Device& device);
+// "/devices/pci0000:00/0000:00:03.0" (without /sys).
+TENON_API void write_path(Device& device, fmt::Sink& out);
+TENON_API Ref<Device> find_by_path(std::string_view path);
+// The lines of the file `uevent`, '\n'-separated.
+TENON_API void write_uevent(Device& device, fmt::Sink& out);
+
+enum class Event : u8 { added, changed, removed };
+class Listener {
+  public:
+    // `text` is the uevent: KEY=value strings, each with its NUL, after "add@/devices/...\0".
+    // Called with the tree held, in thread context.
+    virtual void event(Event event, Device& device, std::string_view text) = 0;
+    Listener* next = nullptr;
+
+  protected:
+    ~Listener() = default;
+};
+// Reports every device that is there as added, then what changes.
+TENON_API void add_listener(Listener& listener);
+TENON_API void remove_listener(Listener& listener);
+
+// [core] Boot.
+void init();
 
 }  // namespace tenon::device
