@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Runs shell cases and C programs under Linux and under Tenon and compares what they say."""
+
+import argparse
+import fnmatch
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+
+from tenon import paths, run as run_verb  # noqa: E402
+from tenon.errors import TenonError  # noqa: E402
+from tenon.guest import Guest, GuestTimeout  # noqa: E402
+from tenon.options import Options  # noqa: E402
+
+PROGRAMS = "/usr/lib/tenon-tests"
+CASE_TIMEOUT_S = 180
+CACHE = paths.ROOT / "build" / "cache" / "oracle"
+CFLAGS = ["-O1", "-g0", "-static", "-pthread", "-Wall", "-Wno-unused-result", "-D_GNU_SOURCE"]
+
+
+class Case:
+    """One thing to run: its name, what to type, and the text that decides whether a cached answer holds."""
+
+    def __init__(self, name: str, argv: list[str], source: bytes):
+        self.name, self.argv, self.source = name, argv, source
+
+
+def compile_program(source: Path) -> Path:
+    out = paths.ROOT / "build" / "tests" / "programs" / source.stem
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not out.exists() or out.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run(["gcc", *CFLAGS, "-o", str(out), str(source)], check=True)
+    return out
+
+
+def collect(profile: str, wanted: list[str]) -> tuple[list[Case], list[str]]:
+    shell = "bash" if profile == "debian" else "sh"
+    cases, files = [], []
+    for script in sorted((HERE / "cases" / profile).glob("*.sh")):
+        text = script.read_text()
+        cases.append(Case(script.stem, [shell, "-c", text], text.encode()))
+    if profile == "minimal":
+        for source in sorted((HERE / "programs").glob("*.c")):
+            cases.append(Case("c/" + source.stem, [f"{PROGRAMS}/{source.stem}"], source.read_bytes()))
+    if wanted:
+        cases = [c for c in cases if any(fnmatch.fnmatch(c.name, w) for w in wanted)]
+    for case in cases:
+        if case.name.startswith("c/"):
+            binary = compile_program(HERE / "programs" / (case.name[2:] + ".c"))
+            files.append(f"{binary}:{case.argv[0]}")
+    return cases, files
+
+
+def deviations() -> list[tuple[str, re.Pattern]]:
+    rules = []
+    for line in (HERE / "deviations").read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        case, pattern, reason = re.split(r"\s{2,}", line.strip(), maxsplit=2)
+        if not reason.startswith("#"):
+            raise SystemExit(f"deviations: {line!r} gives no reason")
+        rules.append((case, re.compile(pattern.encode())))
+    return rules
+
+
+def filtered(name: str, text: bytes, rules) -> bytes:
+    drop = [p for glob, p in rules if fnmatch.fnmatch(name, glob)]
+    return b"\n".join(l for l in text.split(b"\n") if not any(p.fullmatch(l) for p in drop))
+
+
+class Runner:
+    """Boots a kernel when the first case asks for it; boots again after one that killed or hung it."""
+
+    def __init__(self, options: Options):
+        self.options, self.guest = options, None
+        self.config = None
+
+    def answer(self, case: Case) -> dict:
+        try:
+            if self.guest is None:
+                self.config = self.config or run_verb.prepare(self.options)
+                self.guest = Guest(self.config)
+                self.guest.start()
+            r = self.guest.run(case.argv, timeout=CASE_TIMEOUT_S)
+            return {"status": r.status, "stdout": r.stdout.hex(), "stderr": r.stderr.hex()}
+        except (GuestTimeout, TenonError) as error:
+            self.stop(clean=False)
+            detail = getattr(error, "detail", "")
+            return {"status": -1, "stdout": "", "stderr": f"{error}\n{detail}".encode().hex()}
+
+    def stop(self, clean: bool = True) -> None:
+        if self.guest is not None:
+            self.guest.close(clean=clean)
+        self.guest = None
+
+
+def oracle_key(options: Options, case: Case) -> str:
+    kernel = sorted(Path("/boot").glob("vmlinuz-*"))
+    text = json.dumps([options.profile, options.debs, options.smp, [k.name for k in kernel], case.argv[:1]])
+    return hashlib.sha256(text.encode() + case.source).hexdigest()[:32]
+
+
+def show(label: str, answer: dict) -> str:
+    out = bytes.fromhex(answer["stdout"]).decode(errors="replace")
+    err = bytes.fromhex(answer["stderr"]).decode(errors="replace")
+    return f"--- {label}: status {answer['status']}\n{out}" + (f"--- {label} stderr\n{err}" if err else "")
+
+
+def difference(case: Case, linux: dict, tenon: dict, rules) -> str:
+    if linux["status"] != tenon["status"]:
+        tail = bytes.fromhex(tenon["stderr"]).decode(errors="replace")[-1500:]
+        return f"status {tenon['status']}, Linux {linux['status']}\n{tail}"
+    for stream in ("stdout", "stderr"):
+        a = filtered(case.name, bytes.fromhex(linux[stream]), rules).split(b"\n")
+        b = filtered(case.name, bytes.fromhex(tenon[stream]), rules).split(b"\n")
+        for i in range(max(len(a), len(b))):
+            left = a[i] if i < len(a) else b"(nothing)"
+            right = b[i] if i < len(b) else b"(nothing)"
+            if left != right:
+                return (f"{stream} line {i + 1}:\n  linux: {left.decode(errors='replace')}\n"
+                        f"  tenon: {right.decode(errors='replace')}")
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--profile", default="minimal")
+    parser.add_argument("--deb", action="append", default=[])
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("--only", choices=["linux", "tenon"])
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+
+    cases, files = collect(args.profile, args.names)
+    if not cases:
+        raise SystemExit("no such case")
+
+    def options(kernel: str) -> Options:
+        return Options(profile=args.profile, debs=args.deb, files=files, smp=args.smp, kernel=kernel, direct=True,
+                       preset=args.preset, log=paths.RUN / f"compare-{args.profile}-{kernel}.log")
+
+    linux, tenon = Runner(options("linux")), Runner(options("tenon"))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    rules, passed, failed = deviations(), 0, 0
+    for case in cases:
+        cached = CACHE / oracle_key(linux.options, case)
+        if args.only == "tenon":
+            expected = None
+        elif cached.exists():
+            expected = json.loads(cached.read_text())
+        else:
+            expected = linux.answer(case)
+            if expected["status"] >= 0:
+                cached.write_text(json.dumps(expected))
+        got = tenon.answer(case) if args.only != "linux" else expected
+        if args.show:
+            print(show("linux", expected) if expected else "", show("tenon", got), sep="\n")
+        why = difference(case, expected, got, rules) if expected else ""
+        passed, failed = passed + (not why), failed + bool(why)
+        print(f"{'ok' if not why else 'not ok'} {case.name}" + (f"\n{why}" if why else ""), flush=True)
+    linux.stop()
+    tenon.stop()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
