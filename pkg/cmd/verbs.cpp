@@ -23,10 +23,14 @@ Status run_unpack(const Options& o, const Words& words) {
     if (!o.ownership_file.empty()) {
         TRY_SET(log, OwnershipLog::open(o.ownership_file));
     }
+    std::vector<DebFile> debs;
     for (const auto& path : words) {
         TRY_SET(DebFile deb, DebFile::open(path));
-        TRY(unpack_only(root, *db, deb, as_root, o.ownership_file.empty() ? nullptr : &log));
+        debs.push_back(std::move(deb));
     }
+    TRY(merge_usr_if_asked(root, debs));
+    for (const auto& deb : debs)
+        TRY(unpack_only(root, *db, deb, as_root, o.ownership_file.empty() ? nullptr : &log));
     return db->checkpoint();
 }
 

@@ -37,6 +37,8 @@ Status Engine::run_owed_preinst(Package& p) {
     TRY(run_old(p, "preinst", {"install"}));
     if (left.empty()) {
         TRY(root_.unlink(kOwedPreinst));
+        // Nothing of this is left to see in a finished image.
+        (void)root_.rmdir("/var/lib/pkg");
         return {};
     }
     return root_.write_file(kOwedPreinst, left);

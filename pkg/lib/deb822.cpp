@@ -71,7 +71,7 @@ Result<std::vector<Stanza>> parse_stanzas(std::string_view text) {
         } else if (line[0] == ' ' || line[0] == '\t') {
             if (!in_field)
                 return fail("line %zu: a continuation line before any field", line_number);
-            while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
+            // Blanks at the end of a line stay unless the whole value ends there: dpkg keeps them.
             value += "\n";
             value += line;
         } else if (line[0] == '#') {
@@ -87,7 +87,9 @@ Result<std::vector<Stanza>> parse_stanzas(std::string_view text) {
                 return fail("line %zu: '%s' is no field name", line_number,
                             std::string(key).c_str());
             name = key;
-            value = trim(line.substr(colon + 1));
+            line.remove_prefix(colon + 1);
+            while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
+            value = line;
             in_field = true;
         }
     }

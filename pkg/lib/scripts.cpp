@@ -108,6 +108,8 @@ Result<ScriptResult> ScriptRunner::run(const Package& p, const std::string& path
         setenv("DPKG_ROOT", "", 1);
         setenv("DPKG_FORCE", "security-mac,downgrade", 1);
         setenv("DPKG_COLORS", "never", 0);
+        // debconf and others take it for granted.
+        setenv("HOME", "/root", 0);
         const char* old_path = root_.is_system() ? getenv("PATH") : nullptr;
         setenv("PATH", ((old_path ? old_path : kPath) + extra_path_).c_str(), 1);
         // Nobody can answer a question that is not asked on a terminal.

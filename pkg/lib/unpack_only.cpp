@@ -2,8 +2,28 @@
 
 #include "pkg/lib/install_info.h"
 #include "pkg/lib/text.h"
+#include "pkg/lib/triggers.h"
 
 namespace tenon::pkg {
+
+Status merge_usr_if_asked(Root& root, const std::vector<DebFile>& debs) {
+    bool asked = false;
+    for (const auto& d : debs) {
+        std::string name = d.control().get("Package");
+        asked |= name == "usr-is-merged" || name == "usrmerge";
+    }
+    if (!asked) return {};
+    static constexpr const char* kNames[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+    for (const char* name : kNames) {
+        TRY_SET(bool there, root.exists(name));
+        if (there) return {};
+    }
+    for (const char* name : kNames) {
+        TRY(root.mkdir_all(std::string("usr/") + name, 0755));
+        TRY(root.symlink(std::string("usr/") + name, name));
+    }
+    return {};
+}
 
 Status unpack_only(Root& root, Database& db, const DebFile& deb, bool as_root,
                    OwnershipLog* ownership) {
@@ -31,6 +51,9 @@ Status unpack_only(Root& root, Database& db, const DebFile& deb, bool as_root,
     target.take_control_from(package);
     TRY(update_conffiles(root, db, target, plan));
     TRY(install_info(root, db, target, deb, plan, x.listed_paths()));
+    Triggers triggers(db);
+    TRY(triggers.load());
+    TRY(triggers.add_interests(plan.triggers, target));
     TRY(x.finish());
     target.want = Want::install;
     target.state = State::unpacked;

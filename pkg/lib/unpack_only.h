@@ -14,6 +14,10 @@ namespace tenon::pkg {
 // The packages whose preinst is still owed, one "name:arch" a line.
 inline constexpr const char* kOwedPreinst = "/var/lib/pkg/owed-preinst";
 
+// Debian's usr-is-merged asserts that /bin, /sbin and /lib* are links into /usr. In a new root that
+// has to be so before the first file: done when that package is in `debs` and the names are free.
+Status merge_usr_if_asked(Root& root, const std::vector<DebFile>& debs);
+
 Status unpack_only(Root& root, Database& db, const DebFile& deb, bool as_root,
                    OwnershipLog* ownership);
 
