@@ -21,27 +21,52 @@ bool contains(const std::vector<Package*>& list, const Package* p) {
 
 }  // namespace
 
-// A package that an image builder unpacked has not seen its preinst: it runs now (unpack_only.h).
-Status Engine::run_owed_preinst(Package& p) {
+// Packages that an image builder unpacked have not seen their preinst. All of these run now, in the
+// order of the unpacking and from where a preinst always runs, before anything is configured: as
+// they would have when dpkg had unpacked them. Some make what others rely on, /etc/passwd first of
+// all. One that fails stays owed, and its package unconfigured.
+Status Engine::run_owed_preinsts() {
     TRY_SET(auto text, root_.read_if_there(kOwedPreinst));
     if (!text) return {};
-    std::string us = p.name + ":" + p.arch, left;
-    bool owed = false;
+    std::string left;
+    Status first_error;
     for (std::string_view line : split_lines(*text)) {
-        if (line == us)
-            owed = true;
-        else
+        Package* p = db_.find_spec(line);
+        if (!p || p->state != State::unpacked) continue;
+        if (Status s = run_owed_preinst(*p); !s) {
             left += std::string(line) + "\n";
+            owes_preinst_.insert(p);
+            if (first_error) first_error = s;
+            else fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
+        }
     }
-    if (!owed) return {};
-    TRY(run_old(p, "preinst", {"install"}));
-    if (left.empty()) {
+    if (!left.empty()) {
+        TRY(root_.write_file(kOwedPreinst, left));
+    } else {
         TRY(root_.unlink(kOwedPreinst));
         // Nothing of this is left to see in a finished image.
         (void)root_.rmdir("/var/lib/pkg");
-        return {};
     }
-    return root_.write_file(kOwedPreinst, left);
+    return first_error;
+}
+
+Status Engine::run_owed_preinst(Package& p) {
+    const std::string dir = std::string(kAdminDir) + "/tmp.ci";
+    TRY(root_.remove_tree(dir));
+    TRY(root_.mkdir(dir, 0755));
+    TRY_SET(auto kinds, db_.info_kinds(p));
+    for (const auto& kind : kinds) {
+        if (kind == "list") continue;
+        TRY_SET(std::string data, root_.read_file(db_.info_path(p, kind)));
+        TRY_SET(auto st, root_.lstat(db_.info_path(p, kind)));
+        TRY(root_.write_file(dir + "/" + kind, data, st ? st->st_mode & 0777 : 0644));
+    }
+    // debconf finds out from it whose script is running.
+    TRY(root_.write_file(dir + "/control", p.to_status()));
+    auto ran = run_script(p, dir + "/preinst", "preinst", {"install"});
+    TRY(root_.remove_tree(dir));
+    if (!ran) return std::unexpected(ran.error());
+    return {};
 }
 
 Status Engine::configure_one(Package& p) {
@@ -52,7 +77,8 @@ Status Engine::configure_one(Package& p) {
             return fail("%s %s cannot be configured beside %s %s", p.display_name().c_str(),
                         p.version.str().c_str(), other->display_name().c_str(),
                         other->version.str().c_str());
-    TRY(run_owed_preinst(p));
+    if (owes_preinst_.contains(&p))
+        return fail("%s: its preinst has failed", p.display_name().c_str());
     printf("Setting up %s (%s) ...\n", p.display_name().c_str(), p.version.str().c_str());
     TRY(activate_own(p));
     if (p.state == State::unpacked) {
@@ -223,10 +249,13 @@ Status Engine::configure_queue(std::vector<Package*> queue) {
 }
 
 Status Engine::configure(std::vector<Package*> packages) {
+    Status owed = run_owed_preinsts();
     if (packages.empty()) {
         for (Package* p : db_.packages())
             if (waits_to_be_configured(*p)) packages.push_back(p);
-        return configure_queue(std::move(packages));
+        Status s = configure_queue(std::move(packages));
+        if (!owed && !s) fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
+        return owed ? s : owed;
     }
     for (const Package* p : packages)
         if (!waits_to_be_configured(*p) && p->state < State::triggers_awaited)

@@ -120,6 +120,7 @@ class Engine {
 
     // configure.cpp
     Status configure_one(Package& p);
+    Status run_owed_preinsts();
     Status run_owed_preinst(Package& p);
     Status configure_queue(std::vector<Package*> queue);
     enum class Readiness { ready, wait, never };
@@ -148,6 +149,7 @@ class Engine {
     Triggers triggers_;
     std::vector<Package*> trigger_queue_;
     std::set<const Package*> to_be_removed_;
+    std::set<const Package*> owes_preinst_;
 };
 
 }  // namespace tenon::pkg
