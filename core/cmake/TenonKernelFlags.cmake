@@ -24,7 +24,7 @@ if(TENON_ARCH STREQUAL "x86_64")
     list(APPEND TENON_KERNEL_COMPILE_OPTIONS -m64 -march=x86-64 -mno-red-zone -mcx16)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
         list(APPEND TENON_KERNEL_COMPILE_OPTIONS
-             -mno-sse -mno-mmx -mno-80387 -Wno-unknown-attributes -Wthread-safety)
+             -mno-sse -mno-mmx -mno-80387 -Wno-unknown-attributes -Wno-unknown-warning-option -Wthread-safety)
     else()
         list(APPEND TENON_KERNEL_COMPILE_OPTIONS -mgeneral-regs-only -Wno-maybe-uninitialized)
     endif()
@@ -33,7 +33,7 @@ if(TENON_ARCH STREQUAL "x86_64")
     set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel)
 endif()
 
-set(TENON_KERNEL_DEFINITIONS TENON_KERNEL=1)
+set(TENON_KERNEL_DEFINITIONS TENON_KERNEL=1)  # and TENON_DEBUG: 0 or 1
 if(TENON_DEBUG)
     list(APPEND TENON_KERNEL_DEFINITIONS TENON_DEBUG=1 BOOST_ENABLE_ASSERT_HANDLER=1)
 else()

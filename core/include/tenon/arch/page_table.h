@@ -67,6 +67,9 @@ class PageTable {
     static void activate_kernel();
 
   private:
+    // The leaf table that covers `va`, or null; `next` is where the next one may begin.
+    Pte* find_table(u64 va, u64& next) const;
+
     PhysAddr root_{};
 };
 
@@ -91,6 +94,9 @@ Result<Pfn> unmap_kernel_page(u64 va);
 // Changes the protection of mapped kernel pages and flushes. W^X is asserted: never write and exec
 // together.
 Result<void> protect_kernel(u64 start, usize length_bytes, PageFlags flags);
+
+// [core] Physical memory that firmware left tables in, readable at its direct-map address.
+Result<const void*> map_firmware_table(PhysAddr start, u64 length_bytes);
 
 // Regions of the kernel half, fixed after boot (randomised).
 struct KernelLayout {

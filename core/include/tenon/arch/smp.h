@@ -14,6 +14,11 @@ void send_reschedule(u32 cpu);
 // Runs fn(argument) in irq context on every CPU of `cpus` (this one included when set) and waits.
 // Irqs on, preemption may be on.
 TENON_API void call_on(CpuMask cpus, void (*fn)(void*), void* argument);
+// Answers TLB shootdowns that other CPUs wait for. Whoever spins with irqs off calls it in the
+// loop.
+TENON_API void serve_remote();
+// CPUs that are up.
+TENON_API CpuMask online_mask();
 // Stops the others for good (panic, power-off).
 void stop_other_cpus();
 

@@ -87,7 +87,7 @@ template <usize N>
 class Line {
   public:
     template <typename... Args>
-    explicit Line(std::string_view format, const Args&... args) : sink_(buffer_) {
+    explicit Line(std::string_view format, const Args&... args) : sink_({static_cast<char*>(buffer_), N}) {
         print(sink_, format, args...);
         buffer_[sink_.text().size()] = '\0';
     }

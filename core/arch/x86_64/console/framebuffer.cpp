@@ -1,0 +1,98 @@
+// Text on a linear framebuffer: 8x16 cells, one colour, scrolling by a move of the whole. Slow and
+// certain; a display driver takes over later.
+#include <tenon/mm/vmalloc.h>
+#include <tenon/trace/log.h>
+
+#include <cstring>
+
+#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/console/console.h"
+
+extern "C" {
+extern TENON_HIDDEN const tenon::u8 tenon_font[], tenon_font_end[];
+}
+
+namespace tenon::arch::x86 {
+
+namespace {
+
+constexpr u32 kCellWidth = 8, kCellHeight = 16;
+constexpr u8 kFirstGlyph = 0x20, kLastGlyph = 0x7e;
+
+struct Screen {
+    u8* pixels = nullptr;
+    boot::Framebuffer fb;
+    u32 columns = 0, rows = 0, column = 0, row = 0;
+    u32 foreground = 0;
+};
+constinit Screen g_screen{};
+
+u32 colour(const boot::Framebuffer& fb, u32 r, u32 g, u32 b) {
+    return (r >> (8 - fb.red_bits)) << fb.red_shift | (g >> (8 - fb.green_bits)) << fb.green_shift |
+           (b >> (8 - fb.blue_bits)) << fb.blue_shift;
+}
+
+void draw(u32 column, u32 row, u8 c) {
+    Screen& s = g_screen;
+    if (c < kFirstGlyph || c > kLastGlyph) c = '?';
+    const u8* glyph = tenon_font + usize{16} * (c - kFirstGlyph);
+    const u32 bytes = s.fb.bits_per_pixel / 8;
+    for (u32 y = 0; y < kCellHeight; ++y) {
+        u8* line = s.pixels + usize{row * kCellHeight + y} * s.fb.pitch_bytes +
+                   usize{column * kCellWidth} * bytes;
+        for (u32 x = 0; x < kCellWidth; ++x) {
+            const u32 value = (glyph[y] >> (7 - x)) & 1 ? s.foreground : 0;
+            std::memcpy(line + x * bytes, &value, bytes);
+        }
+    }
+}
+
+void new_line() {
+    Screen& s = g_screen;
+    s.column = 0;
+    if (++s.row < s.rows) return;
+    s.row = s.rows - 1;
+    const usize line_bytes = usize{s.fb.pitch_bytes} * kCellHeight;
+    std::memmove(s.pixels, s.pixels + line_bytes, line_bytes * (s.rows - 1));
+    std::memset(s.pixels + line_bytes * (s.rows - 1), 0, line_bytes);
+}
+
+}  // namespace
+
+void framebuffer_write(std::string_view text) {
+    Screen& s = g_screen;
+    if (s.pixels == nullptr) return;
+    for (char c : text) {
+        if (c == '\n') {
+            new_line();
+            continue;
+        }
+        if (c == '\t') c = ' ';
+        if (c == '\r') continue;
+        if (s.column == s.columns) new_line();
+        draw(s.column++, s.row, static_cast<u8>(c));
+    }
+}
+
+void init_framebuffer_console(const boot::Framebuffer& fb) {
+    if (fb.width == 0 || &tenon_font[0] == &tenon_font_end[0]) return;
+    const usize bytes = usize{fb.pitch_bytes} * fb.height;
+    auto window = mm::map_mmio(fb.start, bytes, PageFlags::write_combine);
+    if (!window) {
+        log::warn("framebuffer: cannot map it: {}", window.error());
+        return;
+    }
+    Screen& s = g_screen;
+    s.fb = fb;
+    s.columns = fb.width / kCellWidth;
+    s.rows = fb.height / kCellHeight;
+    s.foreground = colour(fb, 0xc0, 0xc0, 0xc0);
+    auto* pixels = const_cast<u8*>(static_cast<volatile u8*>(*window));
+    std::memset(pixels, 0, bytes);
+    s.pixels = pixels;
+    register_framebuffer_console();
+    log::info("framebuffer: {}x{}, {} bits a pixel, {}x{} cells", fb.width, fb.height,
+              fb.bits_per_pixel, s.columns, s.rows);
+}
+
+}  // namespace tenon::arch::x86

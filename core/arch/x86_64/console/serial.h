@@ -1,0 +1,13 @@
+// COM1, polled: the console that works from the first instruction to the last.
+#pragma once
+
+#include <string_view>
+
+namespace tenon::arch::x86 {
+
+void early_serial_init();
+bool early_serial_present();
+// Never blocks for good: a port that does not drain is given up.
+void early_serial_write(std::string_view text);
+
+}  // namespace tenon::arch::x86

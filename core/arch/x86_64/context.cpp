@@ -1,0 +1,163 @@
+// Contexts: kernel stacks, TLS bases, and what a first switch finds.
+#include <tenon/arch/context.h>
+#include <tenon/process/task.h>
+
+#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/cpu/cpu_local.h"
+#include "core/arch/x86_64/cpu/features.h"
+#include "core/arch/x86_64/cpu/fpu.h"
+#include "core/arch/x86_64/cpu/instructions.h"
+#include "core/arch/x86_64/trap/trap.h"
+
+extern "C" {
+TENON_HIDDEN tenon::Task* switch_stacks(tenon::uptr* save_sp, tenon::uptr load_sp,
+                                        tenon::Task* previous);
+TENON_HIDDEN void first_switch();
+[[noreturn]] TENON_HIDDEN void enter_user_frame(const tenon::arch::UserRegs* regs);
+}
+
+namespace tenon::arch {
+
+namespace {
+
+using x86::features;
+
+// What switch_stacks pops.
+struct SwitchFrame {
+    u64 r15, r14, r13, r12, rbx, rbp;
+    u64 return_address;
+};
+
+u64 read_user_fs() {
+    if (features().fsgsbase) {
+        u64 v;
+        asm volatile("rdfsbase %0" : "=r"(v));
+        return v;
+    }
+    return x86::rdmsr(x86::kMsrFsBase);
+}
+void write_user_fs(u64 v) {
+    if (features().fsgsbase)
+        asm volatile("wrfsbase %0" ::"r"(v) : "memory");
+    else
+        x86::wrmsr(x86::kMsrFsBase, v);
+}
+// The user's GS base rests in the other register while the kernel runs.
+u64 read_user_gs() {
+    if (features().fsgsbase) {
+        u64 v;
+        asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(v)::"memory");
+        return v;
+    }
+    return x86::rdmsr(x86::kMsrKernelGsBase);
+}
+void write_user_gs(u64 v) {
+    if (features().fsgsbase)
+        // SAFETY: interrupts are off, and paranoid_entry looks GS up, so nobody sees the swap.
+        asm volatile("swapgs; wrgsbase %0; swapgs" ::"r"(v) : "memory");
+    else
+        x86::wrmsr(x86::kMsrKernelGsBase, v);
+}
+
+void set_kernel_sp(Task& task, SwitchFrame* frame, u64 function, u64 argument) {
+    *frame = {};
+    frame->rbx = function;
+    frame->r12 = argument;
+    frame->return_address = reinterpret_cast<u64>(&first_switch);
+    task.context.kernel_sp = reinterpret_cast<uptr>(frame);
+}
+
+}  // namespace
+
+UserRegs& user_regs(Task& task) {
+    return *reinterpret_cast<UserRegs*>(task.kernel_stack_top - sizeof(UserRegs));
+}
+
+void init_kernel_context(Task& task, void (*entry)(void*), void* argument) {
+    // Below the user frame, as exec in a kernel thread fills that in later.
+    auto* frame =
+        reinterpret_cast<SwitchFrame*>(align_down(task.kernel_stack_top - sizeof(UserRegs), 16)) -
+        1;
+    // As if called: the stack is 8 off a 16-byte boundary at a function's first instruction. The
+    // frame is 56 bytes, so its end, where first_switch starts, must be 16-byte aligned.
+    set_kernel_sp(task, frame, reinterpret_cast<u64>(entry), reinterpret_cast<u64>(argument));
+}
+
+void init_user_context(Task& task, const UserRegs& regs) {
+    user_regs(task) = regs;
+    auto* frame = reinterpret_cast<SwitchFrame*>(&user_regs(task)) - 1;
+    set_kernel_sp(task, frame, 0, 0);
+}
+
+Task* switch_to(Task& prev, Task& next) {
+    Context& from = prev.context;
+    Context& to = next.context;
+    if (!prev.is_kernel_thread()) {
+        from.user_tls_base = read_user_fs();
+        from.user_gs_base = read_user_gs();
+        x86::fpu_switch_out(from);
+    }
+    if (!next.is_kernel_thread()) {
+        write_user_fs(to.user_tls_base);
+        write_user_gs(to.user_gs_base);
+        x86::fpu_switch_in(to);
+    }
+    CpuLocal* local =
+        reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
+    local->current = &next;
+    local->kernel_stack = next.kernel_stack_top;
+    x86::set_trap_stack(next.kernel_stack_top);
+    return switch_stacks(&from.kernel_sp, to.kernel_sp, &prev);
+}
+
+void enter_user(const UserRegs& regs) {
+    irq_disable();
+    Task& task = *current();
+    UserRegs& frame = user_regs(task);
+    frame = regs;
+    write_user_fs(task.context.user_tls_base);
+    write_user_gs(task.context.user_gs_base);
+    x86::fpu_switch_in(task.context);
+    enter_user_frame(&frame);
+}
+
+void set_current(Task& task) {
+    IrqGuard guard;
+    auto* local =
+        reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
+    local->current = &task;
+    local->kernel_stack = task.kernel_stack_top;
+    x86::set_trap_stack(task.kernel_stack_top);
+}
+
+void set_user_tls(Task& task, u64 base) {
+    IrqGuard guard;
+    task.context.user_tls_base = base;
+    if (&task == current()) write_user_fs(base);
+}
+u64 user_tls(Task& task) {
+    IrqGuard guard;
+    return &task == current() && !task.is_kernel_thread() ? read_user_fs()
+                                                          : task.context.user_tls_base;
+}
+void set_user_gs(Task& task, u64 base) {
+    IrqGuard guard;
+    task.context.user_gs_base = base;
+    if (&task == current()) write_user_gs(base);
+}
+u64 user_gs(Task& task) {
+    IrqGuard guard;
+    return &task == current() && !task.is_kernel_thread() ? read_user_gs()
+                                                          : task.context.user_gs_base;
+}
+
+// From first_switch, with interrupts off and the run queue locked.
+extern "C" TENON_HIDDEN void task_first_run(Task* previous) {
+    sched::finish_first_switch(previous);
+}
+// The way into user mode for the first time is the end of a system call.
+extern "C" TENON_HIDDEN void user_first_run(UserRegs* regs) {
+    x86::finish_for_user(*regs);
+}
+
+}  // namespace tenon::arch

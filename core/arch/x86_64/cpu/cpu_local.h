@@ -1,0 +1,35 @@
+// The per-CPU areas and what each CPU's processor tables look like.
+#pragma once
+
+#include <tenon/arch/cpu.h>
+#include <tenon/lib/result.h>
+
+namespace tenon::arch::x86 {
+
+// Spec: Intel SDM 3A 8.7.
+struct [[gnu::packed]] Tss {
+    u32 reserved0 = 0;
+    u64 rsp[3] = {};
+    u64 reserved1 = 0;
+    u64 ist[7] = {};
+    u64 reserved2 = 0;
+    u16 reserved3 = 0;
+    u16 io_map = sizeof(Tss);
+};
+
+// Interrupt stack table slots; 0 is "stay on this stack".
+enum IstSlot : u8 { kIstDoubleFault = 1, kIstNmi = 2, kIstMachineCheck = 3 };
+inline constexpr u32 kIstStacks = 3;
+
+// CPU 0's area is ready when kernel_main() starts. Loads GS, GDT, TSS, IDT and the control
+// registers. The stack that traps from user mode start on.
+void set_trap_stack(u64 top);
+void init_boot_cpu_local(u64 area);
+// Allocates the area and stacks of another CPU. Error::nomem.
+Result<void> prepare_cpu_local(u32 cpu);
+// Runs on the new CPU first of all.
+void load_cpu(u32 cpu);
+// Offset of a CPU's area, 0 when it has none.
+u64 cpu_offset(u32 cpu);
+
+}  // namespace tenon::arch::x86

@@ -1,0 +1,17 @@
+// What the boot CPU can do. Read once, before anything else; every use has a fall-back.
+#pragma once
+
+#include <tenon/lib/types.h>
+
+namespace tenon::arch::x86 {
+
+struct Features {
+    bool nx, huge_pages_1g, pge, smep, smap, umip, fsgsbase, rdrand, rdseed, rdtscp, rdpid;
+    bool x2apic, tsc_deadline, invariant_tsc, xsave, xsaveopt, pat, hypervisor, erms, pks;
+    u8 phys_bits;
+};
+
+void detect_features();
+const Features& features();
+
+}  // namespace tenon::arch::x86

@@ -1,0 +1,27 @@
+// The local interrupt controller of each CPU.
+#pragma once
+
+#include <tenon/lib/types.h>
+
+namespace tenon::arch::x86 {
+
+// Finds it (xAPIC registers or x2APIC) and enables this CPU's.
+void init_lapic(u64 base_phys);
+void load_lapic();
+u32 lapic_id();
+void lapic_eoi();
+// A fixed interrupt, by our CPU number.
+void send_ipi(u32 cpu, u32 vector);
+void send_nmi(u32 cpu);
+void send_init(u32 apic_id);
+void send_startup(u32 apic_id, u32 page);
+// The timer, in ticks after the divider.
+void lapic_timer_start(u32 ticks, bool masked);
+u32 lapic_timer_left();
+void lapic_timer_deadline_mode();
+
+// Our CPU numbers to APIC ids and back.
+void set_apic_id(u32 cpu, u32 apic_id);
+u32 apic_id_of(u32 cpu);
+
+}  // namespace tenon::arch::x86
