@@ -3,6 +3,7 @@
 
 #include <tenon/lib/ref.h>
 #include <tenon/lib/result.h>
+#include <tenon/sync/rcu.h>
 
 #include <memory>
 
@@ -72,6 +73,8 @@ class Credentials : public RefCounted<Credentials> {
     TENON_API bool in_group(u32 gid) const;  // fsgid or supplementary
     TENON_API static Result<Ref<Credentials>> copy_of(const Credentials& other);
     static Ref<Credentials> root();
+    sync::RcuHead rcu;
+    TENON_API void on_last_ref();  // freed after a grace period: readers of other tasks use RCU
 };
 
 // The calling task's; cheap, no reference taken (a task changes only its own).

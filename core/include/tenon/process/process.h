@@ -14,7 +14,8 @@ class ControllingTerminal {
   public:
     virtual ~ControllingTerminal() = default;
     virtual vfs::DeviceNumber number() const = 0;
-    virtual void session_leader_exited() = 0;  // hang up
+    // Hang up. The session has let go of the terminal already.
+    virtual void session_leader_exited() = 0;
     virtual i32 foreground_group() const = 0;
 };
 
@@ -23,19 +24,23 @@ class ProcessGroup : public RefCounted<ProcessGroup> {
   public:
     i32 id = 0;
     Ref<Session> session;
-    ListHook hook;
-    // guarded by the process-tree lock
+    // Guarded by the process-tree lock; hooks are Process::group_hook.
     struct Members;
-    Members* members = nullptr;
-    bool orphaned_locked() const;
-    void on_last_ref();
+    std::unique_ptr<Members> members;
+    // No member has a parent in another group of the same session: nobody could continue it.
+    // `without` is left out (it is exiting).
+    bool orphaned_locked(const Process* without = nullptr) const;
+    sync::RcuHead rcu;
+    ProcessGroup();
+    TENON_API ~ProcessGroup();
+    TENON_API void on_last_ref();
 };
 class Session : public RefCounted<Session> {
   public:
     i32 id = 0;
-    Process* leader = nullptr;
-    module::Gated<ControllingTerminal> terminal;  // empty: none
-    void on_last_ref();
+    Process* leader = nullptr;                    // tree lock; null when it has exited
+    module::Gated<ControllingTerminal> terminal;  // tree lock; empty: none
+    TENON_API void on_last_ref();
 };
 
 // Resource limits, by the personality's numbering (RLIMIT_*); the core reads the named ones.
@@ -82,36 +87,45 @@ class Process : public RefCounted<Process> {
     Task* leader = nullptr;
     Personality* personality = nullptr;
     std::unique_ptr<ProcessExtension> extension;
+    // The dispositions of all its threads. Another process may share them; exec replaces them.
+    // Readers of another process go through SignalLock.
+    sync::RcuPtr<SignalActions> actions;
 
     // --- guarded by the process-tree lock
-    // ------------------------------------------------------------------
     Process* parent = nullptr;
     ListHook sibling_hook, group_hook;
     struct Children;
-    Children* children = nullptr;
+    std::unique_ptr<Children> children;
     Ref<ProcessGroup> group;
-    List<Task, &Task::thread_hook> threads;
-    u32 thread_count = 0;
-    u32 live_threads = 0;
-    bool exec_done = false;  // setpgid by the parent is refused
+    i32 creator_tid = 0;  // which thread of the parent made it
+    // Changed under the tree lock and actions->lock, so either is enough to read.
+    List<Task, &Task::thread_hook> threads;  // the leader stays until it is reaped
+    u32 live_threads = 0;                    // that have not begun to exit
+    u32 thread_count = 0;                    // in `threads`
+    bool leader_gone = false;                // the leader has ended; others may still run
+    bool exec_done = false;                  // setpgid by the parent is refused
     bool child_subreaper = false, has_subreaper = false;
     Usage dead_usage, children_usage;  // of threads that ended; of waited-for children
 
     // --- guarded by actions->lock
-    // ---------------------------------------------------------------------------
     PendingSignals pending;
     bool group_exiting = false;  // exit_group or a fatal signal is taking all threads down
     i32 group_exit_code = 0;
     Task* group_exec_task = nullptr;
+    bool unkillable = false;  // pid 1: default actions do nothing to it
     // Job control: stopped threads, and the event that wait() has not reported yet.
     bool stopping = false;
+    bool notify_continued = false;  // a thread on its way back tells the parent
     u32 stop_signal = 0, stopped_threads = 0;
+    u32 stop_generation = 0;  // counts what ends stops
     enum class StopEvent : u8 { none, stopped, continued } stop_event = StopEvent::none;
     i32 exit_signal = 17;  // sent to the parent; 0: none
     i32 parent_death_signal = 0;
 
-    bool zombie = false;
+    bool zombie = false;  // tree lock: all threads are gone, wait() may have it
+    i32 wait_code = 0;    // tree lock: as wait reports, once a zombie
     bool dumpable = true;
+    sync::WaitQueue thread_wait;  // exec waits here for the other threads
     sync::WaitQueue child_wait;   // wait4 sleeps here
     sync::WaitQueue exit_wait;    // pidfd polls
     sync::WaitQueue signal_wait;  // signalfd polls
@@ -120,9 +134,15 @@ class Process : public RefCounted<Process> {
     u64 start_time_ns = 0;
     i32 oom_score_adjust = 0;
     sync::Mutex exec_update{sync::LockRank::exec_update};  // exec vs ptrace and /proc readers
+    u32 timer_slack_ns = 50000;
     sync::RcuHead rcu;
 
-    void on_last_ref();
+    Process();
+    TENON_API ~Process();
+    TENON_API void on_last_ref();
+    u64 limit(u32 which) const {
+        return __atomic_load_n(&limits.value[which].soft, __ATOMIC_RELAXED);
+    }
 };
 
 inline Process& current_process() {
@@ -130,7 +150,6 @@ inline Process& current_process() {
 }
 
 // --- Identifiers. All lookups take a reference; null when there is none.
-// ----------------------------------------
 TENON_API Ref<Task> find_task(i32 tid);
 TENON_API Ref<Process> find_process(i32 pid);
 TENON_API Ref<ProcessGroup> find_group(i32 id);
@@ -139,13 +158,31 @@ TENON_API Ref<Process> next_process(i32 pid);
 TENON_API u32 process_count();
 // Calls visit(task) for each live thread under the tree lock: no sleeping in it.
 TENON_API void for_each_thread(Process& process, void (*visit)(Task&, void*), void* context);
+// Taken with irqs off (IrqSpinGuard): signals to groups come from irq context too.
 TENON_API sync::SpinLock& tree_lock();
+// Calls visit(process) for each member / child under the tree lock.
+TENON_API void for_each_member(ProcessGroup& group, void (*visit)(Process&, void*), void* context);
+TENON_API void for_each_child(Process& process, void (*visit)(Process&, void*), void* context);
+// What a task uses now; null once it has exited.
+TENON_API Ref<mm::AddressSpace> space_of(Task& task);
+TENON_API Ref<vfs::FileTable> files_of(Task& task);
+TENON_API Ref<FsContext> fs_of(Task& task);
+TENON_API Ref<Credentials> credentials_of(const Task& task);
+// Replace what the calling task uses (unshare, exec).
+TENON_API void replace_space(Ref<mm::AddressSpace> space);
+TENON_API void replace_files(Ref<vfs::FileTable> files);
+TENON_API void replace_fs(Ref<FsContext> fs);
+TENON_API Ref<ProcessGroup> group_of(Process& process);
+TENON_API Ref<Session> session_of(Process& process);
+TENON_API u32 thread_total();
+inline constexpr i32 kMaxPid = 32768;
+// The number that was given out last (/proc/loadavg, /proc/sys/kernel/ns_last_pid).
+TENON_API i32 last_pid();
 TENON_API i32 parent_pid(Process& process);
 TENON_API i32 group_id(Process& process);
 TENON_API i32 session_id(Process& process);
 
 // --- Life
-// ------------------------------------------------------------------------------------------------------
 // What a new task shares with its creator.
 struct CloneOptions {
     bool share_space = false, share_files = false, share_fs = false, share_actions = false,
@@ -155,7 +192,7 @@ struct CloneOptions {
     bool set_tls = false;
     u64 tls = 0, stack_top = 0;
     bool untraced = false;
-    i32 wanted_tid = 0;  // 0: any
+    i32 wanted_tid = 0;  // 0: any; taken: Error::exist
     // Called before the child first runs, in the parent's context (parent_tid, pidfd); an error
     // undoes the clone.
     Result<void> (*prepare)(Task& child, void* context) = nullptr;
@@ -166,11 +203,17 @@ struct CloneOptions {
 TENON_API Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs);
 [[noreturn]] TENON_API void exit_task(i32 exit_code);   // this thread
 [[noreturn]] TENON_API void exit_group(i32 exit_code);  // the whole process
-// Exec's point of no return: kills the other threads, unshares, takes over the leader's identity.
+// Exec's point of no return: kills the other threads, takes over the leader's identity, stops
+// sharing dispositions and descriptors.
 TENON_API Result<void> become_single_threaded();
 // After exec installed the new space: releases a vfork parent, resets caught signals, closes on
 // exec.
 TENON_API void finish_exec();
+// [sched] Kernel threads: belong to the kernel's own process. Not started.
+Result<Ref<Task>> make_kernel_task(std::string_view name, void (*entry)(void*), void* argument);
+Process& kernel_process();
+// Ends a kernel thread (its entry returned). Does not return.
+[[noreturn]] void exit_kernel_task();
 
 struct WaitRequest {
     enum class Who : u8 { any, pid, group } who = Who::any;
@@ -178,6 +221,7 @@ struct WaitRequest {
     bool exited = true, stopped = false, continued = false;
     bool no_hang = false, no_wait = false /* leave it waitable */;
     bool clones_only = false, all_children = false, this_thread_only = false;
+    Process* child = nullptr;  // Who::pid by a handle instead of a number (pidfd)
 };
 struct WaitAnswer {
     i32 pid = 0;
@@ -191,6 +235,9 @@ struct WaitAnswer {
 // Error::child when there is none; pid 0 when no_hang found nothing.
 TENON_API Result<WaitAnswer> wait(const WaitRequest& request);
 TENON_API Usage usage_of(Process& process);
+
+// Processes of a user, for RLIMIT_NPROC.
+TENON_API u32 processes_of_user(u32 uid);
 
 // Groups and sessions; errors as setpgid(2), setsid(2).
 TENON_API Result<void> set_group(i32 pid, i32 group);

@@ -5,6 +5,7 @@
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
 #include <tenon/lib/result.h>
+#include <tenon/sync/rcu.h>
 #include <tenon/sync/wait_queue.h>
 
 namespace tenon::process {
@@ -118,8 +119,10 @@ struct SignalAction {
 class SignalActions : public RefCounted<SignalActions> {
   public:
     SignalAction action[kSignalCount + 1];
-    sync::SpinLock lock{
-        sync::LockRank::signal};  // also guards the queues of the tasks that share it
+    // Also guards the queues of the tasks that share it. Irqs off.
+    sync::SpinLock lock{sync::LockRank::signal};
+    sync::RcuHead rcu;
+    TENON_API void on_last_ref();
 };
 
 struct QueuedSignal {
@@ -154,6 +157,14 @@ TENON_API SignalSet pending_signals(Task& task);
 TENON_API void set_blocked(SignalSet mask);  // of the current task; KILL and STOP are never blocked
 TENON_API Result<SignalAction> set_action(
     u32 signal, const SignalAction* action);  // returns the old; null: only query
+// The signals that the current task has blocked, and the ones that pselect and friends put aside:
+// blocks `mask` until the next return to user mode, where the old mask comes back (after a
+// handler).
+TENON_API void set_temporary_mask(SignalSet mask);
+TENON_API void restore_temporary_mask();
+// Ignored by disposition, or by default without a handler (for tty job control, SIGCHLD).
+TENON_API bool is_ignored(Process& process, u32 signal);
+TENON_API bool is_blocked_or_ignored(u32 signal);  // of the current task
 // True if a signal (or a kill) would end an interruptible sleep now.
 TENON_API bool signal_pending();
 TENON_API bool fatal_signal_pending();

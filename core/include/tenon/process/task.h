@@ -25,6 +25,7 @@ namespace tenon {
 namespace process {
 class Process;
 class Personality;
+class VforkWait;
 // What a personality hangs on a task (robust list, clear_child_tid, rseq, ...).
 class TaskExtension {
   public:
@@ -55,7 +56,6 @@ enum : u32 {
 class Task : public RefCounted<Task> {
   public:
     // --- First cache lines: what entry code and the scheduler touch
-    // -------------------------------------
     uptr kernel_stack = 0;  // lowest address
     uptr kernel_stack_top = 0;
     // System calls come here (null: Error::nosys for all). Set by the personality at exec.
@@ -69,7 +69,6 @@ class Task : public RefCounted<Task> {
     u32 user_copy_depth = 0;
 
     // --- Scheduling (owned by core/sched)
-    // ------------------------------------------------------------------
     struct SchedEntity {
         bi::set_member_hook<bi::link_mode<bi::safe_link>> tree_hook;
         ListHook list_hook;
@@ -90,7 +89,6 @@ class Task : public RefCounted<Task> {
     } sched;
 
     // --- Identity
-    // ---------------------------------------------------------------------------------------------
     i32 tid = 0;
     char name[16] = {};  // comm
     Ref<process::Process> process;
@@ -111,14 +109,13 @@ class Task : public RefCounted<Task> {
     u32 held_lock_count = 0;
 #endif
 
-    // --- Shared resources
-    // --------------------------------------------------------------------------------------
+    // --- Shared resources (other tasks read them by process::files_of() and its like)
+    mutable sync::SpinLock resource_lock{sync::LockRank::spin_leaf};
     Ref<vfs::FileTable> files;
     Ref<process::FsContext> fs;
     Ref<process::Credentials> credentials;
 
     // --- Signals (guarded by actions->lock)
-    // ------------------------------------------------------------------
     Ref<process::SignalActions> actions;
     process::SignalSet blocked;
     process::SignalSet saved_blocked;  // with kWorkRestoreMask
@@ -132,16 +129,24 @@ class Task : public RefCounted<Task> {
     } restart_block;
 
     // --- Personality and modules
-    // -----------------------------------------------------------------------------
     std::unique_ptr<process::TaskExtension> extension;
     module::Gate* gate = nullptr;  // whose module this task runs now
     void* io_context = nullptr;
     i32 exit_code = 0;  // as wait reports, personality-neutral: (status << 8) | signal
+    bool exiting = false;
+    Ref<process::VforkWait> vfork_wait;  // whom to tell that the address space is free
     sync::RcuHead rcu;
 
-    void on_last_ref();
-    void set_work(u32 flags) { work_flags.fetch_or(flags, std::memory_order_release); }
-    void clear_work(u32 flags) { work_flags.fetch_and(~flags, std::memory_order_acq_rel); }
+    Task();
+    TENON_API ~Task();
+    // Memory goes after a grace period, in a kernel thread.
+    TENON_API void on_last_ref();
+    void set_work(u32 flags) {
+        work_flags.fetch_or(flags, std::memory_order_release);
+    }
+    void clear_work(u32 flags) {
+        work_flags.fetch_and(~flags, std::memory_order_acq_rel);
+    }
 };
 
 }  // namespace tenon

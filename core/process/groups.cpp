@@ -1,0 +1,169 @@
+// Process groups and sessions. Spec: man 2 setpgid, man 2 setsid; POSIX 2.4.3 (orphaned groups).
+#include "core/process/internal.h"
+
+namespace tenon::process {
+
+ProcessGroup::ProcessGroup() = default;
+ProcessGroup::~ProcessGroup() = default;
+
+void ProcessGroup::on_last_ref() {
+    sync::rcu_call(rcu, [](sync::RcuHead* head) {
+        auto* group = reinterpret_cast<ProcessGroup*>(reinterpret_cast<u8*>(head) -
+                                                      offsetof(ProcessGroup, rcu));
+        delete group;
+    });
+}
+// Under the tree lock at times (a group's last member leaves): the terminal has been let go before.
+void Session::on_last_ref() {
+    delete this;
+}
+
+bool ProcessGroup::orphaned_locked(const Process* without) const {
+    for (const Process& member : members->list) {
+        if (&member == without || member.zombie || member.parent == nullptr ||
+            member.parent->pid == 1)
+            continue;
+        const Process& parent = *member.parent;
+        if (parent.group && parent.group.get() != this && parent.group->session == session)
+            return false;
+    }
+    return true;
+}
+
+Result<Ref<ProcessGroup>> make_group(i32 id, Ref<Session> session) {
+    auto group = adopt_ref(new (std::nothrow) ProcessGroup);
+    if (!group) return Err(Error::nomem);
+    group->members.reset(new (std::nothrow) ProcessGroup::Members);
+    if (!group->members) return Err(Error::nomem);
+    group->id = id;
+    group->session = std::move(session);
+    return group;
+}
+
+// A group's number is attached while it has members.
+void join_group_locked(Process& process, ProcessGroup& group) {
+    if (group.members->list.empty() && group.id != 0)
+        pids::attach(group.id, pids::Kind::group, &group);
+    group.members->list.push_back(process);
+    process.group = Ref(&group);
+}
+
+// The handle stays for the caller to drop without the lock.
+void leave_group_locked(Process& process) {
+    if (!process.group) return;
+    ProcessGroup& group = *process.group;
+    group.members->list.erase(group.members->list.iterator_to(process));
+    if (group.members->list.empty() && group.id != 0) pids::detach(group.id, pids::Kind::group);
+}
+
+namespace {
+
+bool has_stopped_member_locked(ProcessGroup& group) {
+    for (Process& member : group.members->list) {
+        SignalLock lock(member);
+        if (member.stopping) return true;
+    }
+    return false;
+}
+
+void send_group_locked(ProcessGroup& group, u32 signal) {
+    for (Process& member : group.members->list) {
+        SignalLock lock(member);
+        (void)send_locked(member, nullptr, kernel_signal(signal));
+    }
+}
+
+}  // namespace
+
+void orphan_check_locked(Process& process, Process* parent, bool is_exiting) {
+    if (!process.group || parent == nullptr || !parent->group) return;
+    ProcessGroup& group = *process.group;
+    if (parent->group == process.group || !(parent->group->session == group.session)) return;
+    // An exiting parent counts as gone already: its children's link is cut by the caller's view.
+    bool orphaned = true;
+    for (const Process& member : group.members->list) {
+        if ((is_exiting && &member == &process) || member.zombie || member.parent == nullptr ||
+            member.parent->pid == 1 || (!is_exiting && member.parent == parent))
+            continue;
+        const Process& p = *member.parent;
+        if (p.group && p.group != process.group && p.group->session == group.session)
+            orphaned = false;
+    }
+    if (!orphaned || !has_stopped_member_locked(group)) return;
+    send_group_locked(group, kSigHup);
+    send_group_locked(group, kSigCont);
+}
+
+Result<void> send_to_group(ProcessGroup& group, const SignalInfo& info) {
+    Result<void> first = Err(Error::srch);
+    bool any = false;
+    TreeGuard guard(tree_lock());
+    for (Process& member : group.members->list) {
+        SignalLock lock(member);
+        auto r = send_locked(member, nullptr, info);
+        if (r)
+            any = true;
+        else if (!any)
+            first = r;
+    }
+    if (any) return {};
+    return first;
+}
+
+Result<void> set_group(i32 pid, i32 id) {
+    Process& self = current_process();
+    if (id < 0) return Err(Error::inval);
+    if (pid == 0) pid = self.pid;
+    if (id == 0) id = pid;
+    if (pid < 0) return Err(Error::inval);
+    Ref<Process> target = find_process(pid);
+    if (!target) return Err(Error::srch);
+
+    Ref<Session> session = session_of(self);
+    TRY_ASSIGN(Ref<ProcessGroup> fresh, make_group(id, session));
+    Ref<ProcessGroup> old;  // dropped after the lock
+    Ref<ProcessGroup> existing;
+    TreeGuard guard(tree_lock());
+    if (target.get() != &self) {
+        if (target->parent != &self) return Err(Error::srch);
+        if (!target->group || !(target->group->session == session)) return Err(Error::perm);
+        if (target->exec_done) return Err(Error::acces);
+    }
+    if (!target->group) return Err(Error::srch);
+    if (target->group->session->leader == target.get()) return Err(Error::perm);
+    ProcessGroup* to = fresh.get();
+    if (id != pid) {
+        auto* found = static_cast<ProcessGroup*>(pids::find(id, pids::Kind::group));
+        if (found == nullptr || !(found->session == session)) return Err(Error::perm);
+        existing = Ref(found);
+        to = found;
+    } else if (auto* found = static_cast<ProcessGroup*>(pids::find(id, pids::Kind::group))) {
+        existing = Ref(found);
+        to = found;
+    }
+    if (target->group.get() == to) return {};
+    leave_group_locked(*target);
+    old.swap(target->group);
+    join_group_locked(*target, *to);
+    return {};
+}
+
+Result<i32> new_session() {
+    Process& self = current_process();
+    auto session = adopt_ref(new (std::nothrow) Session);
+    if (!session) return Err(Error::nomem);
+    session->id = self.pid;
+    TRY_ASSIGN(Ref<ProcessGroup> group, make_group(self.pid, session));
+    Ref<ProcessGroup> old;
+    TreeGuard guard(tree_lock());
+    // A group leader may not leave its group.
+    if (self.group->session->leader == &self) return Err(Error::perm);
+    if (pids::find(self.pid, pids::Kind::group) != nullptr) return Err(Error::perm);
+    session->leader = &self;
+    leave_group_locked(self);
+    old.swap(self.group);
+    join_group_locked(self, *group);
+    return self.pid;
+}
+
+}  // namespace tenon::process

@@ -1,0 +1,163 @@
+// Taking signals: what a task does with them on its way back to user mode.
+#include <tenon/mm/slab.h>
+
+#include <bit>
+
+#include "core/process/internal.h"
+
+namespace tenon::process {
+
+namespace {
+
+// Takes the lowest signal of `wanted` out of `pending`.
+bool take_from(PendingSignals& pending, SignalSet wanted, SignalInfo& info) {
+    const u64 ready = (pending.set & wanted).bits();
+    if (ready == 0) return false;
+    const u32 signal = static_cast<u32>(std::countr_zero(ready)) + 1;
+    QueuedSignal* first = nullptr;
+    bool more = false;
+    for (QueuedSignal& entry : pending.queue) {
+        if (entry.info.signal != signal) continue;
+        if (first != nullptr) {
+            more = true;
+            break;
+        }
+        first = &entry;
+    }
+    if (first != nullptr) {
+        info = first->info;
+        pending.queue.erase(pending.queue.iterator_to(*first));
+        account::uncharge_signal(first->charged_uid);
+        delete first;
+    } else {
+        info = {.signal = signal, .code = kCodeUser};
+    }
+    if (!more) pending.set.remove(signal);
+    return true;
+}
+
+// Faults of this thread first: their frame must be the innermost.
+bool take_next(Task& self, Process& process, SignalInfo& info) {
+    const SignalSet open = ~self.blocked;
+    return take_from(self.pending, open & kSynchronous, info) ||
+           take_from(self.pending, open, info) || take_from(process.pending, open, info);
+}
+
+// Waits here until SIGCONT or a kill. Enters with the lock, leaves without.
+void stop_here(Task& self, Process& process, SignalLock& lock) {
+    const u32 generation = process.stop_generation;
+    const u32 signal = process.stop_signal;
+    ++process.stopped_threads;
+    const bool complete = process.stopped_threads >= process.live_threads &&
+                          process.stop_event != Process::StopEvent::stopped;
+    if (complete) process.stop_event = Process::StopEvent::stopped;
+    lock.release();
+    if (complete) notify_parent_of_stop(process, false, signal);
+    for (;;) {
+        {
+            SignalLock again(process);
+            if (!process.stopping || process.stop_generation != generation ||
+                self.pending.set.has(kSigKill))
+                return;
+            // Under the lock, so that whoever ends the stop sees a task to wake.
+            self.state.store(TaskState::stopped, std::memory_order_release);
+        }
+        sched::schedule();
+    }
+}
+
+bool in_orphaned_group(Process& process) {
+    TreeGuard guard(tree_lock());
+    return !process.group || process.group->orphaned_locked();
+}
+
+void begin_stop(Task& self, Process& process, u32 signal, u32 generation) {
+    if (signal != kSigStop && in_orphaned_group(process)) return;
+    SignalLock lock(process);
+    // A SIGCONT in between has undone the stop before it began.
+    if (process.stop_generation != generation || process.group_exiting || process.stopping) return;
+    process.stopping = true;
+    process.stop_signal = signal;
+    process.stopped_threads = 0;
+    process.stop_event = Process::StopEvent::none;
+    for (Task& other : process.threads)
+        if (!other.exiting && &other != &self) kick_locked(other, false);
+}
+
+}  // namespace
+
+void notify_parent_of_stop(Process& process, bool continued, u32 signal) {
+    TreeGuard guard(tree_lock());
+    if (process.parent == nullptr) return;
+    Process& parent = *process.parent;
+    {
+        SignalLock lock(parent);
+        const SignalAction& action = lock.actions().action[kSigChld];
+        if (action.kind != SignalAction::Kind::ignore && !action.no_child_stop) {
+            SignalInfo info{.signal = kSigChld};
+            info.code = continued ? kCodeContinued : kCodeStopped;
+            info.pid = process.pid;
+            info.uid = process.leader->credentials->uid;
+            info.status = static_cast<i32>(signal);
+            (void)send_locked(parent, nullptr, info);
+        }
+    }
+    parent.child_wait.wake_all();
+}
+
+bool dequeue_signal(SignalInfo& info, SignalAction& action) {
+    Task& self = *current();
+    Process& process = *self.process;
+    for (;;) {
+        SignalLock lock(process);
+        if (process.group_exiting || self.pending.set.has(kSigKill)) {
+            const i32 code = process.group_exit_code;
+            lock.release();
+            exit_group(code);
+        }
+        if (process.notify_continued) {
+            process.notify_continued = false;
+            lock.release();
+            notify_parent_of_stop(process, true, kSigCont);
+            continue;
+        }
+        if (process.stopping) {
+            stop_here(self, process, lock);
+            continue;
+        }
+        if (!take_next(self, process, info)) {
+            recalculate_locked(self);
+            return false;
+        }
+        const u32 signal = info.signal;
+        SignalAction& installed = lock.actions().action[signal];
+        if (installed.kind == SignalAction::Kind::ignore) continue;
+        if (installed.kind == SignalAction::Kind::handler) {
+            action = installed;
+            if (installed.reset_hand) installed = {};
+            recalculate_locked(self);
+            return true;
+        }
+        if (kIgnoredByDefault.has(signal) || process.unkillable) continue;
+        if (kStopSignals.has(signal)) {
+            const u32 generation = process.stop_generation;
+            lock.release();
+            begin_stop(self, process, signal, generation);
+            continue;
+        }
+        lock.release();
+        exit_group(static_cast<i32>(signal));
+    }
+}
+
+bool take_signal(SignalSet wanted, SignalInfo& info) {
+    Task& self = *current();
+    Process& process = *self.process;
+    SignalLock lock(process);
+    const bool found =
+        take_from(self.pending, wanted, info) || take_from(process.pending, wanted, info);
+    if (found) recalculate_locked(self);
+    return found;
+}
+
+}  // namespace tenon::process
