@@ -1,7 +1,8 @@
 // ksyms: the symbol table that a panic's stack trace reads.
 //
 //   ksyms IMAGE.elf OUT.S        write the table for the text symbols of IMAGE
-//   ksyms --check STAGE1 FINAL   fail unless both links placed every text symbol alike
+//   ksyms --finish STAGE1 FINAL  fail unless both links placed every text symbol alike; make FINAL one
+//                                that GRUB takes
 //
 // Table (little endian, all offsets from the start of .text):
 //   u32 count, u32 names_len
@@ -151,14 +152,35 @@ void check(const Image& a, const Image& b) {
         die("the second link moved text; the trace symbols would be wrong");
 }
 
+// GRUB refuses an ELF file with any relocation section, also one that holds none (the linker insists on
+// .rela.dyn, kernel.ld on its being empty).
+void hide_empty_relocations(const char* path) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    Elf64_Ehdr eh{};
+    file.read(reinterpret_cast<char*>(&eh), sizeof(eh));
+    for (size_t i = 0; i < eh.e_shnum; ++i) {
+        const auto at = static_cast<std::streamoff>(eh.e_shoff + i * sizeof(Elf64_Shdr));
+        Elf64_Shdr sh{};
+        file.seekg(at);
+        file.read(reinterpret_cast<char*>(&sh), sizeof(sh));
+        if (sh.sh_type != SHT_RELA) continue;
+        if (sh.sh_size != 0) die("the image has relocations that it cannot apply");
+        sh.sh_type = SHT_PROGBITS;
+        file.seekp(at);
+        file.write(reinterpret_cast<const char*>(&sh), sizeof(sh));
+    }
+    if (!file.flush()) die(std::string("cannot rewrite ") + path);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 4 && std::strcmp(argv[1], "--check") == 0) {
+    if (argc == 4 && std::strcmp(argv[1], "--finish") == 0) {
         check(load(argv[2]), load(argv[3]));
+        hide_empty_relocations(argv[3]);
     } else if (argc == 3) {
         write_table(load(argv[1]), argv[2]);
     } else {
-        die("usage: ksyms IMAGE.elf OUT.S | ksyms --check STAGE1 FINAL");
+        die("usage: ksyms IMAGE.elf OUT.S | ksyms --finish STAGE1 FINAL");
     }
 }

@@ -22,11 +22,13 @@ set(TENON_KERNEL_COMPILE_OPTIONS
 # x86_64. clang parses libstdc++ without SSE only when it is told so by name.
 if(TENON_ARCH STREQUAL "x86_64")
     list(APPEND TENON_KERNEL_COMPILE_OPTIONS -m64 -march=x86-64 -mno-red-zone -mcx16)
+    # Frames of 21 words lie on kernel stacks (UserRegs): 8 is the alignment that holds everywhere.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
         list(APPEND TENON_KERNEL_COMPILE_OPTIONS
-             -mno-sse -mno-mmx -mno-80387 -Wno-unknown-attributes -Wno-unknown-warning-option -Wthread-safety)
+             -mno-sse -mno-mmx -mno-80387 -mstack-alignment=8 -Wno-unknown-attributes -Wno-unknown-warning-option -Wthread-safety)
     else()
-        list(APPEND TENON_KERNEL_COMPILE_OPTIONS -mgeneral-regs-only -Wno-maybe-uninitialized)
+        list(APPEND TENON_KERNEL_COMPILE_OPTIONS
+             -mgeneral-regs-only -mpreferred-stack-boundary=3 -Wno-maybe-uninitialized)
     endif()
     # The core relocates itself; a module is relocated by the loader, in the same top 2 GiB.
     set(TENON_CORE_COMPILE_OPTIONS -fpie)
