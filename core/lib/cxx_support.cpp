@@ -1,54 +1,10 @@
-// What the compiler and the header-only standard library expect to link against.
+// What the compiler and the header-only standard library expect to link against. operator new and delete are mm's
+// (core/mm/new.cpp).
 #include <tenon/lib/assert.h>
-#include <tenon/mm/slab.h>
 
 #include <cstring>
-#include <new>
 
 using tenon::usize;
-
-const std::nothrow_t std::nothrow{};
-
-// Plain new has no way to say "no memory", so the kernel does not use it; std's own uses would end
-// here.
-void* operator new(usize size) {
-    void* p = tenon::mm::kmalloc(size);
-    if (p == nullptr) tenon::panic("operator new: out of memory; use std::nothrow");
-    return p;
-}
-void* operator new[](usize size) {
-    return operator new(size);
-}
-TENON_API void* operator new(usize size, const std::nothrow_t&) noexcept {
-    return tenon::mm::kmalloc(size);
-}
-TENON_API void* operator new[](usize size, const std::nothrow_t&) noexcept {
-    return tenon::mm::kmalloc(size);
-}
-TENON_API void* operator new(usize size, std::align_val_t align, const std::nothrow_t&) noexcept {
-    // Powers of two are naturally aligned up to a page.
-    usize rounded = static_cast<usize>(align);
-    while (rounded < size) rounded *= 2;
-    return tenon::mm::kmalloc(rounded);
-}
-TENON_API void operator delete(void* p) noexcept {
-    tenon::mm::kfree(p);
-}
-TENON_API void operator delete[](void* p) noexcept {
-    tenon::mm::kfree(p);
-}
-TENON_API void operator delete(void* p, usize) noexcept {
-    tenon::mm::kfree(p);
-}
-TENON_API void operator delete[](void* p, usize) noexcept {
-    tenon::mm::kfree(p);
-}
-TENON_API void operator delete(void* p, std::align_val_t) noexcept {
-    tenon::mm::kfree(p);
-}
-TENON_API void operator delete(void* p, usize, std::align_val_t) noexcept {
-    tenon::mm::kfree(p);
-}
 
 extern "C" [[noreturn]] TENON_API void __cxa_pure_virtual() {
     tenon::panic("a pure virtual function was called");
