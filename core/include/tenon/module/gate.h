@@ -32,23 +32,30 @@ class Gate : public RefCounted<Gate> {
     TENON_API std::string_view owner_name() const;
     bool trusted() const { return trusted_; }
 
+    // What keeps the module from being unloaded without force: open files, mounts.
+    void pin() { pins_.fetch_add(1, std::memory_order_relaxed); }
+    void unpin() { pins_.fetch_sub(1, std::memory_order_relaxed); }
+    u32 pins() const { return pins_.load(std::memory_order_relaxed); }
+
     // [module] Closes for new calls; then waits for those in flight. Error::timedout after the
     // deadline.
     void close();
     Result<void> quiesce(u64 deadline_ns);
     void open();
     u64 in_flight() const;
+    void on_last_ref();
+    static Result<Ref<Gate>> create(std::string_view name, u32 tag, bool trusted);
 
   private:
-    friend class Module;
     Gate() = default;
     bool trusted_ = false;
     std::atomic<bool> closed_{false};
     std::atomic<u32> phase_{0};
     struct Counters;
+    u64 count(u32 phase) const;
     Counters* counters_ = nullptr;  // per CPU: entries and exits, two phases
+    std::atomic<u32> pins_{0};
     u32 tag_ = 0;
-    u32 saved_ = 0;
     char name_[56] = {};
 };
 
@@ -70,12 +77,25 @@ class GateScope {
     bool entered() const { return entered_; }
 
   private:
+    friend class GateAttribution;
     TENON_API static Gate* exchange_current(Gate* gate);
     Gate* gate_;
     Gate* previous_ = nullptr;
     u32 phase_ = 0;
     bool entered_ = true;
     bool counted_ = false;
+};
+
+// Charges what the current task does to a module without counting it as a call in flight: for
+// threads and for the module's own destruction. [module]
+class GateAttribution {
+  public:
+    explicit GateAttribution(Gate* gate) : previous_(GateScope::exchange_current(gate)) {}
+    ~GateAttribution() { GateScope::exchange_current(previous_); }
+    TENON_NONCOPYABLE(GateAttribution);
+
+  private:
+    Gate* previous_;
 };
 
 // The gate of the module on whose behalf the current task runs; null in the core.

@@ -1,0 +1,356 @@
+// From a checked ELF image to a module in memory: laid out, bound to its imports, relocated. Nothing of
+// the module has run yet, and dropping the Module undoes everything.
+#include <tenon/mm/vmalloc.h>
+#include <tenon/trace/log.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/module/link.h"
+#include "core/module/module.h"
+#include "core/module/text.h"
+
+namespace tenon::module {
+
+namespace {
+
+// A record of .tenon.imports and .tenon.exports, in the order of the symbol table. Made by modpost.
+struct SymbolRecord {
+    u64 hash;
+    u32 type_checksum;
+    u32 provider;  // imports: offset of the provider's name behind the records; 0: the core
+};
+
+// A reader of such a section that walks along with the symbol table.
+class RecordReader {
+  public:
+    RecordReader(const ElfImage& image, std::string_view section) {
+        const u32 index = image.find_section(section);
+        if (index == 0) return;
+        bytes_ = image.bytes(index);
+        if (bytes_.size() < 8) return;
+        std::memcpy(&count_, bytes_.data(), 4);
+        if (count_ > (bytes_.size() - 8) / sizeof(SymbolRecord)) count_ = 0;
+    }
+    // The record for a symbol of this hash: normally the next one.
+    bool find(u64 hash, SymbolRecord& out) {
+        for (u32 tries = 0; tries < count_; ++tries) {
+            if (next_ == count_) next_ = 0;
+            std::memcpy(&out, bytes_.data() + 8 + usize{next_++} * sizeof out, sizeof out);
+            if (out.hash == hash) return true;
+        }
+        return false;
+    }
+    std::string_view provider(const SymbolRecord& record) const {
+        if (record.provider == 0 || record.provider >= bytes_.size() || bytes_.back() != 0)
+            return "core";
+        return reinterpret_cast<const char*>(bytes_.data() + record.provider);
+    }
+    u32 count() const { return count_; }
+
+  private:
+    std::span<const u8> bytes_;
+    u32 count_ = 0, next_ = 0;
+};
+
+class Builder {
+  public:
+    Builder(const ElfImage& image, Module& module, u32 flags, fmt::Sink& why)
+        : image_(image), module_(module), flags_(flags), why_(why) {}
+
+    Result<void> run();
+
+  private:
+    Result<void> place();
+    Result<void> bind_symbols();
+    Result<u64> bind_import(const Elf64_Sym& symbol, RecordReader& imports);
+    Result<void> take_descriptor();
+    Result<void> take_exports();
+    Result<void> take_trace_symbols();
+    Result<void> take_sections();
+    bool is_export(const Elf64_Sym& s) const {
+        return ELF64_ST_BIND(s.st_info) == STB_GLOBAL &&
+               ELF64_ST_VISIBILITY(s.st_other) == STV_DEFAULT && s.st_shndx != SHN_UNDEF &&
+               s.st_shndx < image_.section_count() && module_.layout.is_loaded(s.st_shndx);
+    }
+
+    const ElfImage& image_;
+    Module& module_;
+    u32 flags_;
+    fmt::Sink& why_;
+    Placement placement_;
+    std::unique_ptr<u64[]> addresses_;
+};
+
+Result<void> Builder::run() {
+    TRY(place());
+    copy_sections(image_, module_.layout, placement_);
+    TRY(bind_symbols());
+    TRY(apply_relocations(image_, module_.layout, placement_,
+                          {addresses_.get(), image_.symbols().size()}, why_));
+    TRY(take_descriptor());
+    TRY(take_trace_symbols());
+    TRY(take_exports());
+    return take_sections();
+}
+
+Result<void> Builder::place() {
+    TRY_ASSIGN(module_.layout, plan_layout(image_, count_got_slots(image_), why_));
+    const Layout& l = module_.layout;
+    if (l.kept_bytes == 0) {
+        why_.write("the file holds no code");
+        return Err(Error::noexec);
+    }
+    TRY_ASSIGN(void* kept, mm::alloc_module_memory(l.kept_bytes));
+    module_.base = static_cast<u8*>(kept);
+    if (l.total_bytes > l.kept_bytes) {
+        TRY_ASSIGN(void* init, mm::alloc_module_memory(l.total_bytes - l.kept_bytes));
+        module_.init_base = static_cast<u8*>(init);
+        std::memset(init, 0, l.total_bytes - l.kept_bytes);
+    }
+    std::memset(module_.base, 0, l.kept_bytes);
+    placement_ = {module_.base, reinterpret_cast<u64>(module_.base), module_.init_base,
+                  reinterpret_cast<u64>(module_.init_base)};
+    return {};
+}
+
+Result<void> Builder::bind_symbols() {
+    const auto symbols = image_.symbols();
+    addresses_.reset(new (std::nothrow) u64[symbols.size()]);
+    if (!addresses_) return Err(Error::nomem);
+    RecordReader imports(image_, ".tenon.imports");
+    addresses_[0] = 0;
+    for (u32 i = 1; i < symbols.size(); ++i) {
+        const Elf64_Sym& s = symbols[i];
+        if (s.st_shndx != SHN_UNDEF) {
+            addresses_[i] = defined_symbol_address(s, module_.layout, placement_);
+            continue;
+        }
+        if (s.st_name == 0) {
+            addresses_[i] = 0;
+            continue;
+        }
+        TRY_ASSIGN(addresses_[i], bind_import(s, imports));
+    }
+    return {};
+}
+
+Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports) {
+    const std::string_view name = image_.symbol_name(symbol);
+    const u64 hash = symbol_hash(name);
+    auto found = find_export(hash, name);
+    SymbolRecord record{};
+    const bool recorded = imports.find(hash, record);
+    if (!found) {
+        if (found.error() == Error::noent && ELF64_ST_BIND(symbol.st_info) == STB_WEAK)
+            return u64{0};
+        fmt::print(why_, "unknown symbol {}", name);
+        if (recorded && record.provider != 0)
+            fmt::print(why_, ": needs module {}, which is {}", imports.provider(record),
+                       found.error() == Error::busy ? "not active yet" : "not loaded");
+        else
+            why_.write(": nobody exports it");
+        return Err(found.error());
+    }
+    const std::string_view from = found->provider != nullptr ? found->provider->name() : "core";
+    if ((flags_ & kLoadIgnoreVersions) == 0) {
+        if (!recorded) {
+            fmt::print(why_,
+                       "no type checksum for {}: link it with tenon_add_module() of the SDK", name);
+            return Err(Error::noexec);
+        }
+        if (record.type_checksum != found->type_checksum) {
+            fmt::print(why_, "needs {}:{} type {:08x}, loaded {} {} exports {:08x}: rebuild it "
+                             "with that SDK",
+                       imports.provider(record), name, record.type_checksum, from,
+                       found->provider != nullptr ? found->provider->modinfo.get("version")
+                                                  : TENON_RELEASE,
+                       found->type_checksum);
+            return Err(Error::inval);
+        }
+    }
+    TRY(hold_provider(module_, found->provider));
+    return found->address;
+}
+
+Result<void> Builder::take_descriptor() {
+    const u32 at = image_.find_section(".tenon.module");
+    if (at == 0 || !module_.layout.is_loaded(at) ||
+        image_.section(at).sh_size != sizeof(Descriptor)) {
+        why_.write("no TENON_MODULE() in it: not a module of this kernel");
+        return Err(Error::noexec);
+    }
+    module_.descriptor = reinterpret_cast<const Descriptor*>(
+        module_.address_of(module_.layout.section_offset[at]));
+    const Descriptor& d = *module_.descriptor;
+    if (d.magic != Descriptor{}.magic || d.abi != TENON_MODULE_ABI ||
+        !module_.contains(reinterpret_cast<u64>(d.create))) {
+        fmt::print(why_, "module ABI {}, this kernel's is {}", d.abi, TENON_MODULE_ABI);
+        return Err(Error::noexec);
+    }
+    const u32 parameters = image_.find_section(".tenon.parameters");
+    if (parameters == 0 || !module_.layout.is_loaded(parameters)) return {};
+    module_.parameters = reinterpret_cast<ParameterBase* const*>(
+        module_.address_of(module_.layout.section_offset[parameters]));
+    module_.parameter_count = image_.section(parameters).sh_size / sizeof(void*);
+    for (u32 i = 0; i < module_.parameter_count; ++i)
+        if (!module_.contains(reinterpret_cast<u64>(module_.parameters[i]))) {
+            why_.write("its parameter table is damaged");
+            return Err(Error::noexec);
+        }
+    return {};
+}
+
+Result<void> Builder::take_trace_symbols() {
+    const auto symbols = image_.symbols();
+    auto wanted = [&](const Elf64_Sym& s) {
+        const auto type = ELF64_ST_TYPE(s.st_info);
+        return (type == STT_FUNC || type == STT_OBJECT) && s.st_name != 0 &&
+               s.st_shndx != SHN_UNDEF && s.st_shndx < image_.section_count() &&
+               module_.layout.is_loaded(s.st_shndx) &&
+               module_.layout.section_offset[s.st_shndx] < module_.layout.kept_bytes;
+    };
+    u32 count = 0, name_bytes = 1, exports = 0;
+    for (const Elf64_Sym& s : symbols.subspan(1)) {
+        if (!wanted(s)) continue;
+        ++count;
+        name_bytes += static_cast<u32>(image_.symbol_name(s).size()) + 1;
+        if (is_export(s)) ++exports;
+    }
+    if (count == 0) return {};
+    module_.trace_symbols.reset(new (std::nothrow) TraceSymbol[count]);
+    module_.trace_names.reset(new (std::nothrow) char[name_bytes]);
+    if (exports != 0) module_.exports.reset(new (std::nothrow) Export[exports]);
+    if (!module_.trace_symbols || !module_.trace_names || (exports != 0 && !module_.exports))
+        return Err(Error::nomem);
+    u32 n = 0, at = 0;
+    for (u32 i = 1; i < symbols.size(); ++i) {
+        const Elf64_Sym& s = symbols[i];
+        if (!wanted(s)) continue;
+        const std::string_view name = image_.symbol_name(s);
+        std::memcpy(&module_.trace_names[at], name.data(), name.size());
+        module_.trace_names[at + name.size()] = '\0';
+        module_.trace_symbols[n++] = {
+            static_cast<u32>(addresses_[i] - reinterpret_cast<u64>(module_.base)), at,
+            static_cast<u32>(s.st_size)};
+        if (is_export(s)) {
+            Export& e = module_.exports[module_.export_count++];
+            e.hash = symbol_hash(name);
+            e.address = addresses_[i];
+            e.name = &module_.trace_names[at];
+            e.module = &module_;
+        }
+        at += static_cast<u32>(name.size()) + 1;
+    }
+    module_.trace_symbol_count = n;
+    std::sort(module_.trace_symbols.get(), module_.trace_symbols.get() + n,
+              [](const TraceSymbol& a, const TraceSymbol& b) { return a.offset < b.offset; });
+    return {};
+}
+
+Result<void> Builder::take_exports() {
+    RecordReader records(image_, ".tenon.exports");
+    for (u32 i = 0; i < module_.export_count; ++i) {
+        Export& e = module_.exports[i];
+        SymbolRecord record;
+        if (records.find(e.hash, record)) e.type_checksum = record.type_checksum;
+    }
+    return {};
+}
+
+Result<void> Builder::take_sections() {
+    u32 count = 0;
+    usize name_bytes = 0;
+    for (u32 i = 1; i < image_.section_count(); ++i) {
+        if (!module_.layout.is_loaded(i)) continue;
+        ++count;
+        name_bytes += image_.section_name(i).size() + 1;
+    }
+    module_.sections.reset(new (std::nothrow) Module::Section[count]);
+    module_.section_names.reset(new (std::nothrow) char[name_bytes]);
+    if (!module_.sections || !module_.section_names) return Err(Error::nomem);
+    usize at = 0;
+    for (u32 i = 1; i < image_.section_count(); ++i) {
+        if (!module_.layout.is_loaded(i)) continue;
+        const std::string_view name = image_.section_name(i);
+        char* copy = &module_.section_names[at];
+        std::memcpy(copy, name.data(), name.size());
+        copy[name.size()] = '\0';
+        at += name.size() + 1;
+        module_.sections[module_.section_count++] = {
+            copy, module_.address_of(module_.layout.section_offset[i])};
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> hold_provider(Module& module, Module* provider) {
+    if (provider == nullptr) return {};
+    constexpr u32 kMaxProviders = 32;
+    if (!module.providers) {
+        module.providers.reset(new (std::nothrow) Module*[kMaxProviders]);
+        if (!module.providers) return Err(Error::nomem);
+    }
+    for (u32 i = 0; i < module.provider_count; ++i)
+        if (module.providers[i] == provider) return {};
+    if (module.provider_count == kMaxProviders) return Err(Error::mfile);
+    module.providers[module.provider_count++] = provider;
+    ++provider->holder_count;
+    return {};
+}
+
+Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_view name,
+                                             u32 flags, fmt::Sink& why) {
+    std::unique_ptr<Module> module(new (std::nothrow) Module);
+    if (!module) return Err(Error::nomem);
+    std::memcpy(module->name_text, name.data(), name.size());
+
+    const auto text = image.bytes(image.find_section(".modinfo"));
+    module->modinfo_text.reset(new (std::nothrow) char[text.size()]);
+    if (!module->modinfo_text) return Err(Error::nomem);
+    std::memcpy(module->modinfo_text.get(), text.data(), text.size());
+    module->modinfo = Modinfo({module->modinfo_text.get(), text.size()});
+
+    static u32 next_tag = 0;
+    module->tag = ++next_tag;
+    TRY_ASSIGN(module->gate,
+               Gate::create(name, module->tag, module->modinfo.get("trusted") == "Y"));
+    TRY(Builder(image, *module, flags, why).run());
+    return module;
+}
+
+Result<void> protect_module(Module& module) {
+    const auto protect = [&](Region region, arch::PageFlags flags) -> Result<void> {
+        const Layout::Range& r = module.layout.region[static_cast<usize>(region)];
+        if (r.size == 0) return {};
+        return arch::protect_kernel(module.address_of(r.offset), align_up(r.size, kPageSize),
+                                    flags);
+    };
+    using arch::PageFlags;
+    TRY(protect(Region::text, PageFlags::read | PageFlags::exec));
+    TRY(protect(Region::rodata, PageFlags::read));
+    TRY(protect(Region::init_text, PageFlags::read | PageFlags::exec));
+    return {};
+}
+
+void free_init_memory(Module& module) {
+    const Layout::Range& r = module.layout.region[static_cast<usize>(Region::ro_after_init)];
+    if (r.size != 0) {
+        // The pages are mapped: it cannot fail.
+        (void)arch::protect_kernel(module.address_of(r.offset), align_up(r.size, kPageSize),
+                                   arch::PageFlags::read);
+    }
+    if (module.init_base == nullptr) return;
+    mm::free_module_memory(module.init_base, module.layout.total_bytes - module.layout.kept_bytes);
+    module.init_base = nullptr;
+}
+
+Module::~Module() {
+    for (u32 i = 0; i < provider_count; ++i) --providers[i]->holder_count;
+    if (init_base != nullptr)
+        mm::free_module_memory(init_base, layout.total_bytes - layout.kept_bytes);
+    if (base != nullptr) mm::free_module_memory(base, layout.kept_bytes);
+}
+
+}  // namespace tenon::module

@@ -1,0 +1,119 @@
+// The gate's counters.
+//
+// Theory. Each CPU counts entries and exits apart, in two phases (as SRCU does), because a task may
+// enter on one CPU and leave on another. A gate is quiet when, for each phase, the exits read first
+// equal the entries read after: an entry that the second sum misses came after close() and finds the
+// gate closed. Two phases let a waiter that does not close the gate (an update) wait for the calls
+// that were inside when it asked, however many come after.
+#include <tenon/arch/cpu.h>
+#include <tenon/module/gate.h>
+#include <tenon/process/task.h>
+#include <tenon/sync/wait_queue.h>
+#include <tenon/time/clock.h>
+
+#include <cstring>
+#include <span>
+
+namespace tenon::module {
+
+struct Gate::Counters {
+    struct alignas(64) PerCpu {
+        std::atomic<u64> entries[2]{};
+        std::atomic<u64> exits[2]{};
+    };
+    std::unique_ptr<PerCpu[]> cpu;
+    u32 cpus = 0;
+    sync::WaitQueue drained;
+};
+
+Result<Ref<Gate>> Gate::create(std::string_view name, u32 tag, bool trusted) {
+    Gate* gate = new (std::nothrow) Gate;
+    if (gate == nullptr) return Err(Error::nomem);
+    Ref<Gate> ref = adopt_ref(gate);
+    if (!trusted) {
+        gate->counters_ = new (std::nothrow) Counters;
+        if (gate->counters_ == nullptr) return Err(Error::nomem);
+        // Only the CPUs that may come up are given memory.
+        gate->counters_->cpus = arch::possible_cpus();
+        gate->counters_->cpu.reset(new (std::nothrow)
+                                       Counters::PerCpu[gate->counters_->cpus]);
+        if (!gate->counters_->cpu) return Err(Error::nomem);
+    }
+    gate->tag_ = tag;
+    gate->trusted_ = trusted;
+    const usize n = name.size() < sizeof(gate->name_) ? name.size() : sizeof(gate->name_) - 1;
+    std::memcpy(gate->name_, name.data(), n);
+    return ref;
+}
+
+void Gate::on_last_ref() {
+    delete counters_;
+    delete this;
+}
+
+bool Gate::enter(u32& phase) {
+    phase = phase_.load(std::memory_order_relaxed) & 1;
+    // seq_cst: the entry must be visible before `closed_` is read; pairs with close() then count().
+    counters_->cpu[arch::cpu_id()].entries[phase].fetch_add(1, std::memory_order_seq_cst);
+    // A call that the module makes into the core may come back into it: those are let in to the end.
+    if (closed_.load(std::memory_order_seq_cst) && current_gate() != this) [[unlikely]] {
+        leave(phase);
+        return false;
+    }
+    return true;
+}
+
+void Gate::leave(u32 phase) {
+    counters_->cpu[arch::cpu_id()].exits[phase].fetch_add(1, std::memory_order_seq_cst);
+    if (closed_.load(std::memory_order_seq_cst)) [[unlikely]]
+        counters_->drained.wake_all();
+}
+
+u32 Gate::owner_tag() const {
+    return tag_;
+}
+
+std::string_view Gate::owner_name() const {
+    return name_;
+}
+
+void Gate::close() {
+    closed_.store(true, std::memory_order_seq_cst);
+}
+
+void Gate::open() {
+    closed_.store(false, std::memory_order_seq_cst);
+}
+
+u64 Gate::count(u32 phase) const {
+    u64 exits = 0, entries = 0;
+    const std::span cpus(counters_->cpu.get(), counters_->cpus);
+    for (const auto& c : cpus) exits += c.exits[phase].load(std::memory_order_seq_cst);
+    for (const auto& c : cpus) entries += c.entries[phase].load(std::memory_order_seq_cst);
+    return entries - exits;
+}
+
+u64 Gate::in_flight() const {
+    return counters_ == nullptr ? 0 : count(0) + count(1);
+}
+
+Result<void> Gate::quiesce(u64 deadline_ns) {
+    if (counters_ == nullptr) return {};
+    for (int round = 0; round < 2; ++round) {
+        const u32 phase = phase_.fetch_xor(1, std::memory_order_seq_cst) & 1;
+        TRY(counters_->drained.wait([&] { return count(phase) == 0; },
+                                    sync::WaitMode::uninterruptible,
+                                    sync::Deadline{deadline_ns}));
+    }
+    return {};
+}
+
+Gate* GateScope::exchange_current(Gate* gate) {
+    return std::exchange(current()->gate, gate);
+}
+
+Gate* current_gate() {
+    return current()->gate;
+}
+
+}  // namespace tenon::module

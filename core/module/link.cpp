@@ -1,0 +1,82 @@
+#include "core/module/link.h"
+
+#include <tenon/arch/relocate.h>
+
+#include <cstring>
+
+namespace tenon::module {
+
+u32 count_got_slots(const ElfImage& image) {
+    u32 slots = 0;
+    for (u32 i = 1; i < image.section_count(); ++i) {
+        const Elf64_Shdr& s = image.section(i);
+        if (s.sh_type != SHT_RELA || !image.is_alloc(s.sh_info)) continue;
+        for (const Elf64_Rela& r : image.relocations(i))
+            if (arch::relocation_wants_got(static_cast<u32>(ELF64_R_TYPE(r.r_info)))) ++slots;
+    }
+    return slots;
+}
+
+void copy_sections(const ElfImage& image, const Layout& layout, const Placement& placement) {
+    for (u32 i = 1; i < image.section_count(); ++i) {
+        if (!layout.is_loaded(i)) continue;
+        const std::span<const u8> bytes = image.bytes(i);
+        if (!bytes.empty())
+            std::memcpy(placement.memory(layout, layout.section_offset[i]), bytes.data(),
+                        bytes.size());
+    }
+}
+
+u64 defined_symbol_address(const Elf64_Sym& symbol, const Layout& layout,
+                           const Placement& placement) {
+    if (symbol.st_shndx == SHN_ABS) return symbol.st_value;
+    if (symbol.st_shndx == SHN_UNDEF || !layout.is_loaded(symbol.st_shndx)) return 0;
+    return placement.address(layout, layout.section_offset[symbol.st_shndx]) + symbol.st_value;
+}
+
+Result<void> apply_relocations(const ElfImage& image, const Layout& layout,
+                               const Placement& placement, std::span<const u64> symbol_address,
+                               fmt::Sink& why) {
+    u32 next_slot = 0;
+    for (u32 i = 1; i < image.section_count(); ++i) {
+        const Elf64_Shdr& s = image.section(i);
+        if (s.sh_type != SHT_RELA || !layout.is_loaded(s.sh_info)) continue;
+        const u64 target_offset = layout.section_offset[s.sh_info];
+        const u64 target_size = image.section(s.sh_info).sh_size;
+        u8* target = placement.memory(layout, target_offset);
+        const u64 target_address = placement.address(layout, target_offset);
+        for (const Elf64_Rela& rela : image.relocations(i)) {
+            const u32 type = static_cast<u32>(ELF64_R_TYPE(rela.r_info));
+            const auto symbol_index = ELF64_R_SYM(rela.r_info);
+            auto status = arch::RelocateStatus::outside_section;
+            if (rela.r_offset < target_size) {
+                arch::Relocation r{type,
+                                   target + rela.r_offset,
+                                   target_size - rela.r_offset,
+                                   target_address + rela.r_offset,
+                                   symbol_address[symbol_index],
+                                   rela.r_addend,
+                                   0,
+                                   nullptr};
+                if (arch::relocation_wants_got(type) && next_slot * u64{8} < layout.got.size) {
+                    const u64 slot = layout.got.offset + u64{8} * next_slot++;
+                    r.got_slot = placement.address(layout, slot);
+                    r.got_entry = reinterpret_cast<u64*>(placement.memory(layout, slot));
+                }
+                status = arch::relocate(r);
+            }
+            if (status == arch::RelocateStatus::ok) continue;
+            const char* reason = status == arch::RelocateStatus::unknown_type ? "of unknown type"
+                                 : status == arch::RelocateStatus::out_of_range
+                                     ? "out of range"
+                                     : "outside its section";
+            fmt::print(why, "relocation {} ({}) at {}+{:#x} against {} is {}",
+                       arch::relocation_name(type), type, image.section_name(s.sh_info),
+                       rela.r_offset, image.symbol_name(image.symbols()[symbol_index]), reason);
+            return Err(Error::noexec);
+        }
+    }
+    return {};
+}
+
+}  // namespace tenon::module

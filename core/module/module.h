@@ -1,0 +1,151 @@
+// One loaded module, as the core knows it.
+#pragma once
+
+#include <tenon/module/context.h>
+#include <tenon/module/loader.h>
+#include <tenon/module/manifest.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/sync/rcu.h>
+
+#include "core/module/elf_image.h"
+#include "core/module/layout.h"
+#include "core/module/ledger.h"
+
+namespace tenon::module {
+
+// An exported symbol of a module; hangs in the export hash while the module is there.
+struct Export {
+    u64 hash = 0;
+    u64 address = 0;
+    u32 type_checksum = 0;
+    const char* name = nullptr;
+    Module* module = nullptr;
+    Export* next = nullptr;
+};
+
+// A function or object of a module, for stack traces and kallsyms.
+struct TraceSymbol {
+    u32 offset;  // from the module's base
+    u32 name;    // in trace_names
+    u32 size;
+};
+
+// Life: built by load_image() under the loader's mutex, `coming` while create() runs, `live`, `going`
+// while it is taken down. The list holds one that is not yet live too, so that a name is loaded once.
+class Module {
+  public:
+    Module() : context(*this) {}
+    ~Module();
+    TENON_NONCOPYABLE(Module);
+
+    std::string_view name() const { return {name_text}; }
+    u64 address_of(u64 offset) const {
+        return offset < layout.kept_bytes ? reinterpret_cast<u64>(base) + offset
+                                          : reinterpret_cast<u64>(init_base) + offset -
+                                                layout.kept_bytes;
+    }
+    bool contains(u64 address) const {
+        return address - reinterpret_cast<u64>(base) < layout.kept_bytes ||
+               (init_base != nullptr && address - reinterpret_cast<u64>(init_base) <
+                                            layout.total_bytes - layout.kept_bytes);
+    }
+    // Modules that hold this one, and pins (open files, mounts).
+    u32 references() const;
+
+    char name_text[56] = {};
+    State state = State::coming;
+    Layout layout;
+    u8* base = nullptr;
+    u8* init_base = nullptr;
+    u32 tag = 0;  // owner of pages and slab objects; 0 is the core
+
+    std::unique_ptr<char[]> modinfo_text;
+    Modinfo modinfo;
+    Ref<Gate> gate;
+    Context context;
+    Ledger ledger;
+    const Descriptor* descriptor = nullptr;
+    Instance* instance = nullptr;  // destroyed inside the gate
+
+    std::unique_ptr<Export[]> exports;
+    u32 export_count = 0;
+    bool exports_listed = false;
+    std::unique_ptr<TraceSymbol[]> trace_symbols;  // by offset
+    std::unique_ptr<char[]> trace_names;
+    u32 trace_symbol_count = 0;
+    ParameterBase* const* parameters = nullptr;  // in the module's rodata
+    u32 parameter_count = 0;
+    struct Section {
+        const char* name;
+        u64 address;
+    };
+    std::unique_ptr<Section[]> sections;
+    std::unique_ptr<char[]> section_names;
+    u32 section_count = 0;
+
+    // Whom it holds (each once). Guarded by the loader's mutex.
+    std::unique_ptr<Module*[]> providers;
+    u32 provider_count = 0;
+    u32 holder_count = 0;  // modules that have it as a provider
+
+    ListHook list_hook;
+    sync::RcuPtr<Module> next_in_range_list;  // for find_symbol_at
+};
+
+using ModuleList = List<Module, &Module::list_hook>;
+
+// What the files of this folder share. Everything here is guarded by `mutex`.
+struct Registry {
+    sync::Mutex mutex{sync::LockRank::module_loader};
+    sync::WaitQueue changed;  // a module became live, or left
+    ModuleList* modules = nullptr;
+    u32 generation = 0;
+
+    Module* find(std::string_view name);
+};
+Registry& registry();
+
+// --- symbols.cpp: exports of the core and of modules, by hash
+struct Resolved {
+    u64 address = 0;
+    u32 type_checksum = 0;
+    Module* provider = nullptr;  // null: the core
+};
+// Error::noent; Error::busy when its module is not live.
+Result<Resolved> find_export(u64 hash, std::string_view name);
+Result<void> list_exports(Module& module, fmt::Sink& why);
+void unlist_exports(Module& module);
+void publish_for_traces(Module& module);
+void withdraw_from_traces(Module& module);
+u32 core_api_checksum();
+
+// --- build.cpp: from bytes to a linked module that has not run
+Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_view name,
+                                             u32 flags, fmt::Sink& why);
+// Makes `module` a holder of `provider` (null: nothing), once.
+Result<void> hold_provider(Module& module, Module* provider);
+Result<void> protect_module(Module& module);
+void free_init_memory(Module& module);
+
+// --- parameters.cpp
+Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why);
+
+// --- unload.cpp
+// Takes a module down that is not live any more (or whose create() failed): sweep, unlink, free.
+void dispose(Module* module);
+
+// --- files.cpp
+struct FileBytes {
+    u8* data = nullptr;
+    usize size_bytes = 0;
+    FileBytes() = default;
+    FileBytes(FileBytes&& o) noexcept
+        : data(std::exchange(o.data, nullptr)), size_bytes(o.size_bytes) {}
+    FileBytes& operator=(FileBytes&&) = delete;
+    ~FileBytes();
+    std::span<const u8> bytes() const { return {data, size_bytes}; }
+    std::string_view text() const { return {reinterpret_cast<const char*>(data), size_bytes}; }
+};
+Result<FileBytes> read_whole_file(std::string_view path, usize limit_bytes);
+
+}  // namespace tenon::module

@@ -1,0 +1,212 @@
+// Loading by name: find the files, plan, commit; on a failure, take back what the plan loaded.
+#include <tenon/module/loader.h>
+#include <tenon/trace/log.h>
+
+#include <tenon/arch/relocate.h>
+
+#include <cstring>
+
+#include "core/module/module.h"
+#include "core/module/plan.h"
+
+namespace tenon::module {
+
+namespace {
+
+constexpr std::string_view kFolder = "/lib/modules/" TENON_RELEASE "/";
+constexpr usize kMaxModuleBytes = 64 << 20;
+constexpr usize kMaxIndexBytes = 8 << 20;
+
+using PathLine = fmt::Line<256>;
+
+// A module of the plan, with its file.
+struct FileNode : PlanNode {
+    FileBytes file;
+    char name_text[56] = {};
+    std::unique_ptr<char[]> info_text;
+    std::unique_ptr<FileNode> next;
+};
+
+class FileSource final : public PlanSource {
+  public:
+    ~FileSource() {
+        // One after the other: a chain of unique_ptr would recurse.
+        while (nodes_) nodes_ = std::move(nodes_->next);
+    }
+    Result<PlanNode*> find(std::string_view name) override;
+
+  private:
+    Result<FileBytes> open(std::string_view name);
+    Result<void> take_loaded(FileNode& node, std::string_view name);
+    Result<void> take_file(FileNode& node);
+    FileBytes index_;
+    bool have_index_ = false;
+    std::unique_ptr<FileNode> nodes_;
+};
+
+Result<FileBytes> FileSource::open(std::string_view name) {
+    if (!have_index_) {
+        have_index_ = true;
+        if (auto index = read_whole_file(PathLine("{}modules.dep", kFolder).view(), kMaxIndexBytes))
+            std::swap(index_.data, index->data), index_.size_bytes = index->size_bytes;
+    }
+    std::string_view rest = index_.text();
+    while (!rest.empty()) {
+        std::string_view line = next_line(rest);
+        const std::string_view path = line.substr(0, line.find(':'));
+        if (same_name(name_of_path(path), name))
+            return read_whole_file(PathLine("{}{}", kFolder, path).view(), kMaxModuleBytes);
+    }
+    // A folder without depmod's index.
+    return read_whole_file(PathLine("{}{}.ko", kFolder, name).view(), kMaxModuleBytes);
+}
+
+Result<void> FileSource::take_loaded(FileNode& node, std::string_view name) {
+    Registry& r = registry();
+    sync::MutexGuard guard(r.mutex);
+    const Module* there = r.find(name);
+    if (there == nullptr) return Err(Error::noent);
+    const std::string_view version = there->modinfo.get("version");
+    node.info_text.reset(new (std::nothrow) char[version.size() + 1]);
+    if (!node.info_text) return Err(Error::nomem);
+    std::memcpy(node.info_text.get(), version.data(), version.size());
+    node.version = {node.info_text.get(), version.size()};
+    node.loaded = true;
+    return {};
+}
+
+Result<void> FileSource::take_file(FileNode& node) {
+    char reason[300];
+    fmt::BufferSink why(reason);
+    auto image = ElfImage::parse(node.file.bytes(), arch::elf_machine(), why);
+    if (!image) {
+        log::err("module {}: {}", node.name, why.text());
+        return Err(image.error());
+    }
+    const auto info = image->bytes(image->find_section(".modinfo"));
+    node.info = Modinfo({reinterpret_cast<const char*>(info.data()), info.size()});
+    node.version = node.info.get("version");
+    return {};
+}
+
+Result<PlanNode*> FileSource::find(std::string_view name) {
+    for (FileNode* n = nodes_.get(); n != nullptr; n = n->next.get())
+        if (same_name(n->name, name)) return n;
+    if (name.size() >= sizeof(FileNode::name_text)) return Err(Error::noent);
+    std::unique_ptr<FileNode> node(new (std::nothrow) FileNode);
+    if (!node) return Err(Error::nomem);
+    std::memcpy(node->name_text, name.data(), name.size());
+    node->name = {node->name_text, name.size()};
+    // One that is coming will be live or gone in a moment.
+    Registry& r = registry();
+    TRY(r.changed.wait(
+        [&] {
+            sync::MutexGuard guard(r.mutex);
+            const Module* there = r.find(name);
+            return there == nullptr || there->state == State::live;
+        },
+        sync::WaitMode::uninterruptible, sync::Deadline::after_ns(10'000'000'000)));
+    auto loaded = take_loaded(*node, name);
+    if (!loaded) {
+        if (loaded.error() != Error::noent) return Err(loaded.error());
+        TRY_ASSIGN(auto file, open(name));
+        std::swap(node->file.data, file.data);
+        node->file.size_bytes = file.size_bytes;
+        TRY(take_file(*node));
+    }
+    FileNode* raw = node.get();
+    node->next = std::move(nodes_);
+    nodes_ = std::move(node);
+    return raw;
+}
+
+// Loads the words of "pre: a b post: c" that belong to `when`; one that fails is no failure.
+void load_soft(const Modinfo& info, std::string_view when) {
+    info.for_each("softdep", [&](std::string_view text) {
+        bool active = false;
+        for (auto word = next_word(text); !word.empty(); word = next_word(text)) {
+            if (word.ends_with(':'))
+                active = word == when;
+            else if (active)
+                (void)load_by_name(word, {});
+        }
+        return true;
+    });
+}
+
+Result<void> commit(const Plan& plan, std::string_view parameters) {
+    Result<void> result;
+    u32 done = 0;
+    bool mine[kMaxPlan] = {};
+    for (; done < plan.count; ++done) {
+        auto& node = static_cast<FileNode&>(*plan.order[done]);
+        load_soft(node.info, "pre:");
+        result = load_image(node.file.bytes(), done + 1 == plan.count ? parameters : "",
+                            kLoadResolve);
+        if (!result && result.error() == Error::exist) {
+            result = {};
+            continue;
+        }
+        if (!result) break;
+        mine[done] = true;
+    }
+    if (result) {
+        for (u32 i = 0; i < plan.count; ++i)
+            load_soft(plan.order[i]->info, "post:");
+        return {};
+    }
+    for (u32 i = done; i-- > 0;)
+        if (mine[i]) (void)unload(plan.order[i]->name, 0);
+    return result;
+}
+
+}  // namespace
+
+Result<void> load_by_name(std::string_view name, std::string_view parameters) {
+    char reason[400];
+    fmt::BufferSink why(reason);
+    FileSource source;
+    Plan plan;
+    if (auto r = make_plan(source, name, plan, why); !r) {
+        if (r.error() == Error::noent && request_module(name)) return {};
+        if (!why.text().empty()) log::err("module {}: {}", name, why.text());
+        return r;
+    }
+    return commit(plan, parameters);
+}
+
+Result<void> request_module(std::string_view modalias) {
+    TRY_ASSIGN(const auto index,
+               read_whole_file(PathLine("{}modules.alias", kFolder).view(), kMaxIndexBytes));
+    Result<void> result = Err(Error::noent);
+    std::string_view rest = index.text();
+    while (!rest.empty()) {
+        std::string_view line = next_line(rest);
+        if (next_word(line) != "alias") continue;
+        const std::string_view pattern = next_word(line);
+        const std::string_view name = next_word(line);
+        if (name.empty() || !alias_matches(pattern, modalias)) continue;
+        // A name that is its own alias would come back here for ever.
+        if (same_name(name, modalias)) continue;
+        auto loaded = load_by_name(name, {});
+        if (loaded || !result) result = loaded;
+    }
+    return result;
+}
+
+u32 load_boot_modules(std::string_view manifest) {
+    u32 failed = 0;
+    while (!manifest.empty()) {
+        std::string_view line = next_line(manifest);
+        if (next_word(line) != "module") continue;
+        const std::string_view name = next_word(line);
+        if (name.empty()) continue;
+        if (auto r = load_by_name(name, line); !r) {
+            log::err("boot manifest: module {}: {}", name, r.error());
+            ++failed;
+        }
+    }
+    return failed;
+}
+
+}  // namespace tenon::module
