@@ -143,11 +143,12 @@ void init_boot_cpu_local(u64 area) {
 Result<void> prepare_cpu_local(u32 cpu) {
     const usize length = static_cast<usize>(tenon_percpu_end - tenon_percpu_start);
     TRY_ASSIGN(void* area, mm::vmalloc(length));
-    std::memcpy(area, tenon_percpu_start, length);
     const u64 offset = reinterpret_cast<u64>(area) - reinterpret_cast<u64>(tenon_percpu_start);
-    auto* local = static_cast<CpuLocal*>(area);
-    local->offset = offset;
-    local->cpu_id = cpu;
+    // All else starts as zero (the contract of TENON_PERCPU): the section itself is the boot CPU's
+    // live copy, with its queues in it.
+    *static_cast<CpuLocal*>(area) = {.offset = offset, .current = nullptr, .kernel_stack = 0,
+                                     .user_stack = 0, .preempt_count = kNoReschedule,
+                                     .cpu_id = cpu, .scratch = {}};
     x86_cpu_offsets[cpu] = offset;
     fill_tables(cpu);
     for (u32 i = 0; i < kIstStacks; ++i) {
