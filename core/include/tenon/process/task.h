@@ -141,12 +141,8 @@ class Task : public RefCounted<Task> {
     TENON_API ~Task();
     // Memory goes after a grace period, in a kernel thread.
     TENON_API void on_last_ref();
-    void set_work(u32 flags) {
-        work_flags.fetch_or(flags, std::memory_order_release);
-    }
-    void clear_work(u32 flags) {
-        work_flags.fetch_and(~flags, std::memory_order_acq_rel);
-    }
+    void set_work(u32 flags) { work_flags.fetch_or(flags, std::memory_order_release); }
+    void clear_work(u32 flags) { work_flags.fetch_and(~flags, std::memory_order_acq_rel); }
 };
 
 }  // namespace tenon

@@ -5,10 +5,12 @@
 #include <tenon/lib/result.h>
 #include <tenon/sync/mutex.h>
 
+#include <memory>
+
 namespace tenon::sched {
 
-// A kernel thread. It should poll should_stop() at its sleeps (a stop ends interruptible waits with
-// Error::intr-like restart).
+// A kernel thread. It should poll should_stop() at its sleeps (a stop ends interruptible and
+// killable waits with Error::restart).
 class KThread {
   public:
     // Starts entry(context). `name` is cut at 15 bytes. Error::nomem.
@@ -44,6 +46,13 @@ class WorkQueue {
     // Waits until `work` is neither queued nor running. May sleep.
     TENON_API void flush(Work& work);
     TENON_API void drain();
+    WorkQueue();
+    ~WorkQueue();
+    TENON_NONCOPYABLE(WorkQueue);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace tenon::sched

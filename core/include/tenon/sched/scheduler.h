@@ -31,7 +31,7 @@ enum : u32 {
     kWakeAny = 15 & ~4u
 };
 TENON_API bool wake(Task& task, u32 states = kWakeAny);
-// First start of a new task.
+// First start of a new task. Takes over one reference, the scheduler's.
 TENON_API void start(Task& task);
 // Sleeps; Error::restart when a signal ended it.
 TENON_API Result<void> sleep_until(sync::Deadline deadline,
@@ -55,24 +55,24 @@ struct CpuTimes {
     u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns;
 };
 TENON_API CpuTimes cpu_times(u32 cpu);
+// CPU time of a task up to now, ns.
+TENON_API u64 cpu_time_ns(Task& task);
 TENON_API u64 context_switches();
-TENON_API u64 tasks_created();
 
 // [process] Scheduling state of a new task that does not run yet: policy, nice and affinity of
 // `parent` (reset where it asked for that); null: defaults.
 void init_entity(Task& child, const Task* parent);
-// [process] As start(), which takes a reference for the scheduler. A task whose state is zombie or
-// dead when it calls schedule() never runs again; its kernel stack is freed and that reference
-// dropped in the context of whoever runs next, with preemption off: Task::on_last_ref() must not
-// sleep.
+// A task whose state is zombie or dead when it calls schedule() never runs again; its kernel stack
+// is freed and the scheduler's reference dropped in the context of whoever runs next, with
+// preemption off: Task::on_last_ref() must not sleep.
 
 // [arch] What a new task's first run calls before anything else: releases the run queue that
 // switch_to() held, with the task that ran before. Leaves irqs on and preemption enabled.
 void finish_first_switch(Task* previous);
 
 // [core] Boot, in this order.
-void init_boot_cpu();             // current() becomes the boot task, CPU 0's idle task later
-void start_services();            // kernel threads, work queues and RCU callbacks work after this
+void init_boot_cpu();              // current() becomes the boot task, CPU 0's idle task later
+void start_services();             // kernel threads, work queues and RCU callbacks work after this
 Task* prepare_idle_task(u32 cpu);  // for arch::start_cpus
 [[noreturn]] void secondary_cpu_main(u32 cpu);
 [[noreturn]] void run_idle(u32 cpu);  // the idle loop of each CPU

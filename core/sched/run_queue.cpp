@@ -1,0 +1,198 @@
+#include "core/sched/run_queue.h"
+
+#include <tenon/arch/smp.h>
+#include <tenon/time/timer.h>
+
+namespace tenon::sched {
+
+constinit std::atomic<u64> g_idle_cpus{0};
+
+void RunQueue::insert_realtime(Entity& e, bool at_front) {
+    const u8 priority = e.params.rt_priority;
+    auto it = realtime.begin();
+    while (it != realtime.end() &&
+           (it->params.rt_priority > priority || (it->params.rt_priority == priority && !at_front)))
+        ++it;
+    realtime.insert(it, e);
+}
+
+void RunQueue::enqueue(Task& task, FairQueue<Entity>::Joining how, u64 now) {
+    Entity& e = task.sched;
+    e.last_queued_ns = now;
+    if (is_realtime(e.params.policy)) {
+        e.rr_left_ns = kRoundRobinSliceNs;
+        insert_realtime(e, false);
+    } else {
+        fair.place(e, fair_current(), how);
+        fair.insert(e);
+    }
+    e.queued = true;
+    count(1);
+}
+
+void RunQueue::dequeue(Task& task) {
+    Entity& e = task.sched;
+    if (!is_realtime(e.params.policy)) {
+        fair.save_lag(e, fair_current());
+        if (&task != current) fair.erase(e);
+    } else if (&task != current) {
+        realtime.erase(realtime.iterator_to(e));
+    }
+    e.queued = false;
+    if (&task != current) count(-1);
+}
+
+Task* RunQueue::pick(bool keep) {
+    Task* candidate = keep && current != idle ? current : nullptr;
+    const bool candidate_realtime =
+        candidate != nullptr && is_realtime(candidate->sched.params.policy);
+    if (!realtime.empty()) [[unlikely]] {
+        Entity& first = realtime.front();
+        if (!candidate_realtime) return &task_of(first);
+        const u8 mine = candidate->sched.params.rt_priority;
+        // One whose turn is over, or that yielded, goes behind its equals.
+        const bool turn_over = candidate->sched.rr_left_ns == 0;
+        if (first.params.rt_priority > mine || (turn_over && first.params.rt_priority == mine))
+            return &task_of(first);
+    }
+    if (candidate_realtime) return candidate;
+    Entity* e = fair.pick(candidate != nullptr ? &candidate->sched : nullptr);
+    return e != nullptr ? &task_of(*e) : nullptr;
+}
+
+Task& RunQueue::switch_current(bool keep) {
+    Task* next = pick(keep);
+    if (next == current) return *next;
+    if (keep && current != idle) {
+        Entity& e = current->sched;
+        if (is_realtime(e.params.policy)) {
+            // A preempted task stays at the head of its priority; one whose turn is over does not.
+            const bool turn_over = e.rr_left_ns == 0;
+            insert_realtime(e, !turn_over);
+            if (turn_over) e.rr_left_ns = kRoundRobinSliceNs;
+        } else {
+            fair.insert(e);
+        }
+        count(1);
+    }
+    if (next == nullptr) return *idle;
+    count(-1);
+    if (is_realtime(next->sched.params.policy))
+        realtime.erase(realtime.iterator_to(next->sched));
+    else
+        fair.erase(next->sched);
+    return *next;
+}
+
+bool RunQueue::charge_current(u64 now) {
+    if (current == idle) return false;
+    Entity& e = current->sched;
+    const u64 ran = now - e.exec_start_ns;
+    if (static_cast<i64>(ran) <= 0) return false;
+    e.exec_start_ns = now;
+    e.sum_exec_ns += ran;
+    // Which mode it was in is only sampled (tick()); in between it counts as the last sample.
+    if (e.sampled_user && !current->is_kernel_thread()) {
+        current->user_ns += ran;
+        auto& total = e.params.nice > 0 ? nice_ns : user_ns;
+        total.store(total.load(std::memory_order_relaxed) + ran, std::memory_order_relaxed);
+    } else {
+        current->system_ns += ran;
+        system_ns.store(system_ns.load(std::memory_order_relaxed) + ran, std::memory_order_relaxed);
+    }
+    switch (e.params.policy) {
+        case Policy::fifo:
+            return false;
+        case Policy::rr:
+            e.rr_left_ns = ran < e.rr_left_ns ? e.rr_left_ns - ran : 0;
+            return e.rr_left_ns == 0;
+        default:
+            return fair.charge(e, ran);
+    }
+}
+
+bool RunQueue::preempts(const Task& task) const {
+    if (current == idle) return true;
+    const Entity& mine = current->sched;
+    const Entity& other = task.sched;
+    if (is_realtime(other.params.policy))
+        return !is_realtime(mine.params.policy) ||
+               other.params.rt_priority > mine.params.rt_priority;
+    if (is_realtime(mine.params.policy)) return false;
+    if (mine.params.policy == Policy::idle && other.params.policy != Policy::idle) return true;
+    if (other.params.policy != Policy::normal) return false;
+    return fair.preempts(other, mine);
+}
+
+u64 RunQueue::slice_end(u64 now) const {
+    if (current == idle) return ~u64{0};
+    const Entity& e = current->sched;
+    if (e.params.policy == Policy::fifo) return ~u64{0};
+    if (e.params.policy == Policy::rr) return realtime.empty() ? ~u64{0} : now + e.rr_left_ns;
+    return fair.empty() ? ~u64{0} : now + fair.slice_left_ns(e);
+}
+
+void RunQueue::request_tick(u64 now) const {
+    if (current == idle) return;
+    u64 at = now + kBusyTickNs;
+    if (has_waiting()) at = std::min(at, slice_end(now));
+    time::request_interrupt(at);
+}
+
+Task* RunQueue::take_for(u32 for_cpu) {
+    Entity* found = nullptr;
+    for (Entity& e : realtime) {
+        if (!e.allowed.test(for_cpu)) continue;
+        found = &e;
+        break;
+    }
+    if (found == nullptr)
+        found = fair.find_last([&](const Entity& e) { return e.allowed.test(for_cpu); });
+    if (found == nullptr) return nullptr;
+    Task& task = task_of(*found);
+    dequeue(task);
+    return &task;
+}
+
+RunQueue& lock_queue_of(const Task& task) {
+    for (;;) {
+        const u32 cpu = task.sched.cpu.load(std::memory_order_acquire);
+        RunQueue& queue = run_queue(cpu);
+        queue.lock.lock_raw();
+        if (task.sched.cpu.load(std::memory_order_relaxed) == cpu) [[likely]]
+            return queue;
+        queue.lock.unlock_raw();
+    }
+}
+
+void reschedule(RunQueue& queue) {
+    if (queue.cpu == arch::cpu_id())
+        arch::set_need_resched();
+    else
+        arch::send_reschedule(queue.cpu);
+}
+
+bool steal_into(RunQueue& queue, u64 now, u32 minimum_waiting) {
+    const u32 cpus = arch::online_cpus();
+    RunQueue* fullest = nullptr;
+    u32 most = minimum_waiting - 1;
+    for (u32 i = 1; i < cpus; ++i) {
+        RunQueue& other = run_queue((queue.cpu + i) % cpus);
+        if (other.current == nullptr) continue;
+        if (const u32 n = other.waiting(); n > most) {
+            most = n;
+            fullest = &other;
+        }
+    }
+    // Against the order of the queues' locks, so only if it is free: the next idle moment tries
+    // again.
+    if (fullest == nullptr || !fullest->lock.try_lock_raw()) return false;
+    Task* task = fullest->take_for(queue.cpu);
+    if (task != nullptr) task->sched.cpu.store(queue.cpu, std::memory_order_release);
+    fullest->lock.unlock_raw();
+    if (task == nullptr) return false;
+    queue.enqueue(*task, FairQueue<Entity>::Joining::woken, now);
+    return true;
+}
+
+}  // namespace tenon::sched

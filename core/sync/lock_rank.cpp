@@ -1,0 +1,93 @@
+// The rank checker of debug kernels.
+#include <tenon/process/task.h>
+#include <tenon/sync/spinlock.h>
+#include <tenon/trace/log.h>
+
+#if TENON_DEBUG
+namespace tenon::sync {
+
+namespace {
+
+constexpr u32 kMaxSpin = 24;
+constexpr u32 kMaxSleeping = sizeof(Task::held_locks) / sizeof(Task::held_locks[0]);
+
+struct HeldSpin {
+    const void* lock;
+    LockRank rank;
+    u8 irq_depth;
+};
+struct CpuHeld {
+    HeldSpin held[kMaxSpin];
+    u32 count;
+};
+TENON_PERCPU(CpuHeld, g_held);
+
+bool is_spin(LockRank rank) {
+    return rank >= LockRank::spin_outer;
+}
+u8 irq_depth() {
+    return static_cast<u8>(arch::preempt_count() >> 16);
+}
+
+[[noreturn]] void inversion(LockRank held, const void* held_lock, LockRank wanted,
+                            const void* wanted_lock) {
+    log::err("lock rank inversion: {} (rank {}) is held, {} (rank {}) wanted", held_lock,
+             static_cast<u32>(held), wanted_lock, static_cast<u32>(wanted));
+    panic("lock rank inversion");
+}
+
+void acquire_spin(LockRank rank, const void* lock) {
+    CpuHeld& cpu = g_held.local();
+    const u8 depth = irq_depth();
+    for (u32 i = 0; rank != LockRank::none && i < cpu.count; ++i)
+        if (cpu.held[i].irq_depth == depth && cpu.held[i].rank >= rank)
+            inversion(cpu.held[i].rank, cpu.held[i].lock, rank, lock);
+    if (cpu.count < kMaxSpin) cpu.held[cpu.count++] = {lock, rank, depth};
+}
+
+void acquire_sleeping(LockRank rank, const void* lock) {
+    Task* task = arch::current();
+    if (task == nullptr) return;
+    // Spin locks outrank every sleeping one, and nothing sleeps under them.
+    TENON_ASSERT(irq_depth() == 0);
+    for (u32 i = 0; i < task->held_lock_count; ++i)
+        if (task->held_locks[i].rank >= rank)
+            inversion(task->held_locks[i].rank, task->held_locks[i].lock, rank, lock);
+    if (task->held_lock_count < kMaxSleeping)
+        task->held_locks[task->held_lock_count++] = {lock, rank};
+}
+
+}  // namespace
+
+void rank_acquire(LockRank rank, const void* lock) {
+    const IrqGuard guard;
+    if (rank == LockRank::none || is_spin(rank))
+        acquire_spin(rank, lock);
+    else
+        acquire_sleeping(rank, lock);
+}
+
+// Locks are mostly released in reverse order, but need not be.
+void rank_release(LockRank rank, const void* lock) {
+    const IrqGuard guard;
+    if (rank == LockRank::none || is_spin(rank)) {
+        CpuHeld& cpu = g_held.local();
+        for (u32 i = cpu.count; i-- > 0;) {
+            if (cpu.held[i].lock != lock) continue;
+            for (--cpu.count; i < cpu.count; ++i) cpu.held[i] = cpu.held[i + 1];
+            return;
+        }
+        return;
+    }
+    Task* task = arch::current();
+    if (task == nullptr) return;
+    for (u32 i = task->held_lock_count; i-- > 0;) {
+        if (task->held_locks[i].lock != lock) continue;
+        for (--task->held_lock_count; i < task->held_lock_count; ++i)
+            task->held_locks[i] = task->held_locks[i + 1];
+        return;
+    }
+}
+
+}  // namespace tenon::sync
+#endif

@@ -1,0 +1,214 @@
+#include <tenon/process/task.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/sync/rcu.h>
+
+namespace tenon::sync {
+
+namespace {
+
+constexpr uptr kWaiters = 1;
+constexpr uptr kOwnerMask = ~uptr{7};
+constexpr u32 kSpinRounds = 200;
+
+// Spins while the owner runs on another CPU: it will be out soon, and a sleep costs two switches.
+// True when the mutex looked free.
+bool spin_on_owner(const std::atomic<uptr>& word) {
+    if (arch::online_cpus() == 1) return false;
+    for (u32 round = 0; round < kSpinRounds; ++round) {
+        const RcuGuard rcu;  // keeps the owner's Task readable
+        const uptr seen = word.load(std::memory_order_relaxed);
+        const auto* owner = reinterpret_cast<const Task*>(seen & kOwnerMask);
+        if (owner == nullptr) return true;
+        if ((seen & kWaiters) != 0 || !owner->sched.on_cpu.load(std::memory_order_relaxed) ||
+            arch::need_resched())
+            return false;
+        arch::cpu_relax();
+    }
+    return false;
+}
+
+uptr me() {
+    return reinterpret_cast<uptr>(current());
+}
+
+// For waiters: takes the mutex with the waiter bit set (others may sleep), or sets the bit so that
+// the owner's unlock wakes somebody.
+bool take_or_mark(std::atomic<uptr>& word) {
+    uptr seen = word.load(std::memory_order_relaxed);
+    for (;;) {
+        if ((seen & kOwnerMask) == 0) {
+            if (word.compare_exchange_weak(seen, me() | kWaiters, std::memory_order_acquire,
+                                           std::memory_order_relaxed))
+                return true;
+        } else if ((seen & kWaiters) != 0 ||
+                   word.compare_exchange_weak(seen, seen | kWaiters, std::memory_order_relaxed,
+                                              std::memory_order_relaxed)) {
+            return false;
+        }
+    }
+}
+
+}  // namespace
+
+void Mutex::lock_slow() {
+    TENON_DEBUG_ASSERT(!is_held_by_current());
+    TENON_DEBUG_ASSERT(may_sleep());
+    while (spin_on_owner(owner_)) {
+        uptr expected = 0;
+        if (owner_.compare_exchange_strong(expected, me(), std::memory_order_acquire,
+                                           std::memory_order_relaxed))
+            return;
+    }
+    (void)waiters_.wait([&] { return take_or_mark(owner_); }, WaitMode::uninterruptible,
+                        Deadline::never(), true);
+}
+
+bool Mutex::try_lock() {
+    uptr expected = 0;
+    if (!owner_.compare_exchange_strong(expected, me(), std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        return false;
+    rank_acquire(rank_, this);
+    return true;
+}
+
+Result<void> Mutex::lock_interruptible() {
+    if (try_lock()) return {};
+    rank_acquire(rank_, this);
+    auto result = waiters_.wait([&] { return take_or_mark(owner_); }, WaitMode::interruptible,
+                                Deadline::never(), true);
+    if (!result) {
+        rank_release(rank_, this);
+        // A wake-up that was meant for this waiter goes on to the next.
+        if ((owner_.load(std::memory_order_relaxed) & kOwnerMask) == 0) waiters_.wake_one();
+    }
+    return result;
+}
+
+void Mutex::unlock_slow() {
+    TENON_DEBUG_ASSERT(is_held_by_current());
+    // Pairs with the acquire in lock() and take_or_mark(). A waiter that takes it marks it again.
+    owner_.store(0, std::memory_order_release);
+    waiters_.wake_one();
+}
+
+void RwMutex::lock_read() {
+    rank_acquire(rank_, this);
+    auto enter = [&] {
+        i64 n = state_.load(std::memory_order_relaxed);
+        while (n >= 0 && writers_waiting_.load(std::memory_order_relaxed) == 0)
+            if (state_.compare_exchange_weak(n, n + 1, std::memory_order_acquire,
+                                             std::memory_order_relaxed))
+                return true;
+        return false;
+    };
+    if (enter()) [[likely]]
+        return;
+    TENON_DEBUG_ASSERT(may_sleep());
+    (void)waiters_.wait(enter, WaitMode::uninterruptible);
+}
+
+bool RwMutex::try_lock_read() {
+    i64 n = state_.load(std::memory_order_relaxed);
+    while (n >= 0 && writers_waiting_.load(std::memory_order_relaxed) == 0) {
+        if (state_.compare_exchange_weak(n, n + 1, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+            rank_acquire(rank_, this);
+            return true;
+        }
+    }
+    return false;
+}
+
+void RwMutex::unlock_read() {
+    rank_release(rank_, this);
+    // The barrier in wake_all() orders this before the look at the queue.
+    if (state_.fetch_sub(1, std::memory_order_release) == 1 &&
+        writers_waiting_.load(std::memory_order_relaxed) != 0)
+        waiters_.wake_all();
+}
+
+bool RwMutex::try_lock_write() {
+    i64 expected = 0;
+    if (!state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        return false;
+    rank_acquire(rank_, this);
+    return true;
+}
+
+void RwMutex::lock_write() {
+    rank_acquire(rank_, this);
+    auto enter = [&] {
+        i64 expected = 0;
+        return state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,
+                                              std::memory_order_relaxed);
+    };
+    if (enter()) [[likely]]
+        return;
+    TENON_DEBUG_ASSERT(may_sleep());
+    // seq_cst: a reader that leaves either sees the count or has left before enter() looks.
+    writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
+    (void)waiters_.wait(enter, WaitMode::uninterruptible);
+    writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Result<void> RwMutex::lock_write_killable() {
+    if (try_lock_write()) return {};
+    rank_acquire(rank_, this);
+    writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
+    auto result = waiters_.wait(
+        [&] {
+            i64 expected = 0;
+            return state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,
+                                                  std::memory_order_relaxed);
+        },
+        WaitMode::killable);
+    // Readers that waited behind this writer may go in when it gave up.
+    if (writers_waiting_.fetch_sub(1, std::memory_order_seq_cst) == 1 && !result)
+        waiters_.wake_all();
+    if (!result) rank_release(rank_, this);
+    return result;
+}
+
+void RwMutex::unlock_write() {
+    rank_release(rank_, this);
+    state_.store(0, std::memory_order_release);
+    waiters_.wake_all();
+}
+
+void RwMutex::downgrade() {
+    state_.store(1, std::memory_order_release);
+    waiters_.wake_all();
+}
+
+void Completion::complete() {
+    u32 n = count_.load(std::memory_order_relaxed);
+    // Saturates at complete_all()'s mark.
+    while (n < ~u32{0} / 2 && !count_.compare_exchange_weak(n, n + 1, std::memory_order_release,
+                                                            std::memory_order_relaxed)) {
+    }
+    queue_.wake_one();
+}
+
+void Completion::complete_all() {
+    count_.store(~u32{0} / 2, std::memory_order_release);
+    queue_.wake_all();
+}
+
+Result<void> Completion::wait(WaitMode mode, Deadline deadline) {
+    return queue_.wait(
+        [&] {
+            u32 n = count_.load(std::memory_order_acquire);
+            while (n != 0) {
+                if (n >= ~u32{0} / 2) return true;
+                if (count_.compare_exchange_weak(n, n - 1, std::memory_order_acquire,
+                                                 std::memory_order_acquire))
+                    return true;
+            }
+            return false;
+        },
+        mode, deadline, true);
+}
+
+}  // namespace tenon::sync

@@ -1,0 +1,164 @@
+#include <tenon/arch/time.h>
+#include <tenon/lib/assert.h>
+#include <tenon/sync/spinlock.h>
+#include <tenon/time/timer.h>
+
+#include <new>
+
+#include "core/time/timer_queue.h"
+
+namespace tenon::time {
+
+// Reaches into Timer.
+struct TimerQueue {
+    struct DeadlineOf {
+        u64 operator()(const Timer& t) const { return t.deadline_ns_; }
+    };
+    sync::SpinLock lock{sync::LockRank::timer};
+    ExpiryTree<Timer, &Timer::hook_, DeadlineOf> tree;
+    std::atomic<Timer*> running{nullptr};
+
+    // The queue that `timer` is or was on last, locked. Irqs off.
+    static TimerQueue& lock_of(Timer& timer);
+    static void remove(Timer& timer) {
+        TimerQueue& queue = lock_of(timer);
+        if (timer.armed()) {
+            queue.tree.erase(timer);
+            timer.armed_.store(false, std::memory_order_relaxed);
+        }
+        queue.lock.unlock_raw();
+    }
+    static bool cancel(Timer& timer) {
+        TimerQueue& queue = lock_of(timer);
+        const bool was = timer.armed();
+        if (was) {
+            queue.tree.erase(timer);
+            timer.armed_.store(false, std::memory_order_relaxed);
+        }
+        queue.lock.unlock_raw();
+        return was;
+    }
+    static void arm(Timer& timer, u64 deadline_ns);
+    static bool runs(Timer& timer);
+    void run(u64 now_ns);
+};
+
+namespace {
+
+// Every CPU's queue, in static memory: timers can be armed on a CPU that has just come up.
+alignas(TimerQueue) constinit u8 g_queues[arch::kMaxCpus][sizeof(TimerQueue)] = {};
+TENON_PERCPU(u64, g_programmed);  // what the hardware is armed for; 0: nothing yet
+
+TimerQueue& queue_of(u32 cpu) {
+    return *std::launder(reinterpret_cast<TimerQueue*>(g_queues[cpu]));
+}
+
+}  // namespace
+
+TimerQueue& TimerQueue::lock_of(Timer& timer) {
+    for (;;) {
+        const u32 cpu = timer.cpu_.load(std::memory_order_relaxed);
+        TimerQueue& queue = queue_of(cpu);
+        queue.lock.lock_raw();
+        if (timer.cpu_.load(std::memory_order_relaxed) == cpu) [[likely]]
+            return queue;
+        queue.lock.unlock_raw();
+    }
+}
+
+void TimerQueue::arm(Timer& timer, u64 deadline_ns) {
+    const u32 me = arch::cpu_id();
+    for (;;) {
+        TimerQueue& old = lock_of(timer);
+        if (timer.armed()) {
+            old.tree.erase(timer);
+            timer.armed_.store(false, std::memory_order_relaxed);
+        }
+        if (timer.cpu_.load(std::memory_order_relaxed) == me) {
+            timer.deadline_ns_ = deadline_ns;
+            timer.armed_.store(true, std::memory_order_relaxed);
+            const bool first = old.tree.insert(timer);
+            old.lock.unlock_raw();
+            if (first) request_interrupt(deadline_ns);
+            return;
+        }
+        // It moves to this CPU; a callback of it that still runs on the other is cancel_sync()'s
+        // business, so it stays there while that lasts.
+        if (old.running.load(std::memory_order_relaxed) == &timer) {
+            timer.deadline_ns_ = deadline_ns;
+            timer.armed_.store(true, std::memory_order_relaxed);
+            old.tree.insert(timer);  // run() looks at the tree again after the callback
+            old.lock.unlock_raw();
+            return;
+        }
+        timer.cpu_.store(me, std::memory_order_relaxed);
+        old.lock.unlock_raw();
+    }
+}
+
+bool TimerQueue::runs(Timer& timer) {
+    // Pairs with the release in run(): what the callback did is visible.
+    return queue_of(timer.cpu_.load(std::memory_order_relaxed))
+               .running.load(std::memory_order_acquire) == &timer;
+}
+
+void TimerQueue::run(u64 now_ns) {
+    lock.lock_raw();
+    while (Timer* timer = tree.take_expired(now_ns)) {
+        timer->armed_.store(false, std::memory_order_relaxed);
+        running.store(timer, std::memory_order_relaxed);
+        lock.unlock_raw();
+        // SAFETY: cancel_sync() and the destructor wait for `running`, so the timer lives until the
+        // callback returned; it is not touched after that.
+        timer->callback_(*timer);
+        lock.lock_raw();
+        running.store(nullptr, std::memory_order_release);
+    }
+    const u64 next = tree.next_ns();
+    lock.unlock_raw();
+    request_interrupt(next);
+}
+
+Timer::~Timer() {
+    cancel_sync();
+}
+
+void Timer::arm_at(u64 deadline_ns) {
+    const IrqGuard irqs;
+    TimerQueue::arm(*this, deadline_ns);
+}
+
+bool Timer::cancel() {
+    const IrqGuard irqs;
+    return TimerQueue::cancel(*this);
+}
+
+bool Timer::cancel_sync() {
+    const bool was = armed() && cancel();
+    // A callback that re-arms itself may have done so in between.
+    for (;;) {
+        while (TimerQueue::runs(*this)) arch::cpu_relax();
+        if (!armed()) return was;
+        cancel();
+    }
+}
+
+void request_interrupt(u64 deadline_ns) {
+    u64& programmed = g_programmed.local();
+    if (deadline_ns >= programmed && programmed != 0) return;
+    if (deadline_ns == ~u64{0}) return;
+    programmed = deadline_ns;
+    arch::set_timer(deadline_ns);
+}
+
+void run_expired(u64 now_ns) {
+    // The hardware has fired: nothing is programmed any more.
+    g_programmed.local() = ~u64{0};
+    queue_of(arch::cpu_id()).run(now_ns);
+}
+
+void init_timers() {
+    for (auto& storage : g_queues) new (storage) TimerQueue;
+}
+
+}  // namespace tenon::time
