@@ -9,10 +9,7 @@
 #define BOOST_INTRUSIVE_INVARIANT_ASSERT(cond) TENON_DEBUG_ASSERT(cond)
 
 #include <boost/intrusive/list.hpp>
-#include <boost/intrusive/rbtree.hpp>
 #include <boost/intrusive/set.hpp>
-#include <boost/intrusive/slist.hpp>
-#include <boost/intrusive/unordered_set.hpp>
 
 namespace tenon {
 
