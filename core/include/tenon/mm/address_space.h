@@ -10,6 +10,7 @@
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
 #include <tenon/lib/result.h>
+#include <tenon/mm/mapping.h>
 #include <tenon/mm/page.h>
 #include <tenon/sync/mutex.h>
 
@@ -76,22 +77,42 @@ class VmaBacking : public RefCounted<VmaBacking> {
     };
     virtual Result<Frame> fault(u64 index, bool write) = 0;
     virtual std::string_view name() const { return {}; }  // "[vdso]"
+    // Backings that are a page cache (shared memory) answer these; then fault() is not called.
+    virtual Mapping* mapping() { return nullptr; }
+    virtual std::atomic<u64>* size_bytes() { return nullptr; }
+    // Device number and inode for /proc/PID/maps; 0: none.
+    virtual u64 inode_number() const { return 0; }
 };
 
 class Vma {
   public:
     UserRange range;
+    u64 file_offset = 0;  // bytes, page-aligned: of `range.start` in the file or backing object
     Prot prot = Prot::none;
     Prot max_prot = Prot::read | Prot::write | Prot::exec;  // what mprotect may grant
     VmaFlags flags = VmaFlags::none;
-    Ref<vfs::File> file;      // or null
-    u64 file_offset = 0;      // bytes, page-aligned
-    Ref<VmaBacking> backing;  // or null
-    // tree and reverse-map hooks
-    bi::set_member_hook<bi::link_mode<bi::safe_link>> tree_hook;
-    ListHook mapping_hook;
+    Mapping* mapping = nullptr;  // page cache of the file or of shared memory, or null
+    std::atomic<u64>* file_size = nullptr;  // bytes; pages past it are SIGBUS. With `mapping`
+    Ref<vfs::File> file;                    // or null
+    Ref<VmaBacking> backing;                // or null
     class AddressSpace* space = nullptr;
+    // Tree and reverse-map hooks. A VMA with a mapping changes its range under Mapping::vma_lock().
+    bi::set_member_hook<bi::link_mode<bi::safe_link>, bi::optimize_size<true>> tree_hook;
+    Vma* mapping_next = nullptr;
+    Vma** mapping_link = nullptr;
+
+    Vma() = default;
+    ~Vma();
+    TENON_NONCOPYABLE(Vma);
+    u64 pages() const { return range.size() >> kPageShift; }
+    bool is_shared() const { return has(flags, VmaFlags::shared); }
+    bool is_private_anon() const { return mapping == nullptr && !backing; }
+    // Page number in the mapping or backing object of user address `va`.
+    u64 index_of(u64 va) const { return (va - range.start + file_offset) >> kPageShift; }
 };
+
+// True for private writable memory that no file backs up: it counts as promised memory.
+bool is_accounted(const Vma& vma);
 
 struct MapRequest {
     u64 address = 0;  // hint, or the place when fixed
@@ -106,25 +127,34 @@ struct MapRequest {
     bool populate = false;
 };
 
+// Why the address space refuses an access:
+//   Error::fault  nothing is mapped there (SEGV_MAPERR)
+//   Error::acces  the mapping does not allow it (SEGV_ACCERR)
+//   Error::io     mapped, but past the end of the file, or unreadable (BUS_ADRERR)
+//   Error::nomem  memory ran out and the OOM killer found no way (the caller is dying)
 class AddressSpace : public RefCounted<AddressSpace> {
   public:
     static Result<Ref<AddressSpace>> create();
     ~AddressSpace();
 
-    // Errors as mmap(2): nomem, inval, exist (noreplace).
+    // Errors as mmap(2): nomem, inval, exist (noreplace), perm, acces, again (locked limit). A file
+    // is asked through FileOps::map.
     TENON_API Result<u64> map(const MapRequest& request);
     TENON_API Result<void> unmap(u64 start, u64 length);
-    TENON_API Result<void> protect(u64 start, u64 length,
-                                   Prot prot);  // nomem on a hole, acces beyond max_prot
+    // nomem on a hole, acces beyond max_prot
+    TENON_API Result<void> protect(u64 start, u64 length, Prot prot);
     enum class Remap : u8 { none = 0, may_move = 1, fixed = 2, dont_unmap = 4 };
     TENON_API Result<u64> remap(u64 old_start, u64 old_length, u64 new_length, u8 remap_flags,
                                 u64 new_address);
     // A copy for fork: private pages become copy-on-write in both.
     Result<Ref<AddressSpace>> fork();
-    // Drops pages of [start,end) without unmapping (MADV_DONTNEED); nomem on a hole.
+    // Drops pages of [start,end) without unmapping (MADV_DONTNEED); nomem on a hole, inval for
+    // locked or special memory.
     TENON_API Result<void> discard(u64 start, u64 end);
+    // Brings pages in as if they were touched; nomem on a hole, fault where access is not allowed.
     TENON_API Result<void> populate(u64 start, u64 end, bool write);
-    // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed.
+    // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed; nomem on a hole,
+    // after the rest was changed.
     TENON_API Result<void> set_flags(u64 start, u64 end, VmaFlags set, VmaFlags clear);
     // brk: [brk_start, brk). Returns the new (or unchanged) break.
     TENON_API u64 set_brk(u64 new_brk);
@@ -133,7 +163,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
     // Reads/writes another space's memory (ptrace, /proc/PID/mem, argv of a task). Bytes done.
     // `force` ignores protection as ptrace does.
     TENON_API Result<usize> access(u64 address, void* buffer, usize length, bool write, bool force);
-    // A stable (physical) key for a shared futex: inode + offset, or this space + address for
+    // A stable (physical) key for a shared futex: mapping + offset, or this space + address for
     // private pages.
     struct PageKey {
         const void* object;
@@ -145,15 +175,25 @@ class AddressSpace : public RefCounted<AddressSpace> {
     // The VMA that contains or follows `address`; `lock` held.
     TENON_API Vma* find(u64 address);
     TENON_API Vma* next(Vma& vma);
+    TENON_API Vma* previous(Vma& vma);
     TENON_API Vma* first();
     struct Footprint {
         u64 total_pages, resident_anon, resident_file, resident_shmem, stack_pages, data_pages,
             exec_pages, locked_pages, page_table_pages, peak_total, peak_resident;
     };
     TENON_API Footprint footprint() const;
+    u64 resident_pages() const;
+    // Pages of one VMA by state, for smaps; `lock` held.
+    struct Resident {
+        u64 anon = 0, file = 0, shared = 0, dirty = 0, referenced = 0;
+    };
+    TENON_API Resident resident_of(Vma& vma);
 
-    // Marks this CPU as using / no longer using the space (TLB shootdown set), loading the tables.
+    // Makes this CPU use the space: loads the tables, and takes the CPU out of the shootdown set of
+    // the space it used before. Irqs or preemption off. Kernel threads keep the last one (lazily).
     void activate();
+    // Leaves whatever space this CPU uses, for tables without a user half. Same context.
+    static void activate_kernel();
     // Set at exec by the executable format, read by /proc.
     struct Layout {
         u64 brk_start = 0, brk = 0;
@@ -170,25 +210,48 @@ class AddressSpace : public RefCounted<AddressSpace> {
     PhysAddr root() const { return table_.root(); }
     // Limits set by the personality from rlimits: bytes.
     u64 limit_total = ~u64{0}, limit_data = ~u64{0}, limit_locked = ~u64{0};
+    // mlockall(MCL_FUTURE): flags for mappings to come.
+    VmaFlags future_flags = VmaFlags::none;
+    bool future_populate = false;
+    // membarrier's registrations, a personality's word.
+    std::atomic<u32> barrier_state{0};
 
   private:
-    friend class AddressSpaceOps;  // core/mm internals
+    friend class SpaceEditor;  // core/mm/space_editor.h: what changes the tree, lock held
+    friend class PageWalk;     // core/mm/page_walk.h: what changes the tables
+    friend struct VmaReverse;  // core/mm/mapping.cpp
     AddressSpace() = default;
+    struct ByAddress {
+        using type = u64;
+        u64 operator()(const Vma& vma) const { return vma.range.start; }
+    };
     using VmaTree = bi::set<
         Vma,
-        bi::member_hook<Vma, bi::set_member_hook<bi::link_mode<bi::safe_link>>, &Vma::tree_hook>,
-        bi::constant_time_size<false>>;
+        bi::member_hook<Vma,
+                        bi::set_member_hook<bi::link_mode<bi::safe_link>, bi::optimize_size<true>>,
+                        &Vma::tree_hook>,
+        bi::key_of_value<ByAddress>, bi::constant_time_size<false>>;
+    Result<void> fault_in(u64 va, arch::FaultAccess access, bool force);
+    Result<void> grow_stack(u64 va);
+    Result<Page*> page_for_access(u64 va, bool write, bool force, Pfn& special);
+
     VmaTree vmas_;
     arch::PageTable table_;
     sync::SpinLock table_lock_{sync::LockRank::page_table};
     std::atomic<u64> active_{0};
-    std::atomic<u64> resident_anon_{0}, resident_file_{0}, resident_shmem_{0};
-    u64 total_pages_ = 0, peak_total_ = 0, peak_resident_ = 0, locked_pages_ = 0;
+    std::atomic<i64> resident_anon_{0}, resident_file_{0}, resident_shmem_{0};
+    // Guarded by lock for writing:
+    u64 total_pages_ = 0, peak_total_ = 0, locked_pages_ = 0, data_pages_ = 0, stack_pages_ = 0,
+        exec_pages_ = 0, accounted_pages_ = 0;
+    u64 vma_count_ = 0;
+    u64 peak_resident_ = 0;
+    // Top-down search for room starts here: above it no hole is larger than hole_bytes_.
+    u64 search_from_ = 0, hole_bytes_ = 0;
 };
 
-inline bool operator<(const Vma& a, const Vma& b) {
-    return a.range.start < b.range.start;
-}
+// Memory that is shared but belongs to no file: MAP_SHARED|MAP_ANONYMOUS, System V segments. All
+// VMAs that hold it see the same pages; it is a backing with a page cache.
+TENON_API Result<Ref<VmaBacking>> make_shared_memory(u64 length_bytes, std::string_view name);
 
 // Faults on user memory fail at once instead of being resolved, while one lives (copies under
 // page-cache locks).

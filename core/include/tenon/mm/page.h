@@ -11,32 +11,35 @@ namespace tenon::mm {
 class Mapping;
 
 // 32 bytes a frame, so that a 512 MiB machine spends 4 MiB. Who reads which member depends on the
-// owner of the frame.
+// owner of the frame. All zero: not RAM, or the tail of a larger block.
 struct Page {
-    enum class Kind : u8 { reserved, free, kernel, slab, anon, file, page_table };
+    enum class Kind : u8 { none, free, reserved, kernel, slab, anon, file, page_table, stack };
 
     std::atomic<u32> refs;  // holders; 0 = free. Mapped user pages count one per entry
     Kind kind;
     u8 order;  // of the block this frame heads (free or allocated)
     std::atomic<u16> flags;
     union {
-        struct {  // file: where it is cached
+        struct {  // file: where it is cached; null once it was dropped from the cache
             Mapping* mapping;
             u64 index;  // in pages
         };
-        struct {             // free: buddy list links
+        struct {  // free: buddy list links
             u32 next, prev;  // frame numbers
         } free;
-        struct {  // slab
-            void* cache;
-            void* slab;
-        };
+        struct {          // slab
+            void* cache;  // in every page of the slab; what follows, in its first
+            u32 next, prev;
+        } slab;
     };
-    std::atomic<u32> map_count;  // user entries that map it
-    u32 owner;                   // ledger tag of the module that allocated it; 0 = core
+    u32 count;  // slab: objects handed out
+    u32 owner;  // ledger tag of the module that allocated it; 0 = core
 
-    static constexpr u16 kDirty = 1, kUptodate = 2, kLocked = 4, kAccessed = 8,
-                         kAdopted = 16 /* initrd */;
+    static constexpr u16 kDirty = 1, kUptodate = 2, kFailed = 4, kAccessed = 8, kShmem = 32;
+
+    bool test(u16 flag) const { return (flags.load(std::memory_order_acquire) & flag) != 0; }
+    void set(u16 flag) { flags.fetch_or(flag, std::memory_order_release); }
+    void clear(u16 flag) { flags.fetch_and(static_cast<u16>(~flag), std::memory_order_release); }
 };
 static_assert(sizeof(Page) == 32);
 
@@ -48,7 +51,8 @@ inline void* page_address(const Page* page) {
 inline void page_ref(Page* page) {
     page->refs.fetch_add(1, std::memory_order_relaxed);
 }
-// Drops one; the last frees the frame. Any context where freeing pages is allowed.
+// Drops one; the last frees the frame (the whole block, if it heads one). Any context where freeing
+// pages is allowed.
 TENON_API void page_unref(Page* page);
 
 }  // namespace tenon::mm

@@ -18,6 +18,8 @@ enum class Alloc : u32 {
     dma = 8,      // below 16 MiB
     no_oom = 16,  // fail rather than kill
     user = 32,    // for user memory: reclaim and OOM killing are in order
+    page_table = 64,  // accounted as such until freed
+    stack = 128,      // likewise: kernel stacks
 };
 constexpr Alloc operator|(Alloc a, Alloc b) {
     return static_cast<Alloc>(static_cast<u32>(a) | static_cast<u32>(b));
@@ -42,8 +44,19 @@ struct MemoryStats {
 };
 TENON_API MemoryStats memory_stats();
 
-// [core] Boot: takes the memory map, leaves out what BootInfo marks as used.
-void init_page_allocator(const boot::BootInfo& info);
+// [core] Boot: everything in core/mm that needs no scheduler. kmalloc works afterwards.
+void init(const boot::BootInfo& info);
+// [core] Gives frames that boot marked as used (parts of the initrd, ACPI tables) to the allocator.
+TENON_API void release_boot_memory(PhysAddr start, u64 length_bytes);
+
+// What can be given back when memory is short (dentry cache, ...). `shrink` may sleep, frees about
+// `pages` pages' worth and returns how many pages or objects it gave up.
+struct Shrinker {
+    u64 (*shrink)(u64 pages) = nullptr;
+    Shrinker* next = nullptr;
+};
+TENON_API void add_shrinker(Shrinker& shrinker);
+TENON_API void remove_shrinker(Shrinker& shrinker);
 
 // Which memory Page::owner and the slab charge: the tag of the module on whose behalf this task
 // runs.

@@ -1,0 +1,145 @@
+// Life of an address space, the set of CPUs that use it, and the questions that /proc asks.
+#include <tenon/arch/smp.h>
+#include <tenon/vfs/file.h>
+
+#include <algorithm>
+
+#include "core/mm/counters.h"
+#include "core/mm/page_walk.h"
+#include "core/mm/space_editor.h"
+
+namespace tenon::mm {
+
+namespace {
+// The space whose tables this CPU has loaded, perhaps lazily. No reference: the destructor throws
+// the space out of every CPU that still has it here.
+TENON_PERCPU(AddressSpace*, active_space);
+}  // namespace
+
+Result<Ref<AddressSpace>> AddressSpace::create() {
+    auto space = adopt_ref(new (std::nothrow) AddressSpace);
+    if (!space) return Err(Error::nomem);
+    TRY_ASSIGN(space->table_, arch::PageTable::create());
+    space->layout.mmap_base = arch::kUserLimit - (u64{1} << 30);
+    return space;
+}
+
+AddressSpace::~AddressSpace() {
+    // Kernel threads on other CPUs may have kept the tables loaded.
+    {
+        PreemptGuard guard;
+        if (active_space.local() == this) activate_kernel();
+    }
+    if (const CpuMask cpus = active_cpus(); !cpus.empty()) {
+        arch::call_on(
+            cpus,
+            [](void* space) {
+                if (active_space.local() == space) activate_kernel();
+            },
+            this);
+    }
+    for (Vma& vma : vmas_) {
+        if (vma.mapping) vma.mapping->remove_vma(vma);
+    }
+    PageWalk::clear(*this);
+    committed_pages.fetch_sub(static_cast<i64>(accounted_pages_), std::memory_order_relaxed);
+    vmas_.clear_and_dispose([](Vma* vma) { delete vma; });
+}
+
+void AddressSpace::activate() {
+    AddressSpace*& active = active_space.local();
+    if (active == this) return;
+    AddressSpace* const before = active;
+    const u64 bit = u64{1} << arch::cpu_id();
+    // In the set before the tables are loaded, and out of the other's set after: a shootdown that is
+    // sent in between comes once too often, never once too few.
+    active_.fetch_or(bit, std::memory_order_acq_rel);
+    active = this;
+    table_.activate();
+    if (before != nullptr) before->active_.fetch_and(~bit, std::memory_order_acq_rel);
+}
+
+void AddressSpace::activate_kernel() {
+    AddressSpace*& active = active_space.local();
+    AddressSpace* const before = active;
+    if (before == nullptr) return;
+    arch::PageTable::activate_kernel();
+    active = nullptr;
+    before->active_.fetch_and(~(u64{1} << arch::cpu_id()), std::memory_order_acq_rel);
+}
+
+// --- The tree -----------------------------------------------------------------------------------
+
+Vma* AddressSpace::find(u64 address) {
+    auto it = vmas_.upper_bound(address);
+    if (it != vmas_.begin()) {
+        auto before = std::prev(it);
+        if (before->range.end > address) return &*before;
+    }
+    return it == vmas_.end() ? nullptr : &*it;
+}
+
+Vma* AddressSpace::next(Vma& vma) {
+    auto it = std::next(vmas_.iterator_to(vma));
+    return it == vmas_.end() ? nullptr : &*it;
+}
+
+Vma* AddressSpace::previous(Vma& vma) {
+    auto it = vmas_.iterator_to(vma);
+    return it == vmas_.begin() ? nullptr : &*std::prev(it);
+}
+
+Vma* AddressSpace::first() {
+    return vmas_.empty() ? nullptr : &*vmas_.begin();
+}
+
+u64 AddressSpace::resident_pages() const {
+    const i64 sum = resident_anon_.load(std::memory_order_relaxed) +
+                    resident_file_.load(std::memory_order_relaxed) +
+                    resident_shmem_.load(std::memory_order_relaxed);
+    return static_cast<u64>(std::max<i64>(sum, 0));
+}
+
+AddressSpace::Footprint AddressSpace::footprint() const {
+    const auto positive = [](const std::atomic<i64>& n) {
+        return static_cast<u64>(std::max<i64>(0, n.load(std::memory_order_relaxed)));
+    };
+    Footprint f{};
+    f.total_pages = total_pages_;
+    f.resident_anon = positive(resident_anon_);
+    f.resident_file = positive(resident_file_);
+    f.resident_shmem = positive(resident_shmem_);
+    f.stack_pages = stack_pages_;
+    f.data_pages = data_pages_;
+    f.exec_pages = exec_pages_;
+    f.locked_pages = locked_pages_;
+    // An estimate from below: the root and its branches, and one leaf table per 2 MiB in use.
+    f.page_table_pages = 4 + (resident_pages() + 511) / 512 + vma_count_ / 8;
+    f.peak_total = peak_total_;
+    f.peak_resident = std::max(peak_resident_, resident_pages());
+    return f;
+}
+
+AddressSpace::Resident AddressSpace::resident_of(Vma& vma) {
+    return PageWalk::resident(*this, vma.range.start, vma.range.end);
+}
+
+Result<void> AddressSpace::residency(u64 start, std::span<u8> out) {
+    sync::ReadGuard guard(lock);
+    for (usize i = 0; i < out.size(); ++i) {
+        const u64 va = start + (i << kPageShift);
+        Vma* vma = find(va);
+        if (vma == nullptr || vma->range.start > va) return Err(Error::nomem);
+        const arch::Pte entry = PageWalk::load(*this, va);
+        out[i] = entry.present() || entry.is_soft();
+        if (out[i] == 0 && vma->mapping != nullptr) {
+            if (Page* page = vma->mapping->find(vma->index_of(va))) {
+                out[i] = page->test(Page::kUptodate);
+                page_unref(page);
+            }
+        }
+    }
+    return {};
+}
+
+}  // namespace tenon::mm

@@ -1,0 +1,122 @@
+// When memory is short: first whoever registered to give some back, then a process.
+//
+// The victim is the process with the most memory (resident pages and page tables), weighted by its
+// oom_score_adjust in thousandths of RAM; -1000 exempts. Pid 1 is never chosen. Who and why goes to
+// the log, with the state of memory. A process that is dying already is waited for rather than
+// joined by another.
+#include <tenon/mm/address_space.h>
+#include <tenon/process/process.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/trace/log.h>
+
+#include "core/mm/page_alloc.h"
+
+namespace tenon::mm {
+
+namespace {
+
+constinit sync::SpinLock shrinker_lock{sync::LockRank::spin_leaf};
+Shrinker* shrinkers;
+constinit sync::Mutex killer{sync::LockRank::sleeping_leaf};
+constexpr u64 kib(u64 pages) {
+    return pages << (kPageShift - 10);
+}
+
+struct Candidate {
+    Ref<process::Process> process;
+    i64 points = 0;
+    AddressSpace::Footprint footprint{};
+};
+
+// Points of a process: pages, after the adjustment; <= 0: not to be killed.
+i64 score(process::Process& process, AddressSpace::Footprint& footprint) {
+    if (process.pid <= 1 || process.zombie || process.oom_score_adjust <= -1000) return 0;
+    Ref<AddressSpace> space;
+    {
+        sync::SpinGuard guard(process::tree_lock());
+        if (process.leader != nullptr) space = process.leader->space;
+    }
+    if (!space) return 0;
+    footprint = space->footprint();
+    const i64 pages = static_cast<i64>(footprint.resident_anon + footprint.resident_file +
+                                       footprint.resident_shmem + footprint.page_table_pages);
+    const i64 adjusted =
+        pages + process.oom_score_adjust * static_cast<i64>(ram_pages()) / 1000;
+    return adjusted > 0 ? adjusted : 1;
+}
+
+}  // namespace
+
+void add_shrinker(Shrinker& shrinker) {
+    sync::SpinGuard guard(shrinker_lock);
+    shrinker.next = shrinkers;
+    shrinkers = &shrinker;
+}
+
+void remove_shrinker(Shrinker& shrinker) {
+    sync::SpinGuard guard(shrinker_lock);
+    for (Shrinker** at = &shrinkers; *at != nullptr; at = &(*at)->next) {
+        if (*at != &shrinker) continue;
+        *at = shrinker.next;
+        return;
+    }
+}
+
+u64 run_shrinkers(u64 pages) {
+    u64 got = 0;
+    for (Shrinker* s = shrinkers; s != nullptr; s = s->next) got += s->shrink(pages);
+    return got;
+}
+
+bool out_of_memory(u32 order) {
+    if (current() == nullptr || !current()->process) return false;
+    if (process::fatal_signal_pending()) return false;
+    if (!killer.try_lock()) {
+        sched::sleep_ns(1'000'000);
+        return true;
+    }
+    Candidate best;
+    bool dying = false;
+    for (Ref<process::Process> p = process::next_process(2); p;
+         p = process::next_process(p->pid + 1)) {
+        AddressSpace::Footprint footprint{};
+        const i64 points = score(*p, footprint);
+        if (points <= 0) continue;
+        if (p->group_exiting) dying = true;
+        if (points > best.points) best = {p, points, footprint};
+    }
+    if (dying) {
+        killer.unlock();
+        sched::sleep_ns(1'000'000);
+        return true;
+    }
+    if (!best.process) {
+        killer.unlock();
+        log::err("out of memory: {} wants {} pages, and there is no process to kill",
+                 current()->name, u64{1} << order);
+        return false;
+    }
+    const MemoryStats stats = memory_stats();
+    log::err("out of memory: {} (pid {}) wants {} pages; free {} KiB, anonymous {} KiB, files {} "
+             "KiB (shared memory {} KiB), slab {} KiB, page tables {} KiB",
+             current()->name, current()->process->pid, u64{1} << order, kib(stats.free_pages),
+             kib(stats.anon_pages), kib(stats.file_pages), kib(stats.shmem_pages),
+             kib(stats.slab_pages), kib(stats.page_table_pages));
+    process::Process& victim = *best.process;
+    log::err("Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, "
+             "shmem-rss:{}kB, UID:{} pgtables:{}kB oom_score_adj:{}: it holds the most",
+             victim.pid, victim.leader ? victim.leader->name : "?",
+             kib(best.footprint.total_pages), kib(best.footprint.resident_anon),
+             kib(best.footprint.resident_file), kib(best.footprint.resident_shmem),
+             victim.leader && victim.leader->credentials ? victim.leader->credentials->uid : 0,
+             kib(best.footprint.page_table_pages), victim.oom_score_adjust);
+    (void)process::send_to_process(victim, process::kernel_signal(process::kSigKill));
+    const bool self = current()->process.get() == &victim;
+    best.process.reset();
+    killer.unlock();
+    if (self) return false;
+    sched::sleep_ns(1'000'000);
+    return true;
+}
+
+}  // namespace tenon::mm

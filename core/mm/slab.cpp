@@ -1,0 +1,461 @@
+// Slab caches with per-CPU magazines, and kmalloc on top of them.
+//
+// A slab is 2^order pages cut into objects of one stride. Its bookkeeping lives in the Page of its
+// first frame: `count` objects handed out, `flags` the index of the first free object (free objects
+// chain through their first two bytes), `slab.next/prev` the cache's list of slabs that have room.
+// Slabs are naturally aligned, so an object finds its slab by masking its frame number.
+//
+// In front of the slabs stands a magazine per CPU and cache, an array of object pointers: the usual
+// alloc and free are a pop and a push with interrupts off. A magazine is made when a CPU first uses
+// a cache; filled and emptied by halves under the cache's lock. At most one empty slab is kept.
+//
+// Debug kernels fill free objects with kPoison and verify it when they go out again, which finds
+// writes after free, overruns into a free neighbour, and double frees.
+#include <tenon/mm/slab.h>
+
+#include <tenon/lib/assert.h>
+#include <tenon/trace/log.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/mm/counters.h"
+#include "core/mm/frames.h"
+#include "core/mm/page_alloc.h"
+#include "core/mm/slab_classes.h"
+
+namespace tenon::mm {
+
+namespace {
+
+constexpr u32 kMaxCaches = 96;
+constexpr u32 kNone = ~u32{0};
+constexpr u16 kEnd = 0xffff;
+constexpr u8 kPoison = 0x6b;
+
+struct Magazine {
+    u32 count;
+    void* objects[];
+};
+struct MagazineTable {
+    Magazine* slot[kMaxCaches];
+};
+TENON_PERCPU(MagazineTable, magazines);
+
+constinit sync::SpinLock table_lock{sync::LockRank::spin_leaf};  // guards the table's slots
+SlabCache* caches[kMaxCaches];
+
+u16& next_index(void* object) {
+    return *static_cast<u16*>(object);
+}
+
+void poison(void* object, u32 stride) {
+    std::memset(object, kPoison, stride);
+}
+void check_poison(const SlabCache* cache, const char* name, void* object, u32 stride) {
+    const auto* bytes = static_cast<const u8*>(object);
+    for (u32 i = 2; i < stride; ++i) {
+        if (bytes[i] == kPoison) continue;
+        log::err("slab {} {}: object {:#x} was written at byte {} after it was freed", name,
+                 static_cast<const void*>(cache), reinterpret_cast<u64>(object), i);
+        panic("use after free");
+    }
+}
+
+}  // namespace
+
+// The cache's operations on slabs and magazines.
+struct Slabs {
+    static SlabCache* class_cache(u32 index);
+
+    static Result<void> set_up(SlabCache& cache, const char* name, usize size, usize align) {
+        cache.name_ = name;
+        cache.object_bytes_ = static_cast<u32>(size);
+        cache.stride_ = static_cast<u32>(align_up(std::max<usize>(size, 8), align));
+        const u32 stride = cache.stride_;
+        // The smallest order that holds eight, or wastes at most an eighth.
+        u8 order = 0;
+        while (order < 3 && (kPageSize << order) / stride < 8 &&
+               (kPageSize << order) % stride > (kPageSize << order) / 8)
+            ++order;
+        while ((kPageSize << order) < stride) ++order;
+        cache.order_ = order;
+        cache.objects_per_slab_ = static_cast<u32>((kPageSize << order) / stride);
+        cache.magazine_size_ = stride <= 256 ? 31 : stride <= 1024 ? 15 : 7;
+        sync::IrqSpinGuard guard(table_lock);
+        for (u32 id = 0; id < kMaxCaches; ++id) {
+            if (caches[id] != nullptr) continue;
+            cache.id_ = static_cast<u8>(id);
+            caches[id] = &cache;
+            return {};
+        }
+        return Err(Error::nospc);
+    }
+
+    static void* object_at(SlabCache& cache, u32 pfn, u32 index) {
+        return static_cast<u8*>(arch::phys_to_virt(Pfn{pfn}.phys())) + index * cache.stride_;
+    }
+
+    static void link(SlabCache& cache, u32 pfn) {
+        Page& page = frame(pfn);
+        page.slab.next = cache.partial_;
+        page.slab.prev = kNone;
+        if (cache.partial_ != kNone) frame(cache.partial_).slab.prev = pfn;
+        cache.partial_ = pfn;
+    }
+    static void unlink(SlabCache& cache, u32 pfn) {
+        Page& page = frame(pfn);
+        if (page.slab.prev != kNone)
+            frame(page.slab.prev).slab.next = page.slab.next;
+        else
+            cache.partial_ = page.slab.next;
+        if (page.slab.next != kNone) frame(page.slab.next).slab.prev = page.slab.prev;
+    }
+
+    // Cuts fresh pages into objects and offers them.
+    static void add_slab(SlabCache& cache, Page* page) {
+        const u32 pfn = static_cast<u32>(frame_number(page).value);
+        for (u32 i = 0; i < (1u << cache.order_); ++i) {
+            page[i].kind = Page::Kind::slab;
+            page[i].slab.cache = &cache;
+        }
+        const u32 n = cache.objects_per_slab_;
+        for (u32 i = 0; i < n; ++i) {
+            void* object = object_at(cache, pfn, i);
+            if constexpr (kDebug) poison(object, cache.stride_);
+            next_index(object) = i + 1 < n ? static_cast<u16>(i + 1) : kEnd;
+        }
+        page->flags.store(0, std::memory_order_relaxed);
+        page->count = 0;
+        count(Counter::slab, i64{1} << cache.order_);
+        sync::IrqSpinGuard guard(cache.lock_);
+        link(cache, pfn);
+        ++cache.slabs_;
+        ++cache.empty_slabs_;
+    }
+
+    // Takes up to `wanted` objects. Lock held.
+    static u32 take_locked(SlabCache& cache, void** out, u32 wanted) {
+        u32 got = 0;
+        while (got < wanted && cache.partial_ != kNone) {
+            const u32 pfn = cache.partial_;
+            Page& page = frame(pfn);
+            u16 at = page.flags.load(std::memory_order_relaxed);
+            if (page.count == 0) --cache.empty_slabs_;
+            while (at != kEnd && got < wanted) {
+                void* object = object_at(cache, pfn, at);
+                at = next_index(object);
+                out[got++] = object;
+                ++page.count;
+            }
+            page.flags.store(at, std::memory_order_relaxed);
+            if (at == kEnd) unlink(cache, pfn);
+        }
+        cache.taken_ += got;
+        return got;
+    }
+
+    // Gives objects back; pages that came free are chained at `dead`. Lock held.
+    static void put_locked(SlabCache& cache, void** objects, u32 n, u32& dead) {
+        for (u32 i = 0; i < n; ++i) {
+            const uptr base = reinterpret_cast<uptr>(objects[i]) &
+                              ~((uptr{kPageSize} << cache.order_) - 1);
+            Page& page = frame_of_address(reinterpret_cast<void*>(base));
+            const u32 pfn = static_cast<u32>(frame_number(&page).value);
+            const u16 first = page.flags.load(std::memory_order_relaxed);
+            next_index(objects[i]) = first;
+            page.flags.store(static_cast<u16>((reinterpret_cast<uptr>(objects[i]) - base) /
+                                              cache.stride_),
+                             std::memory_order_relaxed);
+            if (first == kEnd) link(cache, pfn);
+            if (--page.count != 0) continue;
+            if (cache.empty_slabs_ == 0) {
+                ++cache.empty_slabs_;
+                continue;
+            }
+            unlink(cache, pfn);
+            --cache.slabs_;
+            page.slab.next = dead;
+            dead = pfn;
+        }
+        cache.taken_ -= n;
+    }
+
+    static void free_slabs(SlabCache& cache, u32 dead) {
+        while (dead != kNone) {
+            Page& page = frame(dead);
+            dead = page.slab.next;
+            count(Counter::slab, -(i64{1} << cache.order_));
+            for (u32 i = 0; i < (1u << cache.order_); ++i) (&page)[i].kind = Page::Kind::kernel;
+            free_pages(&page, cache.order_);
+        }
+    }
+
+    static void put(SlabCache& cache, void** objects, u32 n) {
+        u32 dead = kNone;
+        {
+            sync::IrqSpinGuard guard(cache.lock_);
+            put_locked(cache, objects, n, dead);
+        }
+        free_slabs(cache, dead);
+    }
+
+    // One object past the magazines; makes a slab if it must.
+    static void* take_one(SlabCache& cache, Alloc flags) {
+        for (;;) {
+            {
+                sync::IrqSpinGuard guard(cache.lock_);
+                void* object;
+                if (take_locked(cache, &object, 1) == 1) return object;
+            }
+            const Alloc page_flags = static_cast<Alloc>(static_cast<u32>(flags) &
+                                                        ~static_cast<u32>(Alloc::zero));
+            auto page = alloc_pages(cache.order_, page_flags);
+            if (!page) return nullptr;
+            add_slab(cache, *page);
+        }
+    }
+
+    static Magazine* make_magazine(SlabCache& cache) {
+        const usize bytes = sizeof(Magazine) + cache.magazine_size_ * sizeof(void*);
+        auto* made = static_cast<Magazine*>(take_one(*class_cache(class_of(bytes)), Alloc::atomic));
+        if (made == nullptr) return nullptr;
+        made->count = 0;
+        return made;
+    }
+
+    [[gnu::noinline]] static void* alloc_slow(SlabCache& cache, Alloc flags) {
+        {
+            IrqGuard irqs_off;
+            Magazine*& slot = magazines.local().slot[cache.id_];
+            if (slot == nullptr) slot = make_magazine(cache);
+            if (Magazine* magazine = slot; magazine != nullptr && magazine->count == 0) {
+                cache.lock_.lock_raw();
+                magazine->count =
+                    take_locked(cache, magazine->objects, (cache.magazine_size_ + 1u) / 2);
+                cache.lock_.unlock_raw();
+                if (magazine->count != 0) return magazine->objects[--magazine->count];
+            }
+        }
+        return take_one(cache, flags);
+    }
+
+    [[gnu::noinline]] static void free_slow(SlabCache& cache, void* object) {
+        void* spill[16];
+        u32 n = 0;
+        {
+            IrqGuard irqs_off;
+            Magazine*& slot = magazines.local().slot[cache.id_];
+            if (slot == nullptr) slot = make_magazine(cache);
+            if (Magazine* magazine = slot; magazine != nullptr) {
+                // The older half goes; what was freed last is warm.
+                if (magazine->count == cache.magazine_size_) {
+                    n = (cache.magazine_size_ + 1u) / 2;
+                    std::copy_n(magazine->objects, n, spill);
+                    std::copy(magazine->objects + n, magazine->objects + magazine->count,
+                              magazine->objects);
+                    magazine->count -= n;
+                }
+                magazine->objects[magazine->count++] = object;
+                object = nullptr;
+            }
+        }
+        if (n != 0) put(cache, spill, n);
+        if (object != nullptr) put(cache, &object, 1);
+    }
+
+    static void* alloc(SlabCache& cache, Alloc flags) {
+        void* object = nullptr;
+        {
+            IrqGuard irqs_off;
+            Magazine* magazine = magazines.local().slot[cache.id_];
+            if (magazine != nullptr && magazine->count != 0) [[likely]]
+                object = magazine->objects[--magazine->count];
+        }
+        if (object == nullptr) [[unlikely]] {
+            object = alloc_slow(cache, flags);
+            if (object == nullptr) return nullptr;
+        }
+        if constexpr (kDebug) {
+            check_poison(&cache, cache.name_, object, cache.stride_);
+            std::memset(object, 0x5a, cache.stride_);
+        }
+        if (has(flags, Alloc::zero)) std::memset(object, 0, cache.object_bytes_);
+        return object;
+    }
+
+    static void free(SlabCache& cache, void* object) {
+        if constexpr (kDebug) {
+            const auto* bytes = static_cast<const u8*>(object);
+            if (cache.stride_ >= 16 &&
+                std::all_of(bytes + 2, bytes + cache.stride_, [](u8 b) { return b == kPoison; })) {
+                log::err("slab {}: object {:#x} is free already", cache.name_,
+                         reinterpret_cast<u64>(object));
+                panic("double free");
+            }
+            poison(object, cache.stride_);
+        }
+        {
+            IrqGuard irqs_off;
+            Magazine* magazine = magazines.local().slot[cache.id_];
+            if (magazine != nullptr && magazine->count < cache.magazine_size_) [[likely]] {
+                magazine->objects[magazine->count++] = object;
+                return;
+            }
+        }
+        free_slow(cache, object);
+    }
+
+    static u64 in_magazines(const SlabCache& cache) {
+        u64 sum = 0;
+        for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
+            const Magazine* magazine = magazines.of(cpu).slot[cache.id_];
+            if (magazine != nullptr) sum += magazine->count;
+        }
+        return sum;
+    }
+
+    static SlabCache::Info info(const SlabCache& cache) {
+        const u64 cached = in_magazines(cache);
+        return {.name = cache.name_,
+                .object_bytes = cache.stride_,
+                .active_objects = cache.taken_ > cached ? cache.taken_ - cached : 0,
+                .total_objects = cache.slabs_ * cache.objects_per_slab_,
+                .slabs = cache.slabs_,
+                .pages_per_slab = u64{1} << cache.order_};
+    }
+
+    static void tear_down(SlabCache& cache) {
+        // SAFETY: nobody uses the cache any more, so no CPU touches its magazine.
+        for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
+            Magazine*& slot = magazines.of(cpu).slot[cache.id_];
+            if (slot == nullptr) continue;
+            put(cache, slot->objects, slot->count);
+            void* memory = slot;
+            slot = nullptr;
+            const usize bytes = sizeof(Magazine) + cache.magazine_size_ * sizeof(void*);
+            put(*class_cache(class_of(bytes)), &memory, 1);
+        }
+        if (cache.taken_ != 0)
+            log::err("slab {}: {} objects leaked", cache.name_, cache.taken_);
+        u32 dead = kNone;
+        {
+            sync::IrqSpinGuard guard(cache.lock_);
+            while (cache.partial_ != kNone && frame(cache.partial_).count == 0) {
+                const u32 pfn = cache.partial_;
+                unlink(cache, pfn);
+                frame(pfn).slab.next = dead;
+                dead = pfn;
+            }
+        }
+        free_slabs(cache, dead);
+        sync::IrqSpinGuard guard(table_lock);
+        caches[cache.id_] = nullptr;
+    }
+
+    static SlabCache classes[kClassCount];
+    static SlabCache* make() { return new (std::nothrow) SlabCache; }
+};
+
+constinit SlabCache Slabs::classes[kClassCount];
+
+SlabCache* Slabs::class_cache(u32 index) {
+    return &classes[index];
+}
+
+void init_slab() {
+    for (u32 i = 0; i < kClassCount; ++i) {
+        const usize size = kClassBytes[i];
+        const usize align = std::has_single_bit(size) ? size : size % 16 == 0 ? 16 : 8;
+        (void)Slabs::set_up(Slabs::classes[i], kClassNames[i], size, align);
+    }
+}
+
+Result<SlabCache*> SlabCache::create(const char* name, usize size_bytes, usize align_bytes) {
+    if (size_bytes == 0 || size_bytes > kMaxClassBytes) return Err(Error::inval);
+    SlabCache* cache = Slabs::make();
+    if (cache == nullptr) return Err(Error::nomem);
+    if (auto r = Slabs::set_up(*cache, name, size_bytes, std::max<usize>(align_bytes, 8)); !r) {
+        delete cache;
+        return Err(r.error());
+    }
+    return cache;
+}
+
+void SlabCache::destroy(SlabCache* cache) {
+    Slabs::tear_down(*cache);
+    delete cache;
+}
+
+void* SlabCache::alloc(Alloc flags) {
+    return Slabs::alloc(*this, flags);
+}
+
+void SlabCache::free(void* object) {
+    Slabs::free(*this, object);
+}
+
+void for_each_cache(void (*visit)(const SlabCache::Info&, void*), void* context) {
+    for (SlabCache* cache : caches) {
+        if (cache != nullptr) visit(Slabs::info(*cache), context);
+    }
+}
+
+u64 live_object_count() {
+    u64 sum = 0;
+    for (const SlabCache* cache : caches) {
+        if (cache != nullptr) sum += Slabs::info(*cache).active_objects;
+    }
+    return sum;
+}
+
+// --- kmalloc ------------------------------------------------------------------------------------
+
+namespace {
+
+u32 order_of(usize size) {
+    const usize pages = (size + kPageSize - 1) >> kPageShift;
+    return static_cast<u32>(std::bit_width(pages - 1));
+}
+
+}  // namespace
+
+void* kmalloc(usize size, Alloc flags) {
+    if (size > kMaxClassBytes) [[unlikely]] {
+        if (size > (kPageSize << 10)) return nullptr;
+        auto page = alloc_pages(order_of(size), flags);
+        return page ? frame_address(*page) : nullptr;
+    }
+    return Slabs::alloc(*Slabs::class_cache(class_of(size)), flags);
+}
+
+void kfree(void* p) {
+    if (p == nullptr) return;
+    Page& page = frame_of_address(p);
+    if (page.kind == Page::Kind::slab) [[likely]] {
+        Slabs::free(*static_cast<SlabCache*>(page.slab.cache), p);
+        return;
+    }
+    TENON_ASSERT(page.kind == Page::Kind::kernel && frame_address(&page) == p);
+    free_pages(&page, page.order);
+}
+
+usize kmalloc_usable_size(const void* p) {
+    if (p == nullptr) return 0;
+    const Page& page = frame_of_address(p);
+    if (page.kind != Page::Kind::slab) return kPageSize << page.order;
+    return Slabs::info(*static_cast<const SlabCache*>(page.slab.cache)).object_bytes;
+}
+
+void* krealloc(void* p, usize new_size, Alloc flags) {
+    const usize old = kmalloc_usable_size(p);
+    if (p != nullptr && new_size <= old && new_size > old / 4) return p;
+    void* fresh = kmalloc(new_size, flags);
+    if (fresh == nullptr) return nullptr;
+    if (p != nullptr) std::memcpy(fresh, p, std::min(old, new_size));
+    kfree(p);
+    return fresh;
+}
+
+}  // namespace tenon::mm
