@@ -7,6 +7,7 @@
 #include "core/mm/page_alloc.h"
 
 #include <tenon/lib/assert.h>
+#include <tenon/module/gate.h>
 #include <tenon/process/task.h>
 #include <tenon/sync/spinlock.h>
 #include <tenon/trace/log.h>

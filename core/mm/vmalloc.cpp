@@ -4,6 +4,7 @@
 // not used again at once. Unmapped pages are freed after the shootdown.
 #include <tenon/mm/vmalloc.h>
 
+#include <tenon/arch/context.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/assert.h>
 #include <tenon/lib/intrusive.h>

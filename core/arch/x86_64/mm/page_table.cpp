@@ -34,8 +34,7 @@ u64 load(const u64& entry) {
 }
 
 Result<u64> new_table() {
-    TRY_ASSIGN(mm::Page * page, mm::alloc_page(mm::Alloc::zero));
-    page->kind = mm::Page::Kind::page_table;
+    TRY_ASSIGN(mm::Page * page, mm::alloc_page(mm::Alloc::zero | mm::Alloc::page_table));
     return mm::pfn_of(page).phys().value;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <tenon/arch/fault.h>
+#include <tenon/arch/context.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
