@@ -197,6 +197,7 @@ Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs
     TRY(publish(*child, *process, options));
     ids.tid = 0;
     ids.charged = false;
+    if (options.publish != nullptr) options.publish(*child, options.prepare_context);
     sched::start(*child);
 
     if (vfork_wait) {

@@ -68,6 +68,7 @@ namespace tenon::uapi {
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <linux/securebits.h>
+#include <linux/signal.h>
 #include <linux/signalfd.h>
 #include <linux/stat.h>
 #include <linux/sysinfo.h>

@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-#include "personality/linux/errno.h"
+#include "personality/linux/error_number.h"
 
 namespace tenon::personality {
 

@@ -7,18 +7,36 @@
 
 namespace tenon::process {
 
+// Strings of a program start in one block: arguments, then environment, each with its NUL.
+class ArgumentBlock {
+  public:
+    ArgumentBlock() = default;
+    TENON_NONCOPYABLE(ArgumentBlock);
+    TENON_API ~ArgumentBlock();
+    // Room for `more` bytes after what is there; grows. Error::nomem.
+    TENON_API Result<char*> reserve(usize more);
+    void commit(usize more) { used_ += more; }
+    TENON_API Result<void> append(std::string_view text);  // adds the NUL
+    void swap(ArgumentBlock& o);
+    const char* bytes() const { return bytes_; }
+    usize used() const { return used_; }
+    usize room() const { return capacity_ - used_; }
+    u32 argc = 0, envc = 0;
+
+  private:
+    char* bytes_ = nullptr;
+    usize used_ = 0, capacity_ = 0;
+};
+
 // One program start, as an executable format sees it.
 struct ExecRequest {
     Ref<vfs::File> file;    // opened for execution
     std::string_view path;  // as the caller named it (AT_EXECFN)
-    // Argument and environment strings, already copied to the kernel: NUL-terminated, one after the
-    // other.
-    const char* const* argv = nullptr;
-    u32 argc = 0;
-    const char* const* envp = nullptr;
-    u32 envc = 0;
+    ArgumentBlock* arguments = nullptr;
     u8 head[256] = {};  // first bytes of the file, zero-filled
     u32 depth = 0;      // of interpreters
+    bool close_on_exec =
+        false;  // `path` names a descriptor that will be closed: scripts cannot run
 };
 
 class Personality {

@@ -196,6 +196,8 @@ struct CloneOptions {
     // Called before the child first runs, in the parent's context (parent_tid, pidfd); an error
     // undoes the clone.
     Result<void> (*prepare)(Task& child, void* context) = nullptr;
+    // Called after the child is in the tree and before it runs; cannot fail.
+    void (*publish)(Task& child, void* context) = nullptr;
     void* prepare_context = nullptr;
 };
 // The child's tid; with vfork, returns after the child released the address space. Errors: again

@@ -134,6 +134,8 @@ class Task : public RefCounted<Task> {
     void* io_context = nullptr;
     i32 exit_code = 0;  // as wait reports, personality-neutral: (status << 8) | signal
     bool exiting = false;
+    // The scheduler sets kWorkNotify when this task is preempted or moves to another CPU (rseq).
+    bool notify_on_switch = false;
     Ref<process::VforkWait> vfork_wait;  // whom to tell that the address space is free
     sync::RcuHead rcu;
 
@@ -141,8 +143,12 @@ class Task : public RefCounted<Task> {
     TENON_API ~Task();
     // Memory goes after a grace period, in a kernel thread.
     TENON_API void on_last_ref();
-    void set_work(u32 flags) { work_flags.fetch_or(flags, std::memory_order_release); }
-    void clear_work(u32 flags) { work_flags.fetch_and(~flags, std::memory_order_acq_rel); }
+    void set_work(u32 flags) {
+        work_flags.fetch_or(flags, std::memory_order_release);
+    }
+    void clear_work(u32 flags) {
+        work_flags.fetch_and(~flags, std::memory_order_acq_rel);
+    }
 };
 
 }  // namespace tenon

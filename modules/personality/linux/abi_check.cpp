@@ -1,1 +1,0 @@
-#include "personality/linux/abi.h"

@@ -1,0 +1,11 @@
+// Seams between families of calls that are written in different places.
+#pragma once
+
+#include <tenon/lib/types.h>
+
+namespace tenon::personality {
+
+// Walks a dying task's robust futexes (the futex family sets it; null: none).
+void exit_robust_list(u64 head);
+
+}  // namespace tenon::personality

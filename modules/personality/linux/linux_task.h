@@ -1,0 +1,28 @@
+// What this personality keeps for a task beyond what the core knows.
+#pragma once
+
+#include <tenon/process/process.h>
+
+namespace tenon::personality {
+
+class LinuxTask final : public process::TaskExtension {
+  public:
+    u64 robust_list = 0;      // struct robust_list_head *
+    u64 clear_child_tid = 0;  // cleared and woken when the task ends
+    u64 set_child_tid = 0;
+    u64 rseq = 0;  // struct rseq *
+    u32 rseq_length = 0;
+    u32 rseq_signature = 0;
+    u32 rseq_cpu = ~0u;  // what the area says now
+    u32 persona = 0;     // personality(2)
+    // The last trap, as signal frames show it.
+    u32 trap_number = 0, trap_error = 0;
+    u64 trap_address = 0;
+};
+
+// Of a task that runs programs of this personality.
+inline LinuxTask& linux_task(Task& task = *current()) {
+    return static_cast<LinuxTask&>(*task.extension);
+}
+
+}  // namespace tenon::personality

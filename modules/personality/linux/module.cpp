@@ -1,0 +1,42 @@
+// linux.ko: registers the personality. Trusted: it passes the gate on registration only.
+#include <tenon/module/module.h>
+#include <tenon/sched/kthread.h>
+
+#include "personality/linux/exec/vdso.h"
+#include "personality/linux/personality.h"
+
+namespace tenon::personality {
+
+constinit LinuxPersonality g_personality;
+
+namespace {
+
+class LinuxModule final : public module::Instance {
+  public:
+    static Result<std::unique_ptr<module::Instance>> create(module::Context& context) {
+        auto self = std::unique_ptr<LinuxModule>(new (std::nothrow) LinuxModule);
+        if (!self) return Err(Error::nomem);
+        TRY(vdso::init());
+        TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
+        return std::unique_ptr<module::Instance>(std::move(self));
+    }
+    ~LinuxModule() override {
+        registration_ = {};
+        vdso::exit();
+    }
+
+  private:
+    module::Held registration_;
+};
+
+}  // namespace
+}  // namespace tenon::personality
+
+TENON_MODULE(tenon::personality::LinuxModule, {
+                                                  .name = "linux",
+                                                  .version = "1.0",
+                                                  .license = "MIT",
+                                                  .description = "The Linux system-call interface",
+                                                  .restart = tenon::module::Restart::never,
+                                                  .trusted = true,
+                                              });

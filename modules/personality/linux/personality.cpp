@@ -1,0 +1,64 @@
+// Task life, as this personality adds to it.
+#include "personality/linux/personality.h"
+
+#include <tenon/arch/user_copy.h>
+#include <tenon/mm/user_copy.h>
+#include <tenon/process/futex.h>
+
+#include "personality/linux/exec/elf.h"
+#include "personality/linux/exec/script.h"
+#include "personality/linux/hooks.h"
+#include "personality/linux/linux_task.h"
+
+namespace tenon::personality {
+
+Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
+    auto r = script::exec(request);
+    if (r || r.error() != Error::noexec) return r;
+    if (request.head[0] == '#' && request.head[1] == '!') return r;
+    return elf::exec(request);
+}
+
+Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOptions& options) {
+    auto* fresh = new (std::nothrow) LinuxTask;
+    if (fresh == nullptr) return Err(Error::nomem);
+    child.extension.reset(fresh);
+    const LinuxTask& parent = linux_task();
+    fresh->persona = parent.persona;
+    // A child with a copy of the memory has the same rseq area; one in the same memory registers
+    // its own.
+    if (!options.share_space) {
+        fresh->rseq = parent.rseq;
+        fresh->rseq_length = parent.rseq_length;
+        fresh->rseq_signature = parent.rseq_signature;
+        if (fresh->rseq != 0) {
+            child.notify_on_switch = true;
+            child.set_work(kWorkNotify);
+        }
+    }
+    return {};
+}
+
+void LinuxPersonality::task_exiting(Task& task) {
+    if (!task.extension || !task.space) return;
+    LinuxTask& own = linux_task(task);
+    if (own.robust_list != 0) {
+        exit_robust_list(own.robust_list);
+        own.robust_list = 0;
+    }
+    if (own.clear_child_tid != 0) {
+        const u64 address = std::exchange(own.clear_child_tid, 0);
+        // Nobody can be waiting in memory that nobody else has.
+        if (task.space->ref_count() > 1) {
+            const u32 zero = 0;
+            (void)mm::copy_to_user(UserAddr{address}, &zero, sizeof(zero));
+            (void)process::futex::wake(address, true, 1, ~0u);
+        }
+    }
+}
+
+void LinuxPersonality::process_exiting(process::Process&) {}
+
+void LinuxPersonality::exec_done(Task&) {}
+
+}  // namespace tenon::personality
