@@ -138,7 +138,10 @@ bool RwMutex::try_lock_write() {
 }
 
 void RwMutex::lock_write() {
-    rank_acquire(rank_, this);
+    lock_write_nested(rank_);
+}
+void RwMutex::lock_write_nested(LockRank rank) {
+    rank_acquire(rank, this);
     auto enter = [&] {
         i64 expected = 0;
         return state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,

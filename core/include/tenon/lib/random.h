@@ -1,4 +1,6 @@
-// The kernel's random numbers: a CSPRNG seeded from hardware, firmware and timing.
+// The kernel's random bytes: a ChaCha20 generator that forgets its past.
+//
+// Context: any but NMI; never sleeps.
 #pragma once
 
 #include <tenon/lib/types.h>
@@ -7,12 +9,20 @@
 
 namespace tenon::random {
 
-// Any context. Never fails, never blocks once init() ran.
 TENON_API void fill(std::span<u8> out);
-inline u64 next64() {
-    u64 value;
+template <typename T>
+T get() {
+    T value;
     fill({reinterpret_cast<u8*>(&value), sizeof(value)});
     return value;
 }
+inline u64 next64() {
+    return get<u64>();
+}
+// Stirs bytes in (device noise, what a program wrote to /dev/random). Credits nothing.
+TENON_API void mix(std::span<const u8> in);
+// Seeded with hardware entropy, so that /dev/random does not wait. Without hardware it is true as
+// well once the boot's timing noise has been mixed in: there is no other source to wait for.
+TENON_API bool is_seeded();
 
 }  // namespace tenon::random

@@ -35,6 +35,14 @@ class RefCounted {
             const_cast<T*>(static_cast<const T*>(this))->on_last_ref();
     }
 
+    // Kills the object if the caller's is the only reference; then nobody can take one any more and
+    // the caller disposes of it. For caches that hold a reference of their own.
+    [[nodiscard]] bool freeze_if_unique() const {
+        u32 one = 1;
+        return refs_.compare_exchange_strong(one, 0, std::memory_order_acq_rel,
+                                             std::memory_order_relaxed);
+    }
+
     u32 ref_count() const { return refs_.load(std::memory_order_relaxed); }
 
     void on_last_ref() { delete static_cast<T*>(this); }

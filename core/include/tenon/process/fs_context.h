@@ -18,6 +18,20 @@ class FsContext : public RefCounted<FsContext> {
     TENON_API void set_cwd(vfs::Path path);
     std::atomic<u32> umask{022};
 
+    // The same without references: valid while the caller stays in its RCU section.
+    struct Borrowed {
+        vfs::Mount* mount;
+        vfs::Dentry* dentry;
+    };
+    Borrowed borrow_root() const {
+        sync::SpinGuard guard(lock_);
+        return {root_.mount.get(), root_.dentry.get()};
+    }
+    Borrowed borrow_cwd() const {
+        sync::SpinGuard guard(lock_);
+        return {cwd_.mount.get(), cwd_.dentry.get()};
+    }
+
   private:
     mutable sync::SpinLock lock_{sync::LockRank::spin_leaf};
     vfs::Path root_, cwd_;

@@ -2,6 +2,10 @@
 //
 // Lookup walks the hash under RCU without taking references; the slow path takes them and asks the
 // file system.
+//
+// A hashed dentry is held by the cache itself; what nobody else holds may be evicted. Its inode
+// goes from null to a value once and never changes again: a removed name is unhashed, and a new
+// negative dentry takes its place at the next lookup.
 #pragma once
 
 #include <tenon/sync/rcu.h>
@@ -18,11 +22,17 @@ class Dentry : public RefCounted<Dentry> {
     TENON_API static Result<Ref<Dentry>> make_anonymous(Ref<Inode> inode, std::string_view name);
 
     Inode* inode() const { return inode_.load(); }
-    std::string_view name() const;  // stable under RCU or the parent's lock
+    // Stable under RCU or the parent directory's lock.
+    std::string_view name() const {
+        const Name* n = name_.load();
+        return {n->text, n->length};
+    }
     Dentry* parent() const { return parent_.load(); }
     bool is_negative() const { return inode() == nullptr; }
     bool is_mount_point() const { return mount_points_.load(std::memory_order_relaxed) != 0; }
-    bool is_unlinked() const { return unhashed_.load(std::memory_order_relaxed); }
+    // The name is gone from the tree (roots and anonymous dentries never were in it: false).
+    bool is_unlinked() const { return unlinked_.load(std::memory_order_relaxed); }
+    bool is_anonymous() const { return anonymous_; }
     // Drops a name from the cache and its children (procfs, devfs nodes that vanish behind the
     // cache's back).
     TENON_API void invalidate();
@@ -30,33 +40,57 @@ class Dentry : public RefCounted<Dentry> {
 
   private:
     friend class DentryCache;
+    friend class MountTable;
+    struct Name {
+        u32 length;
+        char text[1];
+        static constexpr usize kHeader = sizeof(u32);
+    };
+    static constexpr usize kInlineName = 36;
     Dentry() = default;
-    struct Name;
-    sync::RcuPtr<Inode> inode_;
-    sync::RcuPtr<Dentry> parent_;
+    const Name* inline_name() const { return reinterpret_cast<const Name*>(inline_name_); }
+
     sync::RcuPtr<Dentry> hash_next_;
-    Name* name_ = nullptr;
-    char inline_name_[32];
-    u32 hash_ = 0;
+    sync::RcuPtr<Dentry> parent_;  // referenced; null for roots
+    sync::RcuPtr<Inode> inode_;    // referenced
+    sync::RcuPtr<const Name> name_;
+    u32 hash_ = 0;  // of the name
     std::atomic<u32> mount_points_{0};
-    std::atomic<bool> unhashed_{false};
-    sync::SpinLock lock_{sync::LockRank::dentry};
-    ListHook sibling_hook_;
-    struct Children;
-    Children* children_ = nullptr;
+    std::atomic<bool> hashed_{false};
+    std::atomic<bool> unlinked_{false};
+    std::atomic<bool> accessed_{false};
+    bool anonymous_ = false;
+    ListHook lru_hook_;
     sync::RcuHead rcu_;
+    // Never rewritten after construction: a rename publishes a Name on the heap instead, so that
+    // readers under RCU see the old or the new one whole.
+    alignas(u32) char inline_name_[Name::kHeader + kInlineName];
 };
 
 class Mount : public RefCounted<Mount> {
   public:
     Ref<SuperBlock> super;
-    Ref<Dentry> root;         // of the mounted tree (a bind mount's may lie deeper)
-    Ref<Mount> parent;        // null at the top
-    Ref<Dentry> mount_point;  // in the parent
-    u32 flags = 0;            // kMount*
+    Ref<Dentry> root;           // of the mounted tree (a bind mount's may lie deeper)
+    Ref<Mount> parent;          // null at the top
+    Ref<Dentry> mount_point;    // in the parent
+    std::atomic<u32> flags{0};  // kMount*
     u32 id = 0;
     char source[64] = {};  // as given to mount(2), cut
     TENON_API ~Mount();
+    bool is_read_only() const {
+        return ((flags.load(std::memory_order_relaxed) |
+                 super->flags.load(std::memory_order_relaxed)) &
+                kMountReadOnly) != 0;
+    }
+    bool attached() const { return attached_.load(std::memory_order_relaxed); }
+    void on_last_ref();
+
+  private:
+    friend class MountTable;
+    std::atomic<bool> attached_{false};
+    sync::RcuPtr<Mount> hash_next_;
+    ListHook list_hook_;
+    sync::RcuHead rcu_;
 };
 
 }  // namespace tenon::vfs

@@ -7,6 +7,7 @@
 #include <tenon/mm/address_space.h>
 #include <tenon/module/gate.h>
 #include <tenon/sync/mutex.h>
+#include <tenon/sync/rcu.h>
 #include <tenon/vfs/io_buffer.h>
 #include <tenon/vfs/path.h>
 #include <tenon/vfs/poll.h>
@@ -56,6 +57,7 @@ class FileOps {
     // in the request.
     virtual Result<void> map(File& file, mm::MapRequest& request) { return Err(Error::nodev); }
     virtual Result<void> sync(File& file, bool data_only) { return {}; }
+    enum : u32 { kAllocateKeepSize = 1, kAllocatePunchHole = 2, kAllocateZeroRange = 16 };
     virtual Result<void> allocate(File& file, u32 mode, u64 offset, u64 length) {
         return Err(Error::opnotsupp);
     }
@@ -69,6 +71,7 @@ class FileOps {
     // Names the implementing class, so that its maker finds its own files again (there is no RTTI):
     // the address of a static of that class.
     virtual const void* tag() const { return nullptr; }
+    // Asked once, when the file is made.
     // True for pipes, sockets, ttys: no position, ESPIPE on seek and pread.
     virtual bool is_stream() const { return false; }
 };
@@ -85,6 +88,8 @@ class File final : public RefCounted<File> {
     Inode& inode() const;
     u32 flags() const { return flags_.load(std::memory_order_relaxed); }
     TENON_API void set_flags(u32 set, u32 clear);
+    bool is_stream() const { return stream_; }
+    bool is_path_only() const { return flags() & kOpenPath; }
     bool readable() const { return flags() & kOpenRead; }
     bool writable() const { return flags() & kOpenWrite; }
     bool nonblocking() const { return flags() & kOpenNonblock; }
@@ -98,24 +103,61 @@ class File final : public RefCounted<File> {
     TENON_API Result<usize> write(IoBuffer& buffer);
     TENON_API Result<usize> read_at(IoBuffer& buffer, u64 position);
     TENON_API Result<usize> write_at(IoBuffer& buffer, u64 position);
+    // append: at the end whatever the flags say, the position untouched (RWF_APPEND).
+    TENON_API Result<usize> append(IoBuffer& buffer);
+    TENON_API Result<void> read_dir(DirSink& sink);
     TENON_API u32 poll(PollTable* table);
     TENON_API Result<u64> seek(i64 offset, FileOps::Whence whence);
     u64 position() const { return position_; }
+    void set_position(u64 position) { position_ = position; }
+    // Called for each descriptor that is closed: releases POSIX locks of `owner`, then flushes.
+    TENON_API Result<void> close_descriptor(const void* owner);
+    // The mapping that mmap uses, after the file's own map() agreed.
+    TENON_API Result<void> map(mm::MapRequest& request);
 
     // Asynchronous-notification owner (F_SETOWN, F_SETSIG); 0: none. Positive pid, negative group.
     i32 owner_pid = 0;
     u32 owner_signal = 0;
-    // Epoll watches hang here, so that the last close removes them. Owned by the personality.
+    u32 owner_uid = 0, owner_euid = 0;
+    u8 owner_type = 0;  // 0 thread, 1 process, 2 group
+    // Epoll watches hang here, so that the last close removes them. Owned by the personality, which
+    // says by set_watcher_hook() who cleans up.
     std::atomic<void*> watchers{nullptr};
+    TENON_API static void set_watcher_hook(void (*closed)(File&));
+    // Where a file system keeps its own state of this description.
+    void* private_data = nullptr;
+    // Read-ahead advice and the write-life hint; kept for F_GET_RW_HINT.
+    u64 write_hint = 0;
+    void on_last_ref();
+    // [core/vfs] The opener raised (or lowered, for execution) the inode's write count: give it
+    // back at the end.
+    void count_access(bool counted) {
+        counted_writer_ = counted && writable();
+        counted_execute_ = counted && !writable() && (flags() & kOpenExec);
+    }
 
   private:
-    friend class AddressSpace;
+    friend class FileTable;
     File(Path path, module::Gated<FileOps> ops, u32 flags);
+    Result<usize> write_with(IoBuffer& buffer, u64& position, u32 extra_flags);
     Path path_;
     module::Gated<FileOps> ops_;
     std::atomic<u32> flags_;
+    bool stream_ = false;
+    bool counted_writer_ = false;   // holds the inode's write_count up
+    bool counted_execute_ = false;  // holds it down
+    // A table that other tasks read under RCU held it: the memory goes after a grace period.
+    std::atomic<bool> rcu_seen_{false};
+    bool has_posix_locks_ = false;
     u64 position_ = 0;  // guarded by position_lock_
     sync::Mutex position_lock_{sync::LockRank::file_position};
+    sync::RcuHead rcu_;
+    friend class RecordLocks;
 };
+
+// Called with the size after a write would end, and how much was asked: how many bytes the caller's
+// file-size limit lets through. Error::fbig (with its signal) when none. Set by the personality.
+using FileSizeHook = Result<usize> (*)(u64 position, usize length_bytes);
+TENON_API void set_file_size_hook(FileSizeHook hook);
 
 }  // namespace tenon::vfs

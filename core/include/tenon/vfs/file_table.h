@@ -8,14 +8,42 @@
 
 namespace tenon::vfs {
 
+// A file for the length of one system call. When the table is not shared, only the caller could
+// close the descriptor, so no reference is taken.
+class FileRef {
+  public:
+    FileRef() = default;
+    FileRef(File* file, bool owned) : file_(file), owned_(owned) {}
+    FileRef(FileRef&& o) noexcept : file_(std::exchange(o.file_, nullptr)), owned_(o.owned_) {}
+    FileRef& operator=(FileRef&& o) noexcept {
+        std::swap(file_, o.file_);
+        std::swap(owned_, o.owned_);
+        return *this;
+    }
+    ~FileRef() {
+        if (owned_ && file_) file_->unref();
+    }
+    File* operator->() const { return file_; }
+    File& operator*() const { return *file_; }
+    File* get() const { return file_; }
+    explicit operator bool() const { return file_ != nullptr; }
+    Ref<File> share() const { return Ref<File>(file_); }
+
+  private:
+    File* file_ = nullptr;
+    bool owned_ = false;
+};
+
 class FileTable : public RefCounted<FileTable> {
   public:
     TENON_API static Result<Ref<FileTable>> create();
-    Result<Ref<FileTable>> copy();  // fork
+    TENON_API Result<Ref<FileTable>> copy();  // fork
     ~FileTable();
 
     // The file behind `fd` with a reference; Error::badf. Lock-free (RCU).
     TENON_API Result<Ref<File>> get(i32 fd);
+    // The same for the calling task's own table, without the reference where possible.
+    TENON_API Result<FileRef> borrow(i32 fd);
     // Lowest free descriptor >= `from`, below `limit` (RLIMIT_NOFILE). Error::mfile.
     TENON_API Result<i32> install(Ref<File> file, bool close_on_exec, u64 limit, i32 from = 0);
     // Reserve first, publish when the rest has succeeded.
@@ -29,14 +57,21 @@ class FileTable : public RefCounted<FileTable> {
     TENON_API Result<void> close_range(u32 first, u32 last, bool only_mark_cloexec);
     TENON_API Result<bool> close_on_exec(i32 fd);
     TENON_API Result<void> set_close_on_exec(i32 fd, bool on);
-    void close_for_exec();
+    TENON_API void close_for_exec();
     // Next open descriptor >= fd, or -1: /proc/PID/fd.
     TENON_API i32 next_open(i32 fd);
+    // Slots of the table: FDSize of /proc/PID/status.
+    TENON_API u32 capacity() const;
+    void on_last_ref();
 
   private:
     FileTable() = default;
     struct Array;
-    sync::SpinLock lock_{sync::LockRank::file_table};
+    Result<void> grow_locked(u32 wanted) REQUIRES(lock_);
+    Result<i32> take_slot_locked(bool close_on_exec, u64 limit, i32 from) REQUIRES(lock_);
+    // What leaves a slot: flush, and the reference.
+    Result<void> drop(File* file);
+    mutable sync::SpinLock lock_{sync::LockRank::file_table};
     sync::RcuPtr<Array> array_;
 };
 

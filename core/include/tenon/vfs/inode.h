@@ -61,8 +61,9 @@ class InodeOps {
     virtual Result<void> refresh(Inode& inode) {
         return {};
     }  // before stat: sizes and times that are made on demand
-    virtual Result<void> set_attributes(
-        Inode& inode, const AttributeChange& change);  // default: core fields only
+    // Called with the inode's lock held for writing, permissions checked. Default: core fields only
+    // (Inode::apply); a size change is the file system's own.
+    TENON_API virtual Result<void> set_attributes(Inode& inode, const AttributeChange& change);
     virtual Result<usize> get_xattr(Inode& inode, std::string_view name, std::span<u8> out) {
         return Err(Error::opnotsupp);
     }
@@ -100,10 +101,11 @@ class Inode : public RefCounted<Inode> {
     std::atomic<u64> size_bytes{0};
     u64 blocks_512 = 0;
     Timestamp atime, mtime, ctime, btime;
-    sync::RwMutex lock{sync::LockRank::vfs_inode};
+    sync::RwMutex lock;
 
     // The page cache, made on first use; null for what has none.
     TENON_API mm::Mapping* mapping();
+    mm::Mapping* mapping_if_any() const { return mapping_.load(std::memory_order_acquire); }
     TENON_API void set_page_source(mm::PageSource* source);
     // Writers exclude execution and the reverse (ETXTBSY). >0 writers, <0 executions.
     std::atomic<i32> write_count{0};
@@ -111,20 +113,62 @@ class Inode : public RefCounted<Inode> {
     std::atomic<struct FileLocks*> locks{nullptr};
     // What opening a FIFO or a socket node finds (Pipe*, bound socket). Owned by who set it.
     std::atomic<void*> attached{nullptr};
+    // Watches of the personality (inotify); see set_notify_hook().
+    std::atomic<void*> watches{nullptr};
+    // F_ADD_SEALS bits, for memory files that allow them; ~0: not sealable.
+    static constexpr u32 kSealSeal = 1, kSealShrink = 2, kSealGrow = 4, kSealWrite = 8,
+                         kSealFutureWrite = 16;
+    std::atomic<u32> seals{~0u};
+    u32 live_seals() const {
+        u32 s = seals.load(std::memory_order_relaxed);
+        return s == ~0u ? 0 : s;
+    }
+    // Made by O_TMPFILE without O_EXCL: may be linked although its link count is 0.
+    bool linkable = false;
+    // The target of a symlink that never changes, NUL-terminated, alive as long as the inode: lets
+    // lookup follow it without asking. Set before the inode is published.
+    const char* link_target = nullptr;
 
     bool is_dir() const { return vfs::is_dir(mode); }
+    bool needs_revalidate() const { return needs_revalidate_; }
     TENON_API Attributes attributes();
+    TENON_API void touch_atime();
     TENON_API void touch_mtime();  // mtime and ctime now
     TENON_API void touch_ctime();
+    // Copies the core fields of a change (all but the size) and sets ctime.
+    TENON_API void apply(const AttributeChange& change);
     void on_last_ref();
 
   private:
     SuperBlock& super_;
     u64 ino_;
     module::Gated<InodeOps> ops_;
-    std::unique_ptr<mm::Mapping> mapping_;
+    std::atomic<mm::Mapping*> mapping_{nullptr};
     mm::PageSource* page_source_ = nullptr;
+    bool needs_revalidate_ = false;
+    sync::RcuHead rcu_;
 };
+
+// What happened to names and files, for inotify. The hook runs in thread context without locks.
+enum : u32 {
+    kNotifyAccess = 1,
+    kNotifyModify = 2,
+    kNotifyAttrib = 4,
+    kNotifyCloseWrite = 8,
+    kNotifyCloseNoWrite = 0x10,
+    kNotifyOpen = 0x20,
+    kNotifyMovedFrom = 0x40,
+    kNotifyMovedTo = 0x80,
+    kNotifyCreate = 0x100,
+    kNotifyDelete = 0x200,
+    kNotifyDeleteSelf = 0x400,
+    kNotifyMoveSelf = 0x800,
+    kNotifyUnmount = 0x2000,
+};
+// `directory` holds `name` (null and empty for events of the inode alone).
+using NotifyHook = void (*)(u32 event, Inode* directory, std::string_view name, Inode& inode,
+                            u32 cookie);
+TENON_API void set_notify_hook(NotifyHook hook);
 
 // Access bits asked of permission().
 enum : u32 { kMayExec = 1, kMayWrite = 2, kMayRead = 4 };

@@ -37,14 +37,17 @@ class IoBuffer {
     TENON_API Result<usize> put(const void* from, usize length_bytes);
     TENON_API Result<usize> get(void* to, usize length_bytes);
     TENON_API Result<usize> put_zeros(usize length_bytes);
-    void skip(usize length_bytes);                // forwards
+    TENON_API void skip(usize length_bytes);      // forwards
     TENON_API void truncate(usize length_bytes);  // remaining() = min(remaining, length)
     // The address of the next byte and how many follow contiguously; for direct access by sockets
     // and page cache.
-    Segment front() const;
+    Segment front() const { return one_; }
 
   private:
     IoBuffer(Space space, Segment one) : space_(space), one_(one), remaining_(one.length_bytes) {}
+    void next_segment();
+    template <typename Move>
+    Result<usize> transfer(usize length_bytes, Move&& move);
     Space space_;
     Segment one_;  // current segment, advanced
     const Segment* rest_ = nullptr;

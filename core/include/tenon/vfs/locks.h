@@ -3,16 +3,10 @@
 #pragma once
 
 #include <tenon/vfs/file.h>
+#include <tenon/vfs/lock_types.h>
 
 namespace tenon::vfs {
 
-enum class LockType : u8 { read, write, unlock };
-struct RecordLock {
-    LockType type;
-    u64 start = 0, end = ~u64{0};  // [start, end], bytes
-    const void* owner = nullptr;   // FileTable* (POSIX) or File* (OFD)
-    i32 pid = 0;                   // reported by F_GETLK; -1 for OFD
-};
 TENON_API Result<void> set_record_lock(File& file, const RecordLock& lock,
                                        bool wait);  // again, deadlk, restart
 TENON_API Result<RecordLock> test_record_lock(

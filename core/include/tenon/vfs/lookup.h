@@ -44,6 +44,9 @@ TENON_API Result<Ref<File>> open_path(const Path& path, u32 open_flags,
 
 TENON_API Result<void> make_node(const LookupStart& start, std::string_view path, Mode mode,
                                  DeviceNumber rdev);  // mknod, mkdir; umask applied inside
+// As make_node, and hands back what was made (sockets bind to it).
+TENON_API Result<Path> make_node_at(const LookupStart& start, std::string_view path, Mode mode,
+                                    DeviceNumber rdev);
 TENON_API Result<void> make_symlink(const LookupStart& start, std::string_view path,
                                     std::string_view target);
 TENON_API Result<void> link(const Path& existing, const LookupStart& start, std::string_view path);
@@ -58,14 +61,27 @@ TENON_API Result<void> change_attributes(const Path& path, const AttributeChange
 TENON_API Result<void> truncate(const Path& path, u64 size_bytes, const process::Credentials& cred);
 TENON_API Result<void> access_check(const Path& path, u32 access, const process::Credentials& cred);
 
+// Extended attributes, permissions and name spaces checked as setxattr(2).
+TENON_API Result<usize> get_xattr(const Path& path, std::string_view name, std::span<u8> out,
+                                  const process::Credentials& cred);
+TENON_API Result<void> set_xattr(const Path& path, std::string_view name, std::span<const u8> value,
+                                 InodeOps::XattrSet how, const process::Credentials& cred);
+TENON_API Result<void> remove_xattr(const Path& path, std::string_view name,
+                                    const process::Credentials& cred);
+TENON_API Result<usize> list_xattr(const Path& path, std::span<char> out);
+
 // Mounting. Errors as mount(2).
 TENON_API Result<void> mount(std::string_view fs_type, std::string_view source, const Path& at,
                              u32 flags, std::string_view data);
 TENON_API Result<void> bind_mount(const Path& from, const Path& at, bool recursive);
 TENON_API Result<void> move_mount(const Path& from, const Path& at);
+TENON_API Result<void> remount(const Path& at, u32 flags, std::string_view data);
 TENON_API Result<void> unmount(const Path& at, bool lazy, bool force);
+TENON_API Result<void> pivot_root(const Path& new_root, const Path& put_old);
 // Visits every mount below `root`, oldest first: /proc/mounts, mountinfo.
 TENON_API void for_each_mount(void (*visit)(Mount&, void*), void* context);
+// The super blocks of all mounts, each once: sync(2).
+TENON_API void sync_all();
 // The text of a path seen from `root` into the END of `buffer`; "(unreachable)" prefix as Linux.
 // Error::nametoolong.
 TENON_API Result<std::string_view> path_text(const Path& path, const Path& root,

@@ -25,6 +25,7 @@ class SuperBlock : public RefCounted<SuperBlock> {
     DeviceNumber device;
     u64 magic = 0;
     u32 block_size = kPageSize;
+    std::atomic<u32> flags{0};  // kMount* of the instance (read only)
     Ref<Dentry> root;
     module::Gated<SuperOps>& ops() { return ops_; }
     TENON_API u64 next_ino();
@@ -32,6 +33,7 @@ class SuperBlock : public RefCounted<SuperBlock> {
     void on_last_ref();
 
   private:
+    friend class MountTable;
     SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops);
     const FileSystemType& type_;
     module::Gated<SuperOps> ops_;
@@ -50,6 +52,12 @@ class FileSystemType {
 TENON_API Result<void> register_file_system(
     module::Gated<FileSystemType> type);  // Error::busy on a name twice
 TENON_API void unregister_file_system(std::string_view name);
+TENON_API void for_each_file_system(void (*visit)(const FileSystemType&, void*), void* context);
+
+// A fresh tmpfs instance under another type's name: devtmpfs and others whose nodes live in memory.
+// Options as tmpfs.
+TENON_API Result<Ref<SuperBlock>> make_tmpfs(const FileSystemType& type, std::string_view data,
+                                             Mode mode);
 
 // Mount flags.
 enum : u32 {

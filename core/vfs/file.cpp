@@ -1,0 +1,223 @@
+// Open file descriptions: positions, modes, and the way to the implementation.
+//
+// The position of a seekable file is locked only while the description is shared: who holds the
+// only reference is alone with it.
+#include <tenon/process/task.h>
+#include <tenon/vfs/locks.h>
+
+#include "core/vfs/internal.h"
+
+namespace tenon::vfs {
+
+namespace {
+
+constinit std::atomic<void (*)(File&)> watcher_hook{nullptr};
+constinit std::atomic<FileSizeHook> size_hook{nullptr};
+constexpr usize kMaxTransfer = 0x7ffff000;  // what Linux moves at most in one call
+
+class PositionGuard {
+  public:
+    PositionGuard(sync::Mutex& mutex, bool shared) : mutex_(shared ? &mutex : nullptr) {
+        if (mutex_ != nullptr) mutex_->lock();
+    }
+    ~PositionGuard() {
+        if (mutex_ != nullptr) mutex_->unlock();
+    }
+    TENON_NONCOPYABLE(PositionGuard);
+
+  private:
+    sync::Mutex* mutex_;
+};
+
+}  // namespace
+
+void File::set_watcher_hook(void (*closed)(File&)) {
+    watcher_hook.store(closed, std::memory_order_release);
+}
+void set_file_size_hook(FileSizeHook hook) {
+    size_hook.store(hook, std::memory_order_release);
+}
+
+File::File(Path path, module::Gated<FileOps> ops, u32 flags)
+    : path_(std::move(path)), ops_(std::move(ops)), flags_(flags) {}
+
+File::~File() = default;
+
+Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_flags) {
+    auto* file = new (std::nothrow) File(std::move(path), std::move(ops), open_flags);
+    if (file == nullptr) return Err(Error::nomem);
+    file->stream_ = file->ops_ && file->ops_.call(&FileOps::is_stream);
+    return adopt_ref(file);
+}
+
+void File::on_last_ref() {
+    if (watchers.load(std::memory_order_acquire) != nullptr)
+        if (auto hook = watcher_hook.load(std::memory_order_acquire)) hook(*this);
+    if (!(flags() & kOpenPath)) {
+        Inode& inode = this->inode();
+        if (inode.locks.load(std::memory_order_relaxed) != nullptr) {
+            release_record_locks(*this, this);
+            release_flock(*this);
+        }
+        if (ops_) ops_.call(&FileOps::release, *this);
+        if (counted_writer_) inode.write_count.fetch_sub(1, std::memory_order_acq_rel);
+        if (counted_execute_) inode.write_count.fetch_add(1, std::memory_order_acq_rel);
+        notify_dentry(writable() ? kNotifyCloseWrite : kNotifyCloseNoWrite, *path_.dentry);
+    }
+    ops_.reset();
+    path_ = Path();
+    if (!rcu_seen_.load(std::memory_order_acquire)) {
+        delete this;
+        return;
+    }
+    sync::rcu_call(rcu_, [](sync::RcuHead* head) {
+        delete reinterpret_cast<File*>(reinterpret_cast<u8*>(head) - offsetof(File, rcu_));
+    });
+}
+
+Inode& File::inode() const {
+    return *path_.dentry->inode();
+}
+
+void File::set_flags(u32 set, u32 clear) {
+    u32 old = flags_.load(std::memory_order_relaxed);
+    while (!flags_.compare_exchange_weak(old, (old & ~clear) | set, std::memory_order_relaxed)) {
+    }
+    if (ops_) ops_.call(&FileOps::flags_changed, *this);
+}
+
+Result<usize> File::read(IoBuffer& buffer) {
+    if (!readable()) return Err(Error::badf);
+    buffer.truncate(kMaxTransfer);
+    Result<usize> done;
+    if (stream_) {
+        u64 nowhere = 0;
+        done = ops_.call(&FileOps::read, *this, buffer, nowhere);
+    } else {
+        PositionGuard guard(position_lock_, ref_count() > 1);
+        done = ops_.call(&FileOps::read, *this, buffer, position_);
+    }
+    if (done && *done != 0) notify_dentry(kNotifyAccess, *path_.dentry);
+    return done;
+}
+
+Result<usize> File::read_at(IoBuffer& buffer, u64 position) {
+    if (stream_) return Err(Error::spipe);
+    if (!readable()) return Err(Error::badf);
+    buffer.truncate(kMaxTransfer);
+    Result<usize> done = ops_.call(&FileOps::read, *this, buffer, position);
+    if (done && *done != 0) notify_dentry(kNotifyAccess, *path_.dentry);
+    return done;
+}
+
+Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags) {
+    if (!writable()) return Err(Error::badf);
+    buffer.truncate(kMaxTransfer);
+    Result<usize> done;
+    if (!is_regular(inode().mode)) {
+        done = ops_.call(&FileOps::write, *this, buffer, position);
+    } else {
+        // One writer at a time: appends are atomic, and sizes grow monotonically.
+        if (buffer.remaining() == 0) return usize{0};
+        Inode& node = inode();
+        sync::WriteGuard guard(node.lock);
+        if ((flags() | extra_flags) & kOpenAppend)
+            position = node.size_bytes.load(std::memory_order_relaxed);
+        u32 seals = node.live_seals();
+        if (seals & (Inode::kSealWrite | Inode::kSealFutureWrite)) return Err(Error::perm);
+        if ((seals & Inode::kSealGrow) &&
+            position + buffer.remaining() > node.size_bytes.load(std::memory_order_relaxed))
+            return Err(Error::perm);
+        if (auto hook = size_hook.load(std::memory_order_relaxed)) {
+            TRY_ASSIGN(usize allowed, hook(position, buffer.remaining()));
+            buffer.truncate(allowed);
+        }
+        if (node.mode & (kSetUid | kSetGid)) drop_privilege_bits(node, *current()->credentials);
+        done = ops_.call(&FileOps::write, *this, buffer, position);
+    }
+    if (done && *done != 0) notify_dentry(kNotifyModify, *path_.dentry);
+    return done;
+}
+
+Result<usize> File::write(IoBuffer& buffer) {
+    if (stream_) {
+        u64 nowhere = 0;
+        return write_with(buffer, nowhere, 0);
+    }
+    PositionGuard guard(position_lock_, ref_count() > 1);
+    return write_with(buffer, position_, 0);
+}
+
+Result<usize> File::write_at(IoBuffer& buffer, u64 position) {
+    if (stream_) return Err(Error::spipe);
+    return write_with(buffer, position, 0);
+}
+
+Result<usize> File::append(IoBuffer& buffer) {
+    if (stream_) return write(buffer);
+    u64 position = 0;
+    return write_with(buffer, position, kOpenAppend);
+}
+
+Result<void> File::read_dir(DirSink& sink) {
+    Inode& node = inode();
+    if (!ops_ || !node.is_dir()) return Err(Error::notdir);
+    PositionGuard guard(position_lock_, ref_count() > 1);
+    sync::ReadGuard read(node.lock);
+    if (node.nlink == 0) return Err(Error::noent);
+    return ops_.call(&FileOps::read_dir, *this, sink, position_);
+}
+
+u32 File::poll(PollTable* table) {
+    if (!ops_) return kPollNval;
+    return ops_.call(&FileOps::poll, *this, table);
+}
+
+Result<u64> File::seek(i64 offset, FileOps::Whence whence) {
+    if (!ops_) return Err(Error::badf);
+    if (stream_) return Err(Error::spipe);
+    PositionGuard guard(position_lock_, ref_count() > 1);
+    TRY_ASSIGN(u64 position, ops_.call(&FileOps::seek, *this, offset, whence));
+    position_ = position;
+    return position;
+}
+
+Result<u64> FileOps::seek(File& file, i64 offset, Whence whence) {
+    if (file.is_stream()) return Err(Error::spipe);
+    Inode& inode = file.inode();
+    i64 size = static_cast<i64>(inode.size_bytes.load(std::memory_order_relaxed));
+    i64 base = 0;
+    switch (whence) {
+        case Whence::set:
+            break;
+        case Whence::current:
+            base = static_cast<i64>(file.position());
+            break;
+        case Whence::end:
+            base = size;
+            break;
+        case Whence::data:
+            if (offset < 0 || offset >= size) return Err(Error::nxio);
+            return static_cast<u64>(offset);
+        case Whence::hole:
+            if (offset < 0 || offset >= size) return Err(Error::nxio);
+            return static_cast<u64>(size);
+    }
+    i64 result;
+    if (__builtin_add_overflow(base, offset, &result)) return Err(Error::overflow);
+    if (result < 0) return Err(Error::inval);
+    return static_cast<u64>(result);
+}
+
+Result<void> File::close_descriptor(const void* owner) {
+    if (flags() & kOpenPath) return {};
+    if (has_posix_locks_ && owner != nullptr) release_record_locks(*this, owner);
+    return ops_.call(&FileOps::flush, *this);
+}
+
+Result<void> File::map(mm::MapRequest& request) {
+    if (!ops_) return Err(Error::badf);
+    return ops_.call(&FileOps::map, *this, request);
+}
+
+}  // namespace tenon::vfs

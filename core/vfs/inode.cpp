@@ -1,0 +1,147 @@
+// Inodes: attributes, permission, life.
+//
+// An inode lives as long as a dentry, an open file or its file system refers to it. With the last
+// reference the page cache goes at once; the memory waits for a grace period, because lookups read
+// mode and owner under RCU.
+#include <tenon/time/clock.h>
+#include <tenon/vfs/locks.h>
+#include <tenon/vfs/super_block.h>
+
+#include "core/vfs/internal.h"
+
+namespace tenon::vfs {
+
+namespace {
+constinit std::atomic<NotifyHook> notify_hook{nullptr};
+}
+
+void set_notify_hook(NotifyHook hook) {
+    notify_hook.store(hook, std::memory_order_release);
+}
+
+void notify_slow(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie) {
+    if (NotifyHook hook = notify_hook.load(std::memory_order_acquire))
+        hook(event, directory, name, inode, cookie);
+}
+
+Inode::Inode(SuperBlock& super, u64 ino, Mode m, module::Gated<InodeOps> ops)
+    : mode(m),
+      lock(vfs::is_dir(m) ? sync::LockRank::vfs_parent : sync::LockRank::vfs_inode),
+      super_(super),
+      ino_(ino),
+      ops_(std::move(ops)) {
+    i64 now = time::realtime_ns();
+    atime.ns = mtime.ns = ctime.ns = btime.ns = now;
+    needs_revalidate_ = ops_ && ops_.call(&InodeOps::needs_revalidate);
+}
+
+Inode::~Inode() {
+    delete mapping_.load(std::memory_order_relaxed);
+}
+
+void Inode::on_last_ref() {
+    release_lock_state(*this);
+    if (watches.load(std::memory_order_relaxed) != nullptr)
+        notify_slow(kNotifyDeleteSelf, nullptr, {}, *this, 0);
+    if (ops_) ops_.call(&InodeOps::evict, *this);
+    if (mm::Mapping* m = mapping_.exchange(nullptr, std::memory_order_acq_rel)) delete m;
+    // A module's inodes carry its code in their vtable: once unlinked from the cache nobody calls
+    // it, but the destructor must run while the module is there. The gate of the ops guards that.
+    sync::rcu_call(rcu_, [](sync::RcuHead* head) {
+        auto* inode = reinterpret_cast<Inode*>(reinterpret_cast<u8*>(head) - offsetof(Inode, rcu_));
+        delete inode;
+    });
+}
+
+mm::Mapping* Inode::mapping() {
+    mm::Mapping* m = mapping_.load(std::memory_order_acquire);
+    if (m != nullptr || page_source_ == nullptr) return m;
+    auto* fresh = new (std::nothrow) mm::Mapping(page_source_);
+    if (fresh == nullptr) return nullptr;
+    if (mapping_.compare_exchange_strong(m, fresh, std::memory_order_acq_rel)) return fresh;
+    delete fresh;
+    return m;
+}
+
+void Inode::set_page_source(mm::PageSource* source) {
+    page_source_ = source;
+}
+
+Attributes Inode::attributes() {
+    (void)ops_.call(&InodeOps::refresh, *this);
+    Attributes a;
+    a.ino = ino_;
+    a.mode = mode;
+    a.nlink = nlink;
+    a.uid = uid;
+    a.gid = gid;
+    a.device = super_.device;
+    a.rdev = rdev;
+    a.size_bytes = size_bytes.load(std::memory_order_relaxed);
+    a.blocks_512 = blocks_512;
+    a.block_size = super_.block_size;
+    a.atime = atime;
+    a.mtime = mtime;
+    a.ctime = ctime;
+    a.btime = btime;
+    return a;
+}
+
+void Inode::touch_atime() {
+    atime.ns = time::realtime_ns();
+}
+void Inode::touch_mtime() {
+    mtime.ns = ctime.ns = time::realtime_ns();
+}
+void Inode::touch_ctime() {
+    ctime.ns = time::realtime_ns();
+}
+
+void Inode::apply(const AttributeChange& change) {
+    using C = AttributeChange;
+    i64 now = time::realtime_ns();
+    if (change.which & C::uid_bit) uid = change.uid;
+    if (change.which & C::gid_bit) gid = change.gid;
+    if (change.which & C::mode_bit) mode = (mode & kTypeMask) | (change.mode & kPermMask);
+    if (change.which & C::atime_now)
+        atime.ns = now;
+    else if (change.which & C::atime_bit)
+        atime = change.atime;
+    if (change.which & C::mtime_now)
+        mtime.ns = now;
+    else if (change.which & C::mtime_bit)
+        mtime = change.mtime;
+    ctime.ns = now;
+}
+
+Result<void> InodeOps::set_attributes(Inode& inode, const AttributeChange& change) {
+    if (change.which & AttributeChange::size_bit) return Err(Error::inval);
+    inode.apply(change);
+    return {};
+}
+
+Result<void> permission(Inode& inode, u32 access, const process::Credentials& cred) {
+    using process::Capability;
+    Mode mode = inode.mode;
+    u32 granted;
+    if (cred.fsuid == inode.uid)
+        granted = (mode >> 6) & 7;
+    else if (cred.in_group(inode.gid))
+        granted = (mode >> 3) & 7;
+    else
+        granted = mode & 7;
+    if ((access & ~granted) == 0) return {};
+    if (is_dir(mode)) {
+        if (!(access & kMayWrite) && cred.has(Capability::dac_read_search)) return {};
+        if (cred.has(Capability::dac_override)) return {};
+        return Err(Error::acces);
+    }
+    if ((access & (kMayRead | kMayWrite | kMayExec)) == kMayRead &&
+        cred.has(Capability::dac_read_search))
+        return {};
+    // Execution needs at least one x bit, whoever asks.
+    if ((!(access & kMayExec) || (mode & 0111)) && cred.has(Capability::dac_override)) return {};
+    return Err(Error::acces);
+}
+
+}  // namespace tenon::vfs

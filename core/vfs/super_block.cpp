@@ -1,0 +1,97 @@
+// Super blocks and the registry of file system types.
+#include <tenon/vfs/dentry.h>
+
+#include "core/vfs/dentry_cache.h"
+
+namespace tenon::vfs {
+
+namespace {
+
+struct RegisteredType {
+    module::Gated<FileSystemType> type;
+    RegisteredType* next;
+};
+constinit sync::Mutex registry_lock{sync::LockRank::sleeping_leaf};
+constinit RegisteredType* registry = nullptr;
+constinit std::atomic<u64> anonymous_devices{0};  // a bit each: minors 1..63, then a counter
+constinit std::atomic<u32> next_anonymous{1};
+
+RegisteredType* find_type_locked(std::string_view name) {
+    for (RegisteredType* t = registry; t != nullptr; t = t->next)
+        if (t->type.object()->name() == name) return t;
+    return nullptr;
+}
+
+}  // namespace
+
+Result<Ref<SuperBlock>> SuperBlock::create(const FileSystemType& type,
+                                           module::Gated<SuperOps> ops) {
+    auto* super = new (std::nothrow) SuperBlock(type, std::move(ops));
+    if (super == nullptr) return Err(Error::nomem);
+    super->device = {0, next_anonymous.fetch_add(1, std::memory_order_relaxed)};
+    return adopt_ref(super);
+}
+
+SuperBlock::SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops)
+    : type_(type), ops_(std::move(ops)) {}
+
+SuperBlock::~SuperBlock() = default;
+
+void SuperBlock::on_last_ref() {
+    DentryCache::shrink_super(*this);
+    root.reset();
+    // Inodes refer to their super block until their grace period has passed.
+    sync::rcu_barrier();
+    delete this;
+}
+
+u64 SuperBlock::next_ino() {
+    return next_ino_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Result<void> register_file_system(module::Gated<FileSystemType> type) {
+    auto* entry = new (std::nothrow) RegisteredType{std::move(type), nullptr};
+    if (entry == nullptr) return Err(Error::nomem);
+    sync::MutexGuard guard(registry_lock);
+    if (find_type_locked(entry->type.object()->name()) != nullptr) {
+        delete entry;
+        return Err(Error::busy);
+    }
+    RegisteredType** link = &registry;
+    while (*link != nullptr) link = &(*link)->next;
+    *link = entry;
+    return {};
+}
+
+void unregister_file_system(std::string_view name) {
+    RegisteredType* gone = nullptr;
+    {
+        sync::MutexGuard guard(registry_lock);
+        for (RegisteredType** link = &registry; *link != nullptr; link = &(*link)->next)
+            if ((*link)->type.object()->name() == name) {
+                gone = *link;
+                *link = gone->next;
+                break;
+            }
+    }
+    delete gone;
+}
+
+void for_each_file_system(void (*visit)(const FileSystemType&, void*), void* context) {
+    sync::MutexGuard guard(registry_lock);
+    for (RegisteredType* t = registry; t != nullptr; t = t->next) visit(*t->type.object(), context);
+}
+
+Result<Ref<SuperBlock>> mount_file_system(std::string_view name, std::string_view source, u32 flags,
+                                          std::string_view data) {
+    module::Gated<FileSystemType> type;
+    {
+        sync::MutexGuard guard(registry_lock);
+        RegisteredType* t = find_type_locked(name);
+        if (t == nullptr) return Err(Error::nodev);
+        type = t->type.alias();
+    }
+    return type.call(&FileSystemType::mount, source, flags, data);
+}
+
+}  // namespace tenon::vfs
