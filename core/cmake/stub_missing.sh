@@ -9,7 +9,7 @@ nm -P "$@" 2>/dev/null | awk '$2 == "U" {u[$1]=1} $2 != "U" && NF >= 2 {d[$1]=1}
     i=0
     while read -r s; do
         i=$((i + 1))
-        printf '.globl %s\n.hidden %s\n%s: leaq 9f(%%rip), %%rdi\njmp tenon_missing_symbol\n9: .asciz "%s"\n' "$s" "$s" "$s" "$s"
+        printf '.globl %s\n.type %s, @function\n%s: leaq 9f(%%rip), %%rdi\njmp tenon_missing_symbol\n9: .asciz "%s"\n' "$s" "$s" "$s" "$s"
     done < "$out.list"
     echo '.section .note.GNU-stack,"",@progbits'
 } > "$out"

@@ -12,7 +12,11 @@ include_guard(GLOBAL)
 if(NOT DEFINED TENON_SDK_DIR)
     set(TENON_MODULE_LINK_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/module.lds)
     set(TENON_MODULE_API tenon_kernel_api)
-    set(TENON_EXPORTS_DIRS ${CMAKE_BINARY_DIR}/exports)
+    set(TENON_MODPOST tenon_modpost)
+    set(TENON_EXPORTS_DIR ${CMAKE_BINARY_DIR}/exports)
+    set(TENON_HEADER_DIRS ${CMAKE_SOURCE_DIR}/core/include
+                          ${CMAKE_SOURCE_DIR}/core/arch/${TENON_ARCH}/include)
+    get_property(TENON_API_HEADERS GLOBAL PROPERTY TENON_API_HEADERS)
 endif()
 set(TENON_KO_DIR ${CMAKE_BINARY_DIR}/ko)
 set(TENON_OWN_EXPORTS_DIR ${CMAKE_BINARY_DIR}/exports)
@@ -44,9 +48,11 @@ function(tenon_add_module name)
     target_compile_options(module_objects.${name} PRIVATE
         "$<$<COMPILE_LANGUAGE:CXX>:${TENON_MODULE_COMPILE_OPTIONS};-Wno-unused-parameter>")
     target_compile_definitions(module_objects.${name} PRIVATE TENON_MODULE_NAME="${name}")
-    # Quoted includes of a module's own files are by path from its folder, or from the tree's root.
-    target_include_directories(module_objects.${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
-                               ${CMAKE_SOURCE_DIR} ${arg_INCLUDES})
+    # Quoted includes of a module's own files are by path from its folder, or from the tree's root;
+    # in angle brackets they are not seen, so that an errno.h of its own hides nobody's.
+    target_compile_options(module_objects.${name} PRIVATE
+        "SHELL:-iquote ${CMAKE_CURRENT_SOURCE_DIR}" "SHELL:-iquote ${CMAKE_SOURCE_DIR}")
+    target_include_directories(module_objects.${name} PRIVATE ${arg_INCLUDES})
     foreach(used IN LISTS arg_USES)
         target_include_directories(module_objects.${name} PRIVATE
             $<TARGET_PROPERTY:module_interface.${used},INTERFACE_INCLUDE_DIRECTORIES>)
@@ -63,11 +69,32 @@ function(tenon_add_module name)
         DEPENDS module_objects.${name} $<TARGET_OBJECTS:module_objects.${name}>
                 ${TENON_MODULE_LINK_SCRIPT}
         COMMAND_EXPAND_LISTS VERBATIM)
-    add_custom_command(OUTPUT ${ko} ${ko}.debug
-        COMMAND ${CMAKE_STRIP} --strip-debug -o ${ko} ${full}
+    # What it is linked against: the core's exports, and those of the modules it uses, which may be
+    # in this build or in the SDK.
+    set(use_options --use ${TENON_EXPORTS_DIR}/core.exports)
+    set(use_files ${TENON_EXPORTS_DIR}/core.exports)
+    foreach(used IN LISTS arg_USES)
+        set(file ${TENON_EXPORTS_DIR}/${used}.exports)
+        if(DEFINED TENON_SDK_DIR AND NOT EXISTS ${file})
+            set(file ${TENON_OWN_EXPORTS_DIR}/${used}.exports)
+        endif()
+        list(APPEND use_options --use ${file})
+        list(APPEND use_files ${file})
+    endforeach()
+    list(TRANSFORM TENON_HEADER_DIRS PREPEND "--headers;" OUTPUT_VARIABLE header_options)
+    set(own_exports ${TENON_OWN_EXPORTS_DIR}/${name}.exports)
+    add_custom_command(OUTPUT ${ko} ${ko}.debug ${own_exports}
+        COMMAND ${CMAKE_STRIP} --strip-debug -o ${stripped} ${full}
+        COMMAND ${TENON_MODPOST} module --name ${name} ${header_options} ${use_options}
+                ${TENON_MODPOST_OPTIONS} --exports ${own_exports} --full ${full} --out ${ko}
+                ${stripped}
         COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${full} ${ko}.debug
-        DEPENDS ${full}
+        DEPENDS ${full} ${TENON_MODPOST} ${use_files} ${TENON_API_HEADERS}
         COMMENT "Module ${name}.ko" VERBATIM)
     add_custom_target(module.${name} DEPENDS ${ko})
     add_dependencies(modules module.${name})
+    if(TARGET tenon_core_exports)
+        add_dependencies(module.${name} tenon_core_exports)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY TENON_MODULES ${name})
 endfunction()

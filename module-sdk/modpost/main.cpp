@@ -1,0 +1,284 @@
+// modpost core   --headers DIR... --exports OUT --asm OUT.S IMAGE
+// modpost module --name NAME --headers DIR... --use FILE.exports... [--check-types]
+//                --exports OUT --full FULL.o --out NAME.ko STRIPPED.o
+#include <cstdio>
+#include <cstring>
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "elf_file.h"
+#include "exports.h"
+#include "types.h"
+
+using namespace modpost;
+
+namespace {
+
+struct Options {
+    std::string mode, name, exports, assembler, full, out, input;
+    std::vector<std::string> headers, uses;
+    bool check_types = false;
+};
+
+Options parse(int argc, char** argv) {
+    Options o;
+    if (argc < 2) die("usage: modpost core|module ...");
+    o.mode = argv[1];
+    for (int i = 2; i < argc; ++i) {
+        const std::string a = argv[i];
+        const auto value = [&]() -> std::string {
+            if (++i == argc) die(a + " needs a value");
+            return argv[i];
+        };
+        if (a == "--name")
+            o.name = value();
+        else if (a == "--headers")
+            o.headers.push_back(value());
+        else if (a == "--use")
+            o.uses.push_back(value());
+        else if (a == "--exports")
+            o.exports = value();
+        else if (a == "--asm")
+            o.assembler = value();
+        else if (a == "--full")
+            o.full = value();
+        else if (a == "--out")
+            o.out = value();
+        else if (a == "--check-types")
+            o.check_types = true;
+        else
+            o.input = a;
+    }
+    return o;
+}
+
+// The core's table for the second link; core/module/symbols.cpp reads it.
+void write_core_table(const Exports& exports, uint32_t api, const std::string& path) {
+    struct Entry {
+        uint64_t hash;
+        const std::string* name;
+        uint32_t checksum;
+    };
+    std::vector<Entry> entries;
+    for (const auto& [name, sum] : exports.symbols) entries.push_back({hash64(name), &name, sum});
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
+    unsigned bits = 1;
+    while ((size_t{1} << bits) < entries.size()) ++bits;
+    std::ostringstream s;
+    s << ".section .exports,\"a\",@progbits\n.balign 8\n"
+      << ".long 0x50584554, " << entries.size() << ", " << bits << ", " << api << "\n";
+    size_t next = 0;
+    for (size_t bucket = 0; bucket <= size_t{1} << bits; ++bucket) {
+        while (next < entries.size() && (entries[next].hash >> (64 - bits)) < bucket) ++next;
+        s << ".long " << next << "\n";
+    }
+    s << ".balign 8\n";
+    for (const auto& e : entries)
+        s << ".quad " << e.hash << "\n.long " << *e.name << " - ., " << e.checksum << "\n";
+    s << ".section .note.GNU-stack,\"\",@progbits\n";
+    write_file_if_changed(path, s.str());
+}
+
+int run_core(const Options& o) {
+    ElfFile image(o.input);
+    TypeGraph types(o.input);
+    Exports exports = collect_exports(image, types);
+    exports.module = "core";
+    exports.version = "0";
+    exports.types = types.shallow_hashes();
+    exports.write(o.exports);
+    write_core_table(exports, headers_checksum(o.headers), o.assembler);
+    return 0;
+}
+
+std::string modinfo_value(const std::string& info, const std::string& key) {
+    for (size_t at = 0; at < info.size(); at += std::strlen(&info[at]) + 1)
+        if (info.compare(at, key.size() + 1, key + "=") == 0) return &info[at + key.size() + 1];
+    return {};
+}
+
+void put32(std::string& s, uint32_t v) {
+    s.append(reinterpret_cast<const char*>(&v), 4);
+}
+void put64(std::string& s, uint64_t v) {
+    s.append(reinterpret_cast<const char*>(&v), 8);
+}
+
+class ModuleLink {
+  public:
+    explicit ModuleLink(const Options& o) : options_(o), file_(o.input) {}
+    int run();
+
+  private:
+    void refuse_sections();
+    std::string imports();
+    std::string exports();
+    std::string modinfo();
+    void check_types(const std::vector<Exports>& lists);
+
+    const Options& options_;
+    ElfFile file_;
+    std::vector<Exports> lists_;
+    std::set<std::string> depends_;
+    std::vector<std::string> exported_;
+    bool failed_ = false;
+};
+
+void ModuleLink::refuse_sections() {
+    for (const auto& s : file_.sections()) {
+        const std::string name = file_.section_name(s);
+        if ((s.sh_flags & SHF_ALLOC) == 0 || s.sh_size == 0) continue;
+        const char* reason = nullptr;
+        if (name.starts_with(".init_array") || name.starts_with(".ctors") ||
+            name.starts_with(".fini_array"))
+            reason = "a global object has a constructor or destructor; nobody runs them. Make it "
+                     "constinit, or a member of the module's Instance";
+        if (name.starts_with(".percpu"))
+            reason = "TENON_PERCPU is for the core; use an array by CPU";
+        if (name.starts_with(".tdata") || name.starts_with(".tbss")) reason = "thread_local data";
+        if (reason != nullptr) {
+            std::fprintf(stderr, "modpost: %s: section %s: %s\n", options_.name.c_str(),
+                         name.c_str(), reason);
+            failed_ = true;
+        }
+    }
+}
+
+std::string ModuleLink::imports() {
+    std::string records, strings;
+    uint32_t count = 0;
+    std::map<std::string, uint32_t> provider_at;
+    std::vector<std::pair<size_t, std::string>> patches;
+    for (const Symbol& s : file_.symbols()) {
+        if (!s.undefined() || s.name.empty()) continue;
+        const Exports* from = nullptr;
+        for (const auto& list : lists_)
+            if (list.symbols.contains(s.name)) from = &list;
+        if (from == nullptr) {
+            if (s.weak()) continue;
+            std::fprintf(stderr, "modpost: %s: nobody exports %s\n    (%s)\n",
+                         options_.name.c_str(), demangle(s.name).c_str(), s.name.c_str());
+            failed_ = true;
+            continue;
+        }
+        put64(records, hash64(s.name));
+        put32(records, from->symbols.at(s.name));
+        if (from->module != "core") {
+            patches.emplace_back(records.size(), from->module);
+            depends_.insert(from->module);
+        }
+        put32(records, 0);
+        ++count;
+    }
+    const uint32_t base = 8 + static_cast<uint32_t>(records.size());
+    for (const auto& [at, name] : patches) {
+        auto [there, fresh] = provider_at.emplace(name, base + strings.size());
+        if (fresh) strings += name + '\0';
+        std::memcpy(&records[at], &there->second, 4);
+    }
+    std::string out;
+    put32(out, count);
+    put32(out, 0);
+    return out + records + strings + '\0';
+}
+
+std::string ModuleLink::exports() {
+    std::string records;
+    bool any = false;
+    for (const Symbol& s : file_.symbols()) any |= s.exported();
+    Exports list;
+    uint32_t count = 0;
+    if (any) {
+        TypeGraph types(options_.full);
+        list = collect_exports(file_, types);
+        for (const auto& [name, hash] : types.shallow_hashes()) {
+            bool known = false;
+            for (const auto& other : lists_) known |= other.types.contains(name);
+            if (!known) list.types.emplace(name, hash);
+        }
+        for (const Symbol& s : file_.symbols()) {
+            if (!s.exported()) continue;
+            put64(records, hash64(s.name));
+            put32(records, list.symbols.at(s.name));
+            put32(records, 0);
+            exported_.push_back(s.name);
+            ++count;
+        }
+    }
+    list.module = options_.name;
+    list.version = modinfo_value(file_.content(".modinfo"), "version");
+    list.write(options_.exports);
+    std::string out;
+    put32(out, count);
+    put32(out, 0);
+    return out + records;
+}
+
+std::string ModuleLink::modinfo() {
+    std::string info = file_.content(".modinfo");
+    if (info.empty()) die(options_.name + ": no TENON_MODULE() in its sources");
+    const std::string own = modinfo_value(info, "name");
+    if (own != options_.name)
+        die("tenon_add_module(" + options_.name + "): its manifest says the name is " + own);
+    for (size_t at = 0; at < info.size(); at += std::strlen(&info[at]) + 1)
+        if (info.compare(at, 9, "requires=") == 0) {
+            const std::string need = &info[at + 9];
+            depends_.insert(need.substr(0, need.find_first_of("<>= ")));
+        }
+    std::string list;
+    for (const auto& d : depends_) list += (list.empty() ? "" : ",") + d;
+    return info + "depends=" + list + '\0';
+}
+
+// Structures that this module's sources saw otherwise than the kernel was built.
+void ModuleLink::check_types(const std::vector<Exports>& lists) {
+    TypeGraph types(options_.full);
+    const auto mine = types.shallow_hashes();
+    for (const auto& list : lists)
+        for (const auto& [name, hash] : list.types) {
+            const auto there = mine.find(name);
+            if (there == mine.end() || there->second == hash) continue;
+            std::fprintf(stderr,
+                         "modpost: %s: type %s is %08x here, %s was built with %08x: its header "
+                         "was changed\n",
+                         options_.name.c_str(), name.c_str(), there->second, list.module.c_str(),
+                         hash);
+            failed_ = true;
+        }
+}
+
+int ModuleLink::run() {
+    for (const auto& path : options_.uses) lists_.push_back(Exports::read(path));
+    refuse_sections();
+    std::vector<ElfFile::NewSection> sections;
+    sections.push_back({".tenon.imports", imports(), 8});
+    if (options_.check_types) check_types(lists_);
+    if (failed_) return 1;
+    sections.push_back({".tenon.exports", exports(), 8});
+    sections.push_back({".modinfo", modinfo(), 1});
+    std::string abi;
+    put32(abi, headers_checksum(options_.headers));
+    sections.push_back({".tenon.abi", abi, 4});
+    if (!exported_.empty()) {
+        std::string names, markers;
+        for (const auto& e : exported_) {
+            names += e + '\0';
+            markers += "__ksymtab_" + e + '\0';
+        }
+        sections.push_back({"__ksymtab_strings", names, 1});
+        sections.push_back({".tenon.ksymtab", markers, 1});
+    }
+    file_.write_with(options_.out, sections);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const Options options = parse(argc, argv);
+    if (options.mode == "core") return run_core(options);
+    if (options.mode == "module") return ModuleLink(options).run();
+    die("unknown mode " + options.mode);
+}
