@@ -17,9 +17,10 @@
 namespace tenon::module {
 
 struct Gate::Counters {
-    struct alignas(64) PerCpu {
+    struct PerCpu {
         std::atomic<u64> entries[2]{};
         std::atomic<u64> exits[2]{};
+        u64 apart[4];  // two CPUs do not share a cache line
     };
     std::unique_ptr<PerCpu[]> cpu;
     u32 cpus = 0;
