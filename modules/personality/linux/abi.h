@@ -52,6 +52,7 @@ namespace tenon::uapi {
 #include <linux/futex.h>
 #include <linux/kcmp.h>
 #include <linux/limits.h>
+#include <linux/membarrier.h>
 #include <linux/memfd.h>
 #include <linux/mempolicy.h>
 #include <linux/module.h>
@@ -76,6 +77,7 @@ namespace tenon::uapi {
 #include <linux/time_types.h>
 #include <linux/timerfd.h>
 #include <linux/times.h>
+#include <linux/uio.h>
 #include <linux/utsname.h>
 #include <linux/wait.h>
 #include <linux/xattr.h>
