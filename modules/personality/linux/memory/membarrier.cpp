@@ -1,7 +1,6 @@
 // membarrier: a barrier on every CPU, made by an interrupt there.
 #include <tenon/arch/smp.h>
 
-#include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/memory/layout.h"
 
