@@ -19,7 +19,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #undef linux
@@ -56,6 +55,7 @@ namespace tenon::uapi {
 #include <linux/membarrier.h>
 #include <linux/memfd.h>
 #include <linux/mempolicy.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>

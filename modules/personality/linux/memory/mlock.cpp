@@ -83,7 +83,7 @@ Result<i64> sys_mlockall(i32 flags) {
     for_all(space, VmaFlags::locked, VmaFlags::none);
     if (flags & MCL_ONFAULT) return 0;
     for (u64 at = 0;;) {
-        mm::UserRange range;
+        UserRange range;
         {
             sync::ReadGuard guard(space.lock);
             mm::Vma* vma = space.find(at);

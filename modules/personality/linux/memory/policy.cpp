@@ -9,6 +9,8 @@ namespace tenon::personality {
 
 namespace {
 
+using namespace uapi;
+
 constexpr u64 kNodes = 1;
 
 // The node set of a call; only node 0 exists.
