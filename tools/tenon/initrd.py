@@ -111,3 +111,30 @@ def write_file(tree: Tree, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def directories(path: Path) -> dict[str, Entry]:
+    """The directories and symlinks of a newc archive (or of several behind each other)."""
+    found: dict[str, Entry] = {}
+    size = path.stat().st_size
+    with open(path, "rb") as handle:
+        at = 0
+        while at + HEADER_BYTES <= size:
+            handle.seek(at)
+            head = handle.read(HEADER_BYTES + 256)
+            if head[:6] not in (b"070701", b"070702"):
+                at += 4  # the padding between two archives
+                continue
+            mode, length = int(head[14:22], 16), int(head[54:62], 16)
+            name_end = HEADER_BYTES + int(head[94:102], 16)
+            data_at = at + name_end + (-name_end % 4)
+            kind = stat.S_IFMT(mode)
+            if kind in (stat.S_IFDIR, stat.S_IFLNK):
+                handle.seek(at + HEADER_BYTES)
+                name = os.fsdecode(handle.read(name_end - HEADER_BYTES).split(b"\0")[0])
+                handle.seek(data_at)
+                data = handle.read(length) if kind == stat.S_IFLNK else None
+                found["/".join(p for p in name.split("/") if p not in ("", "."))] = Entry(
+                    mode, data=data)
+            at = data_at + length + (-length % 4)
+    return found

@@ -67,9 +67,9 @@ def minimal(options: Options) -> Tree:
     return tree
 
 
-def overlay(options: Options, agent: bool) -> Tree:
-    """What is ours in every root, whoever made the rest."""
-    tree = Tree()
+def overlay(options: Options, agent: bool, base: Path | None = None) -> Tree:
+    """What is ours in every root, whoever made the rest. `base`: the archive that it lies upon."""
+    tree = Tree(initrd.directories(base) if base else None)
     directory = paths.preset_dir(options.preset)
     tree.file(kernels.INIT.lstrip("/"), directory / "userland" / "init", 0o755)
     tree.symlink("init", kernels.INIT)
@@ -142,13 +142,15 @@ def given_root(root: str) -> Tree | Path:
 
 def make(options: Options, agent: bool = True) -> Path:
     """The finished initrd for these options."""
-    layers: list[Tree | Path] = [base_layer(options), overlay(options, agent)]
-    if isinstance(layers[0], Tree) and options.root is None:
-        # Both are ours and small: one archive, where --file can follow the profile's symlinks.
-        merged, extra = layers
+    base = base_layer(options)
+    if isinstance(base, Tree):
+        # One archive, in which --file follows the base's symlinks.
+        extra = overlay(options, agent, None)
         for path in sorted(extra.entries):
-            merged.put(path, extra.entries[path])
-        layers = [merged]
+            base.put(path, extra.entries[path])
+        layers: list[Tree | Path] = [base]
+    else:
+        layers = [base, overlay(options, agent, base)]
     keys = [builder_key()]
     keys += [tree_key(l) if isinstance(l, Tree) else file_key(l) for l in layers]
     name = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:24]

@@ -27,8 +27,14 @@ class Entry:
 
 
 class Tree:
-    def __init__(self):
+    """`below`: directories and symlinks of a root that this tree will lie upon."""
+
+    def __init__(self, below: dict[str, Entry] | None = None):
         self.entries: dict[str, Entry] = {}
+        self._below = below or {}
+
+    def _find(self, path: str) -> Entry | None:
+        return self.entries.get(path) or self._below.get(path)
 
     # Single entries
 
@@ -44,7 +50,7 @@ class Tree:
                     done.pop()
                 continue
             here = "/".join(done + [part])
-            entry = self.entries.get(here)
+            entry = self._find(here)
             if parts and entry is not None and stat.S_ISLNK(entry.mode) and hops < 40:
                 hops += 1
                 target = os.fsdecode(entry.data)
@@ -59,11 +65,11 @@ class Tree:
         path = self.resolve(path)
         if not path:
             return
-        old = self.entries.get(path)
+        old = self._find(path)
         if old is not None and stat.S_ISDIR(entry.mode) and stat.S_ISLNK(old.mode):
             return  # a directory never replaces a symlink to one
         parent = path.rpartition("/")[0]
-        while parent and parent not in self.entries:
+        while parent and self._find(parent) is None:
             self.entries[parent] = Entry(stat.S_IFDIR | 0o755)
             parent = parent.rpartition("/")[0]
         if old is not None and stat.S_ISDIR(old.mode) and not stat.S_ISDIR(entry.mode):
