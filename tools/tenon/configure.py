@@ -101,7 +101,7 @@ def _run_scripts(guest: Guest, script: bytes, log: Path) -> None:
 
 
 def _fetch_changes(guest: Guest, changes: Path) -> None:
-    script = f"cd / && {CHANGED} | tar --null -T - --no-recursion --numeric-owner -cf - | gzip -1"
+    script = f"cd / && {CHANGED} | tar --no-recursion --null --numeric-owner -cf - -T - | gzip -1"
     with open(changes, "wb") as out:
         command = Command(["sh", "-c", script], stdin=MemorySource(b""),
                           stdout=FdSink(out.fileno()), env=DEFAULT_ENV)

@@ -20,7 +20,7 @@ from .qemu import file_key
 from .tree import Tree
 
 # apt's notion of what Debian cannot be without, apt itself, and the module tools.
-BASE = ["?essential", "apt", "kmod"]
+BASE = ["?essential", "apt", "kmod", "usr-is-merged"]
 KEEP_LAYERS = 12
 
 

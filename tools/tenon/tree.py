@@ -153,6 +153,8 @@ class Tree:
         elif member.islnk():
             entry.mode = stat.S_IFREG | bits
             entry.link = self.resolve(_clean(member.linkname))
+            if entry.link == self.resolve(path):
+                return  # GNU tar's way to name a file twice
         elif member.ischr() or member.isblk():
             entry.mode = (stat.S_IFCHR if member.ischr() else stat.S_IFBLK) | bits
             entry.rdev = (member.devmajor, member.devminor)
