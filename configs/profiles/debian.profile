@@ -1,0 +1,2 @@
+# The same kernel modules; what differs is the root.
+include minimal
