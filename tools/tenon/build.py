@@ -43,7 +43,7 @@ def _stream(argv: list[str], what: str) -> None:
             if match:
                 progress.show(f"{what} [{match[1]}/{match[2]}] {match[3]}")
             elif line and not line.startswith("ninja: "):
-                lines.append(line)
+                lines.append(line if len(line) < 400 else line[:400] + " ...")
                 progress.log(line)
         status = process.wait()
     except BaseException:
