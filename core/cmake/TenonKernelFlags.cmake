@@ -32,7 +32,7 @@ if(TENON_ARCH STREQUAL "x86_64")
     endif()
     # The core relocates itself; a module is relocated by the loader, in the same top 2 GiB.
     set(TENON_CORE_COMPILE_OPTIONS -fpie)
-    set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel)
+    set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel -fno-use-cxa-atexit)
 endif()
 
 set(TENON_KERNEL_DEFINITIONS TENON_KERNEL=1)  # and TENON_DEBUG: 0 or 1
