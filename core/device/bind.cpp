@@ -1,0 +1,215 @@
+// Binding devices and drivers.
+//
+// A device is unbound, busy or bound. Who finds it unbound makes it busy under the tree's mutex and then
+// owns the transition: probe() and the Binding's destructor run without the mutex. Who finds it busy
+// waits. A driver that leaves is marked first, so that nothing binds to it behind its back.
+#include <tenon/trace/log.h>
+
+#include <cstring>
+
+#include "core/device/tree.h"
+
+namespace tenon::device {
+
+namespace {
+
+void wait_while_busy(Device& device) {
+    (void)tree().settled.wait(
+        [&] {
+            sync::MutexGuard guard(tree().mutex);
+            return Tree::state(device) != Tree::BindState::busy;
+        },
+        sync::WaitMode::uninterruptible);
+}
+
+void end_transition(Device& device, Tree::BindState state) {
+    {
+        sync::MutexGuard guard(tree().mutex);
+        Tree::state(device) = state;
+    }
+    tree().settled.wake_all();
+}
+
+}  // namespace
+
+DriverRecord* Tree::find_driver(const Bus* bus, std::string_view name) {
+    for (DriverRecord& r : *drivers)
+        if (r.bus == bus && name == r.name && !r.leaving) return &r;
+    return nullptr;
+}
+
+Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match) {
+    if (must_match && !record.driver.call(&Driver::match, device)) return Err(Error::nodev);
+    {
+        sync::MutexGuard guard(mutex);
+        if (!device.registered_ || record.leaving) return Err(Error::nodev);
+        if (device.bind_state_ != BindState::unbound) return Err(Error::busy);
+        device.bind_state_ = BindState::busy;
+        device.driver_ = &record;
+    }
+    auto made = record.driver.call(&Driver::probe, device);
+    if (!made) {
+        {
+            sync::MutexGuard guard(mutex);
+            device.driver_ = nullptr;
+        }
+        end_transition(device, BindState::unbound);
+        // "Not mine" is an answer, not a failure.
+        if (made.error() != Error::nodev && made.error() != Error::nxio)
+            log::warn("{}: driver {}: probe failed: {}", device.name(), record.name, made.error());
+        return Err(made.error());
+    }
+    device.binding_ = module::Gated<Binding>::own(std::move(*made), record.driver.gate());
+    end_transition(device, BindState::bound);
+    return {};
+}
+
+void Tree::bind_any(Device& device) {
+    char wanted[sizeof(device.driver_override_)];
+    {
+        sync::MutexGuard guard(mutex);
+        std::memcpy(wanted, device.driver_override_, sizeof wanted);
+    }
+    // Each driver once: by position, for the list may change while a probe runs.
+    for (u32 position = 0;; ++position) {
+        Ref<DriverRecord> record;
+        {
+            sync::MutexGuard guard(mutex);
+            u32 i = 0;
+            for (DriverRecord& r : *drivers)
+                if (r.bus == device.bus_ && !r.leaving && i++ == position) {
+                    record = Ref<DriverRecord>(&r);
+                    break;
+                }
+        }
+        if (!record) break;
+        const bool forced = wanted[0] != '\0';
+        if (forced && std::string_view(wanted) != record->name) continue;
+        auto bound = bind_to(device, *record, !forced);
+        if (bound || bound.error() == Error::busy) return;
+    }
+    if (!device.modalias().empty()) request_driver(device.modalias());
+}
+
+Result<void> Tree::unbind(Device& device) {
+    for (;;) {
+        wait_while_busy(device);
+        sync::MutexGuard guard(mutex);
+        if (device.bind_state_ == BindState::busy) continue;
+        if (device.bind_state_ == BindState::unbound) return Err(Error::nodev);
+        device.bind_state_ = BindState::busy;
+        break;
+    }
+    // The Binding's destructor is the driver's removal; children that it left are removed after.
+    device.binding_.reset();
+    for (;;) {
+        Ref<Device> child;
+        {
+            sync::MutexGuard guard(mutex);
+            for (Device& d : *devices)
+                if (d.parent() == &device && d.ops().gate() == device.driver_->driver.gate() &&
+                    d.ops().gate() != nullptr)
+                    child = Ref<Device>(&d);
+        }
+        if (!child) break;
+        remove(*child);
+    }
+    {
+        sync::MutexGuard guard(mutex);
+        device.driver_ = nullptr;
+    }
+    end_transition(device, BindState::unbound);
+    return {};
+}
+
+Result<void> register_driver(Bus& bus, module::Gated<Driver> driver) {
+    Ref<DriverRecord> record = adopt_ref(new (std::nothrow) DriverRecord);
+    if (!record) return Err(Error::nomem);
+    const std::string_view name = driver.object()->name();
+    if (name.empty() || name.size() >= sizeof record->name) return Err(Error::nametoolong);
+    std::memcpy(record->name, name.data(), name.size());
+    record->bus = &bus;
+    record->driver = std::move(driver);
+    Tree& t = tree();
+    {
+        sync::MutexGuard guard(t.mutex);
+        if (t.find_driver(&bus, name) != nullptr) return Err(Error::busy);
+        record->ref();
+        t.drivers->push_back(*record);
+    }
+    // The devices that are there: by id, for the list may change while a probe runs.
+    for (u64 last = 0;;) {
+        Ref<Device> next;
+        char wanted[48];
+        {
+            sync::MutexGuard guard(t.mutex);
+            for (Device& d : *t.devices)
+                if (d.id() > last && d.bus() == &bus &&
+                    Tree::state(d) == Tree::BindState::unbound) {
+                    next = Ref<Device>(&d);
+                    std::memcpy(wanted, Tree::driver_override(d), sizeof wanted);
+                    break;
+                }
+        }
+        if (!next) return {};
+        last = next->id();
+        const bool forced = wanted[0] != '\0';
+        if (forced && std::string_view(wanted) != record->name) continue;
+        (void)t.bind_to(*next, *record, !forced);
+    }
+}
+
+void unregister_driver(Bus& bus, std::string_view name) {
+    Tree& t = tree();
+    Ref<DriverRecord> record;
+    {
+        sync::MutexGuard guard(t.mutex);
+        DriverRecord* found = t.find_driver(&bus, name);
+        if (found == nullptr) return;
+        found->leaving = true;
+        record = Ref<DriverRecord>(found);
+    }
+    for (;;) {
+        Ref<Device> bound;
+        {
+            sync::MutexGuard guard(t.mutex);
+            for (Device& d : *t.devices)
+                if (Tree::driver(d) == record.get()) bound = Ref<Device>(&d);
+        }
+        if (!bound) break;
+        (void)t.unbind(*bound);
+    }
+    {
+        sync::MutexGuard guard(t.mutex);
+        t.drivers->erase(t.drivers->iterator_to(*record));
+    }
+    record->driver.reset();
+    record->unref();
+}
+
+Result<void> bind(Device& device, std::string_view name) {
+    Tree& t = tree();
+    Ref<DriverRecord> record;
+    {
+        sync::MutexGuard guard(t.mutex);
+        DriverRecord* found = t.find_driver(device.bus(), name);
+        if (found == nullptr) return Err(Error::nodev);
+        record = Ref<DriverRecord>(found);
+    }
+    return t.bind_to(device, *record, Tree::driver_override(device)[0] == '\0');
+}
+
+Result<void> unbind(Device& device) {
+    return tree().unbind(device);
+}
+
+Result<void> set_driver_override(Device& device, std::string_view name) {
+    sync::MutexGuard guard(tree().mutex);
+    if (name.size() >= Tree::override_size()) return Err(Error::inval);
+    char* to = Tree::driver_override(device);
+    std::memcpy(to, name.data(), name.size());
+    to[name.size()] = '\0';
+    return {};
+}
+
+}  // namespace tenon::device

@@ -1,0 +1,56 @@
+// The device tree's own view of buses, drivers and devices. See tenon/device/device.h for the theory.
+#pragma once
+
+#include <tenon/device/device.h>
+#include <tenon/sync/wait_queue.h>
+
+namespace tenon::device {
+
+struct DriverRecord : RefCounted<DriverRecord> {
+    Bus* bus = nullptr;
+    char name[48] = {};
+    module::Gated<Driver> driver;
+    bool leaving = false;  // no new binding
+    ListHook hook;
+};
+
+// Guarded by `mutex`, which is not held while a driver's code runs.
+struct Tree {
+    sync::Mutex mutex{sync::LockRank::device_tree};
+    sync::WaitQueue settled;  // a bind or unbind ended
+    List<Device, &Device::tree_hook>* devices = nullptr;
+    List<DriverRecord, &DriverRecord::hook>* drivers = nullptr;
+    List<Bus, &Bus::hook>* buses = nullptr;
+    Listener* listeners = nullptr;
+    u64 next_id = 1;
+
+    using BindState = Device::BindState;
+    static BindState& state(Device& d) { return d.bind_state_; }
+
+    // --- bind.cpp
+    // Offers an unbound device to drivers, in order. Takes and drops the mutex.
+    void bind_any(Device& device);
+    Result<void> bind_to(Device& device, DriverRecord& record, bool must_match);
+    // Ends a binding; waits for one that is under way. Takes and drops the mutex.
+    Result<void> unbind(Device& device);
+
+    Device* find_child(Device* parent, std::string_view name);
+    DriverRecord* find_driver(const Bus* bus, std::string_view name);
+    void notify(Event event, Device& device, std::string_view action);
+
+    static Ref<Device>& parent(Device& d) { return d.parent_; }
+    static Bus*& bus(Device& d) { return d.bus_; }
+    static DriverRecord*& driver(Device& d) { return d.driver_; }
+    static module::Gated<Binding>& binding(Device& d) { return d.binding_; }
+    static bool& registered(Device& d) { return d.registered_; }
+    static u64& id(Device& d) { return d.id_; }
+    static char* driver_override(Device& d) { return d.driver_override_; }
+    static usize override_size() { return sizeof(Device::driver_override_); }
+    static Result<Ref<Device>> make(DeviceOptions& options);
+};
+Tree& tree();
+
+// autoload.cpp: asks for a module by modalias in a worker.
+void request_driver(std::string_view modalias);
+
+}  // namespace tenon::device
