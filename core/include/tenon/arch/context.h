@@ -27,7 +27,7 @@ void init_kernel_context(Task& task, void (*entry)(void*), void* argument);
 // fork/clone/exec).
 void init_user_context(Task& task, const UserRegs& regs);
 // Where entry code keeps the user registers of a task.
-UserRegs& user_regs(Task& task);
+TENON_API UserRegs& user_regs(Task& task);
 
 // Saves prev, loads next: stack, TLS bases, FPU. Run-queue lock held, irqs off. Returns in the
 // context of whoever was switched to, with the task that ran just before on this CPU.

@@ -57,7 +57,7 @@ class Sink {
 };
 
 // Fills a caller's buffer, truncating; `text()` is what fits. Always leaves room for a NUL.
-class BufferSink final : public Sink {
+class TENON_API BufferSink final : public Sink {
   public:
     explicit BufferSink(std::span<char> buffer) : buffer_(buffer) {}
     TENON_API void write(std::string_view text) override;

@@ -135,8 +135,8 @@ struct MapRequest {
 //   Error::nomem  memory ran out and the OOM killer found no way (the caller is dying)
 class AddressSpace : public RefCounted<AddressSpace> {
   public:
-    static Result<Ref<AddressSpace>> create();
-    ~AddressSpace();
+    TENON_API static Result<Ref<AddressSpace>> create();
+    TENON_API ~AddressSpace();
 
     // Errors as mmap(2): nomem, inval, exist (noreplace), perm, acces, again (locked limit). A file
     // is asked through FileOps::map.

@@ -43,7 +43,7 @@ class Gate : public RefCounted<Gate> {
     Result<void> quiesce(u64 deadline_ns);
     void open();
     u64 in_flight() const;
-    void on_last_ref();
+    TENON_API void on_last_ref();
     static Result<Ref<Gate>> create(std::string_view name, u32 tag, bool trusted);
 
   private:

@@ -11,7 +11,7 @@ namespace tenon::process {
 class FsContext : public RefCounted<FsContext> {
   public:
     static Result<Ref<FsContext>> create(vfs::Path root, vfs::Path cwd);
-    Result<Ref<FsContext>> copy();
+    TENON_API Result<Ref<FsContext>> copy();
     vfs::Path root() const;
     vfs::Path cwd() const;
     TENON_API void set_root(vfs::Path path);

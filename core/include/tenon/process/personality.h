@@ -17,7 +17,7 @@ class ArgumentBlock {
     TENON_API Result<char*> reserve(usize more);
     void commit(usize more) { used_ += more; }
     TENON_API Result<void> append(std::string_view text);  // adds the NUL
-    void swap(ArgumentBlock& o);
+    TENON_API void swap(ArgumentBlock& o);
     const char* bytes() const { return bytes_; }
     usize used() const { return used_; }
     usize room() const { return capacity_ - used_; }

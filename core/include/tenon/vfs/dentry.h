@@ -36,7 +36,7 @@ class Dentry : public RefCounted<Dentry> {
     // Drops a name from the cache and its children (procfs, devfs nodes that vanish behind the
     // cache's back).
     TENON_API void invalidate();
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
   private:
     friend class DentryCache;
@@ -83,7 +83,7 @@ class Mount : public RefCounted<Mount> {
                 kMountReadOnly) != 0;
     }
     bool attached() const { return attached_.load(std::memory_order_relaxed); }
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
   private:
     friend class MountTable;

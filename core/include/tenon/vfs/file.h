@@ -52,7 +52,7 @@ class FileOps {
     }
     // Default: SEEK_SET/CUR/END on the inode's size for seekable files.
     enum class Whence : u8 { set, current, end, data, hole };
-    virtual Result<u64> seek(File& file, i64 offset, Whence whence);
+    TENON_API virtual Result<u64> seek(File& file, i64 offset, Whence whence);
     // Default for files with a mapping: pages of the inode's page cache. A device returns a backing
     // in the request.
     virtual Result<void> map(File& file, mm::MapRequest& request) { return Err(Error::nodev); }
@@ -82,10 +82,10 @@ class File final : public RefCounted<File> {
     // `ops`.
     TENON_API static Result<Ref<File>> create(Path path, module::Gated<FileOps> ops,
                                               u32 open_flags);
-    ~File();
+    TENON_API ~File();
 
     const Path& path() const { return path_; }
-    Inode& inode() const;
+    TENON_API Inode& inode() const;
     u32 flags() const { return flags_.load(std::memory_order_relaxed); }
     TENON_API void set_flags(u32 set, u32 clear);
     bool is_stream() const { return stream_; }
@@ -128,7 +128,7 @@ class File final : public RefCounted<File> {
     void* private_data = nullptr;
     // Read-ahead advice and the write-life hint; kept for F_GET_RW_HINT.
     u64 write_hint = 0;
-    void on_last_ref();
+    TENON_API void on_last_ref();
     // [core/vfs] The opener raised (or lowered, for execution) the inode's write count: give it
     // back at the end.
     void count_access(bool counted) {

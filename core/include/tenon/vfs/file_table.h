@@ -62,7 +62,7 @@ class FileTable : public RefCounted<FileTable> {
     TENON_API i32 next_open(i32 fd);
     // Slots of the table: FDSize of /proc/PID/status.
     TENON_API u32 capacity() const;
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
   private:
     FileTable() = default;

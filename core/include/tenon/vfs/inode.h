@@ -137,7 +137,7 @@ class Inode : public RefCounted<Inode> {
     TENON_API void touch_ctime();
     // Copies the core fields of a change (all but the size) and sets ctime.
     TENON_API void apply(const AttributeChange& change);
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
   private:
     SuperBlock& super_;

@@ -30,7 +30,7 @@ class SuperBlock : public RefCounted<SuperBlock> {
     module::Gated<SuperOps>& ops() { return ops_; }
     TENON_API u64 next_ino();
     sync::Mutex rename_lock{sync::LockRank::vfs_rename};
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
   private:
     friend class MountTable;
