@@ -10,7 +10,7 @@ namespace tenon::process {
 
 class FsContext : public RefCounted<FsContext> {
   public:
-    static Result<Ref<FsContext>> create(vfs::Path root, vfs::Path cwd);
+    TENON_API static Result<Ref<FsContext>> create(vfs::Path root, vfs::Path cwd);
     TENON_API Result<Ref<FsContext>> copy();
     vfs::Path root() const;
     vfs::Path cwd() const;
