@@ -3,8 +3,6 @@
 set -e
 step() { echo "== $*"; }
 
-touch /run/tenon.before
-sleep 0.1
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 [ -e /usr/bin/awk ] || ln -s mawk /usr/bin/awk

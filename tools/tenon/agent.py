@@ -10,10 +10,12 @@ import os
 import select
 import socket
 import struct
+import time
 
 from . import protocol
 from .protocol import STDERR, STDIN, STDOUT, Frame
 
+HELLO_AGAIN_S = 1.0
 OUTPUT_CREDIT = 256 * 1024
 WRITE_CHUNK = 4096  # a pipe that polls writable takes this much without blocking (PIPE_BUF)
 
@@ -123,6 +125,7 @@ class Connection:
         self._window = 0
         self._commands: dict[int, Command] = {}
         self._next_session = 1
+        self._hello_at = 0.0
         self.connected = False
         self.closed = False
         self.messages: list[str] = []  # log frames: text for the person at the terminal
@@ -282,8 +285,15 @@ class Connection:
                 raise protocol.ProtocolError(f"the guest's agent speaks version {version}, "
                                              f"this command {protocol.VERSION}")
             self._window = window
-            # Straight to the line: it opens the window. Repeats count, the guest counts them too.
+            now = time.monotonic()
+            if self.connected or now - self._hello_at < HELLO_AGAIN_S:
+                return
+            # Straight to the line: it opens the window. The guest counts from its first hello on,
+            # so a repeated one is in flight like anything else.
             hello = protocol.encode(protocol.HELLO, payload=struct.pack("<III", version, nonce, 0))
+            if self._hello_at > 0:
+                self._sent += len(hello)
+            self._hello_at = now
             self._partial += hello
             return
         if frame.type == protocol.ACK:

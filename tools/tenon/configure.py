@@ -8,6 +8,7 @@ changed. The sum of both is the configured tree.
 import gzip
 import os
 import shutil
+import time
 from pathlib import Path
 
 from . import debian, initrd, kernels, paths, roots
@@ -28,8 +29,11 @@ ENVIRONMENT = {
     # Scripts that write a date write this one (pwconv, for one).
     "SOURCE_DATE_EPOCH": str(initrd.FIXED_TIME),
 }
-CHANGED = "find / -xdev -mindepth 1 -cnewer /run/tenon.before " \
-          "! -path /init ! -path '/usr/lib/tenon*' -printf '%P\\0'"
+# Both profiles have these commands: GNU's in debian, busybox's in minimal.
+LIST = "cd / && find . -xdev -print0 | xargs -0 stat -c '%Z %n'"
+# busybox's tar reads no list of names; few files change there, so they fit on a command line.
+PACK = {True: "tar --no-recursion --numeric-owner --null -cf /run/tenon.tar -T -",
+        False: "xargs -0 -n 20000 tar --no-recursion --numeric-owner -cf /run/tenon.tar"}
 
 
 def kernel_name() -> str:
@@ -42,8 +46,7 @@ def key(options: Options) -> str:
 
 
 def configured(options: Options, tree: Tree, work: Path, full: bool, began: int) -> Tree:
-    if not full:
-        return tree
+    script = SCRIPT / ("debian.sh" if full else "minimal.sh")
     archive = work / "unpacked.cpio"
     booted = Options(profile=options.profile, kernel=kernel_name(), preset=options.preset)
     before = dict(tree.entries)
@@ -57,16 +60,33 @@ def configured(options: Options, tree: Tree, work: Path, full: bool, began: int)
     config = MachineConfig(
         memory_mb=roots.default_memory_mb(booted, archive) + 512,
         cpus=min(2, len(os.sched_getaffinity(0))), initrd=archive,
-        append=kernels.arguments(booted.kernel, ""), log=paths.RUN / "configure-console.log")
+        append=kernels.arguments(booted.kernel, ""), log=work / "console.log")
     config.kernel = kernels.linux() if booted.kernel == "linux" else kernels.tenon(options.preset)
     with Guest(config) as guest:
-        _run_scripts(guest, (SCRIPT / "debian.sh").read_bytes(), log)
+        old = _listing(guest)
+        time.sleep(1.1)  # change times are compared by the second
+        _run_scripts(guest, script.read_bytes(), log)
         progress.step("collecting what the scripts changed")
-        listing = guest.run(["find", "/", "-xdev", "-mindepth", "1", "-printf", "%P\\0"])
-        names = {os.fsdecode(n) for n in listing.stdout.split(b"\0") if n}
+        new = _listing(guest)
+        changed = sorted(path for path, stamp in new.items()
+                         if stamp != old.get(path) and path not in added)
         changes = work / "changes.tar.gz"
-        _fetch_changes(guest, changes)
-    return _merge(tree, names, changes, work, added, began)
+        _fetch(guest, changed, changes, full)
+    progress.log(f"the scripts changed {len(changed)} files of {len(new)}")
+    return _merge(tree, set(new), changes, work, added, began)
+
+
+def _listing(guest: Guest) -> dict[str, str]:
+    """Every path of the guest's root with the time of its last change."""
+    result = guest.run(["sh", "-c", LIST])
+    if result.status != 0:
+        raise TenonError("the guest could not list its root", result.stderr.decode())
+    listing = {}
+    for line in os.fsdecode(result.stdout).splitlines():
+        stamp, _, path = line.partition(" ./")
+        if path:
+            listing[path] = stamp
+    return listing
 
 
 def _run_scripts(guest: Guest, script: bytes, log: Path) -> None:
@@ -100,10 +120,10 @@ def _run_scripts(guest: Guest, script: bytes, log: Path) -> None:
                          "\n".join(tail))
 
 
-def _fetch_changes(guest: Guest, changes: Path) -> None:
-    script = f"cd / && {CHANGED} | tar --no-recursion --null --numeric-owner -cf - -T - | gzip -1"
+def _fetch(guest: Guest, names: list[str], changes: Path, full: bool) -> None:
     with open(changes, "wb") as out:
-        command = Command(["sh", "-c", script], stdin=MemorySource(b""),
+        names_text = b"".join(os.fsencode(name) + b"\0" for name in names)
+        command = Command(["sh", "-c", f"cd / && {PACK[full]} && gzip -1 -c /run/tenon.tar"], stdin=MemorySource(names_text),
                           stdout=FdSink(out.fileno()), env=DEFAULT_ENV)
         if guest.execute(command) != 0:
             raise TenonError("the guest could not send back what changed",

@@ -28,7 +28,7 @@ KEEP_CACHED = 24
 def builder_key() -> str:
     """Changes when the code that builds roots changes."""
     here = Path(__file__).parent
-    names = ["roots.py", "tree.py", "initrd.py", "debian.py", "kernel_modules.py"]
+    names = ["roots.py", "tree.py", "initrd.py", "debian.py", "configure.py", "kernel_modules.py"]
     return "|".join(file_key(here / n) for n in names if (here / n).exists())
 
 
@@ -97,7 +97,25 @@ def overlay(options: Options, agent: bool, base: Path | None = None) -> Tree:
         if inside.endswith("/"):
             inside += os.path.basename(host.rstrip("/"))
         tree.add_host_path(os.path.abspath(host), inside.strip("/"))
+        if host.endswith(".deb") and os.path.isfile(host):
+            _add_needed_packages(tree, options, host)
     return tree
+
+
+def _add_needed_packages(tree: Tree, options: Options, deb: str) -> None:
+    """What a package needs and the root lacks lies ready where `pkg install` looks for it.
+
+    So a .deb can be installed in the minimal profile, which has no C library: Debian's own comes
+    with it, as a package.
+    """
+    from . import apt, debian
+    if options.root is not None:
+        return
+    base = (debian.BASE if options.profile == "debian" else []) + options.debs
+    there = {f.name for f in apt.resolve(base)} if base else set()
+    for needed in apt.resolve([os.path.abspath(deb)]):
+        if needed.name not in there and needed != Path(os.path.abspath(deb)):
+            tree.file(f"var/cache/pkg/archives/{needed.name}", needed, 0o644)
 
 
 def tree_key(tree: Tree) -> str:
