@@ -100,6 +100,12 @@ Result<void> truncate(const Path& path, u64 size_bytes, const Credentials& cred)
     return {};
 }
 
+Result<void> truncate_open(File& file, u64 size_bytes) {
+    TRY(truncate_inode(file.inode(), size_bytes, process::current_credentials()));
+    notify_dentry(kNotifyModify, *file.path().dentry);
+    return {};
+}
+
 Result<void> access_check(const Path& path, u32 access, const Credentials& cred) {
     Inode& inode = *path.dentry->inode();
     if ((access & kMayExec) && is_regular(inode.mode) && path.mount &&

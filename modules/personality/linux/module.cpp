@@ -3,6 +3,7 @@
 #include <tenon/sched/kthread.h>
 
 #include "personality/linux/exec/vdso.h"
+#include "personality/linux/file/hooks.h"
 #include "personality/linux/personality.h"
 
 namespace tenon::personality {
@@ -17,11 +18,13 @@ class LinuxModule final : public module::Instance {
         auto self = std::unique_ptr<LinuxModule>(new (std::nothrow) LinuxModule);
         if (!self) return Err(Error::nomem);
         TRY(vdso::init());
+        install_file_hooks();
         TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
         registration_ = {};
+        remove_file_hooks();
         vdso::exit();
     }
 

@@ -59,6 +59,8 @@ TENON_API Result<usize> read_link(const Path& path, std::span<char> out);
 TENON_API Result<void> change_attributes(const Path& path, const AttributeChange& change,
                                          const process::Credentials& cred);
 TENON_API Result<void> truncate(const Path& path, u64 size_bytes, const process::Credentials& cred);
+// Through an open file that may write: seals and set-id bits, no permission.
+TENON_API Result<void> truncate_open(File& file, u64 size_bytes);
 TENON_API Result<void> access_check(const Path& path, u32 access, const process::Credentials& cred);
 
 // Extended attributes, permissions and name spaces checked as setxattr(2).

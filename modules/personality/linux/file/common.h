@@ -1,0 +1,122 @@
+// What the file calls share: path arguments, directory descriptors, descriptors, conversions.
+#pragma once
+
+#include <tenon/mm/slab.h>
+#include <tenon/mm/user_copy.h>
+#include <tenon/process/process.h>
+#include <tenon/vfs/file_table.h>
+#include <tenon/vfs/lookup.h>
+
+#include "personality/linux/abi.h"
+
+namespace tenon::personality {
+
+// A path argument, copied in. Short ones stay on the stack.
+class UserPath {
+  public:
+    UserPath() = default;
+    ~UserPath() {
+        if (heap_ != nullptr) mm::kfree(heap_);
+    }
+    TENON_NONCOPYABLE(UserPath);
+    // Error::fault, nametoolong. An empty path is an error only to the lookup.
+    Result<void> load(u64 address);
+    std::string_view view() const { return {heap_ != nullptr ? heap_ : inline_, length_}; }
+    bool empty() const { return length_ == 0; }
+
+  private:
+    static constexpr usize kInline = 192;
+    char inline_[kInline];
+    char* heap_ = nullptr;
+    usize length_ = 0;
+};
+
+// The file behind a descriptor. Error::badf, for O_PATH descriptors too.
+inline Result<vfs::FileRef> file_of(i32 fd) {
+    TRY_ASSIGN(vfs::FileRef file, current()->files->borrow(fd));
+    if (file->is_path_only()) return Err(Error::badf);
+    return file;
+}
+inline Result<vfs::FileRef> file_or_path_of(i32 fd) {
+    return current()->files->borrow(fd);
+}
+
+// Where an *at call starts: the working directory, or what `dirfd` names.
+class AtStart {
+  public:
+    AtStart() = default;
+    TENON_NONCOPYABLE(AtStart);
+    // Absolute paths do not look at `dirfd`. Error::badf.
+    Result<void> set(i32 dirfd, const UserPath& path);
+    vfs::LookupStart start(const process::Credentials* cred = nullptr) const;
+
+  private:
+    vfs::FileRef file_;
+    const vfs::Path* base_ = nullptr;
+};
+
+// The path of an *at call with the usual flags, resolved. With AT_EMPTY_PATH an empty path names
+// the descriptor itself.
+Result<vfs::Path> resolve_at(i32 dirfd, u64 path, u32 lookup_flags,
+                             const process::Credentials* cred = nullptr);
+
+inline u64 descriptor_limit() {
+    return process::current_process().limits.value[process::Limits::nofile].soft;
+}
+Result<i64> install_file(Ref<vfs::File> file, bool close_on_exec);
+
+// dev_t as stat and mknod carry it.
+inline u64 encode_device(vfs::DeviceNumber d) {
+    return (d.minor & 0xffu) | (u64{d.major} << 8) | (u64{d.minor & ~0xffu} << 12);
+}
+inline vfs::DeviceNumber decode_device(u64 dev) {
+    return {static_cast<u32>((dev & 0xfff00) >> 8),
+            static_cast<u32>((dev & 0xff) | ((dev >> 12) & 0xfff00))};
+}
+
+// O_* to vfs::kOpen* and back. `mode_flags` false leaves out what only open() looks at.
+u32 open_flags_from(u32 linux_flags);
+u32 open_flags_to(u32 vfs_flags);
+
+inline vfs::Timestamp timestamp_of(i64 seconds, i64 nanoseconds) {
+    return {seconds * 1'000'000'000 + nanoseconds};
+}
+struct Seconds {
+    i64 seconds;
+    u32 nanoseconds;
+};
+inline Seconds split(vfs::Timestamp t) {
+    i64 s = t.ns / 1'000'000'000, n = t.ns % 1'000'000'000;
+    if (n < 0) {
+        n += 1'000'000'000;
+        s--;
+    }
+    return {s, static_cast<u32>(n)};
+}
+
+// iovec arrays of readv and friends. Error::inval (count, total), fault, nomem.
+class UserVector {
+  public:
+    UserVector() = default;
+    ~UserVector() {
+        if (heap_ != nullptr) mm::kfree(heap_);
+    }
+    TENON_NONCOPYABLE(UserVector);
+    Result<void> load(u64 address, u64 count);
+    vfs::IoBuffer buffer() const {
+        return vfs::IoBuffer(vfs::IoBuffer::Space::user, {heap_ ? heap_ : inline_, count_});
+    }
+
+  private:
+    vfs::IoBuffer::Segment inline_[8];
+    vfs::IoBuffer::Segment* heap_ = nullptr;
+    usize count_ = 0;
+};
+
+// A plain buffer argument: outside user space is a fault at once.
+inline Result<vfs::IoBuffer> user_buffer(u64 address, u64 length) {
+    if (length > arch::kUserLimit || address > arch::kUserLimit - length) return Err(Error::fault);
+    return vfs::IoBuffer::user(address, length);
+}
+
+}  // namespace tenon::personality

@@ -1,0 +1,299 @@
+// pipe, and the calls that move bytes between files without user memory: sendfile, splice, tee,
+// vmsplice, copy_file_range. Spec: man 2 of each.
+//
+// Bytes go through a kernel buffer of up to 64 KiB. Moving pages instead is left for later; what
+// can be seen from outside is the same.
+#include <tenon/vfs/pipe.h>
+
+#include "personality/linux/file/common.h"
+#include "personality/linux/generated/syscalls.h"
+
+namespace tenon::personality {
+
+namespace {
+
+constexpr usize kChunk = 65536;
+constexpr u64 kMaxMove = 0x7ffff000;
+enum : u32 {
+    SPLICE_F_MOVE = 1,
+    SPLICE_F_NONBLOCK = 2,
+    SPLICE_F_MORE = 4,
+    SPLICE_F_GIFT = 8,
+    SPLICE_F_ALL = 15
+};
+
+struct Bounce {
+    u8* bytes = nullptr;
+    usize size = 0;
+    Result<void> make(u64 wanted) {
+        size = std::min<u64>(std::max<u64>(wanted, 1), kChunk);
+        bytes = static_cast<u8*>(mm::kmalloc(size));
+        if (bytes == nullptr) {
+            size = kPageSize;
+            bytes = static_cast<u8*>(mm::kmalloc(size));
+        }
+        return bytes != nullptr ? Result<void>{} : Err(Error::nomem);
+    }
+    ~Bounce() { mm::kfree(bytes); }
+};
+
+// One end of a move: a file with an explicit position, or with its own.
+struct End {
+    vfs::File& file;
+    bool explicit_position;
+    u64 position;
+
+    Result<usize> read(vfs::IoBuffer& buffer) {
+        if (!explicit_position) return file.read(buffer);
+        TRY_ASSIGN(usize n, file.read_at(buffer, position));
+        position += n;
+        return n;
+    }
+    Result<usize> write(vfs::IoBuffer& buffer) {
+        if (!explicit_position) return file.write(buffer);
+        TRY_ASSIGN(usize n, file.write_at(buffer, position));
+        position += n;
+        return n;
+    }
+    // Gives back what was read and could not be written.
+    void unread(usize n) {
+        if (explicit_position)
+            position -= n;
+        else if (!file.is_stream())
+            file.set_position(file.position() - n);
+    }
+};
+
+// Moves up to `length` bytes. Stops at the end of the source and where the target takes no more.
+Result<i64> move(End& from, End& to, u64 length) {
+    Bounce bounce;
+    TRY(bounce.make(length));
+    u64 done = 0;
+    Error failed = Error::none;
+    while (done < length) {
+        // A stream's bytes cannot be put back: take no more than the target has room for now.
+        usize part = std::min<u64>(bounce.size, length - done);
+        vfs::IoBuffer in = vfs::IoBuffer::kernel(bounce.bytes, part);
+        Result<usize> got = from.read(in);
+        if (!got || *got == 0) {
+            if (!got) failed = got.error();
+            break;
+        }
+        usize written = 0;
+        while (written < *got) {
+            vfs::IoBuffer out = vfs::IoBuffer::kernel(bounce.bytes + written, *got - written);
+            Result<usize> put = to.write(out);
+            if (!put || *put == 0) {
+                failed = put ? Error::io : put.error();
+                break;
+            }
+            written += *put;
+        }
+        done += written;
+        if (written < *got) {
+            from.unread(*got - written);
+            break;
+        }
+        if (from.file.is_stream()) break;  // as much as there was
+    }
+    if (done == 0 && failed != Error::none) return Err(failed);
+    return static_cast<i64>(done);
+}
+
+}  // namespace
+
+Result<i64> sys_pipe2(u64 fildes, u32 flags) {
+    constexpr u32 known = O_CLOEXEC | O_NONBLOCK | O_DIRECT;
+    if (flags & ~known) return Err(Error::inval);
+    TRY_ASSIGN(vfs::PipeEnds ends, vfs::make_pipe(open_flags_from(flags) & ~vfs::kOpenRead));
+    vfs::FileTable& files = *current()->files;
+    bool cloexec = flags & O_CLOEXEC;
+    i32 fd[2];
+    TRY_ASSIGN(fd[0], files.reserve(cloexec, descriptor_limit()));
+    Result<i32> second = files.reserve(cloexec, descriptor_limit());
+    if (!second) {
+        files.cancel(fd[0]);
+        return Err(second.error());
+    }
+    fd[1] = *second;
+    if (!mm::copy_to_user(UserAddr{fildes}, fd, sizeof(fd))) {
+        files.cancel(fd[0]);
+        files.cancel(fd[1]);
+        return Err(Error::fault);
+    }
+    files.publish(fd[0], std::move(ends.read_end));
+    files.publish(fd[1], std::move(ends.write_end));
+    return 0;
+}
+Result<i64> sys_pipe(u64 fildes) {
+    return sys_pipe2(fildes, 0);
+}
+
+Result<i64> sys_sendfile(i32 out_fd, i32 in_fd, u64 offset, u64 count) {
+    i64 position = 0;
+    if (offset != 0) {
+        TRY_ASSIGN(position, mm::UserIn<i64>(offset).read());
+    }
+    TRY_ASSIGN(vfs::FileRef in, file_of(in_fd));
+    if (!in->readable()) return Err(Error::badf);
+    if (offset != 0 && in->is_stream()) return Err(Error::spipe);
+    TRY_ASSIGN(vfs::FileRef out, file_of(out_fd));
+    if (!out->writable()) return Err(Error::badf);
+    if (offset != 0 && position < 0) return Err(Error::inval);
+    if ((out->flags() & vfs::kOpenAppend)) return Err(Error::inval);
+    // A source without a page cache (a pipe to a file) is not for sendfile.
+    if (in->is_stream() && !vfs::is_pipe(*in)) return Err(Error::inval);
+    if (vfs::is_pipe(*in) && !out->is_stream()) return Err(Error::inval);
+    End from{*in, offset != 0, static_cast<u64>(position)}, to{*out, false, 0};
+    TRY_ASSIGN(i64 moved, move(from, to, std::min(count, kMaxMove)));
+    if (offset != 0) TRY(mm::UserOut<i64>(offset).write(static_cast<i64>(from.position)));
+    return moved;
+}
+
+Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, u32 flags) {
+    if (flags & ~SPLICE_F_ALL) return Err(Error::inval);
+    if (len == 0) return 0;
+    TRY_ASSIGN(vfs::FileRef in, file_of(fd_in));
+    TRY_ASSIGN(vfs::FileRef out, file_of(fd_out));
+    if (!in->readable() || !out->writable()) return Err(Error::badf);
+    bool pipe_in = vfs::is_pipe(*in), pipe_out = vfs::is_pipe(*out);
+    if (!pipe_in && !pipe_out) return Err(Error::inval);
+    if ((pipe_in && off_in != 0) || (pipe_out && off_out != 0)) return Err(Error::spipe);
+    if (pipe_in && pipe_out && &in->inode() == &out->inode()) return Err(Error::inval);
+    if (!pipe_out && (out->flags() & vfs::kOpenAppend)) return Err(Error::inval);
+    if ((off_in != 0 && in->is_stream()) || (off_out != 0 && out->is_stream()))
+        return Err(Error::spipe);
+    End from{*in, off_in != 0, 0}, to{*out, off_out != 0, 0};
+    if (off_in != 0) {
+        TRY_ASSIGN(i64 p, mm::UserIn<i64>(off_in).read());
+        if (p < 0) return Err(Error::inval);
+        from.position = static_cast<u64>(p);
+    }
+    if (off_out != 0) {
+        TRY_ASSIGN(i64 p, mm::UserIn<i64>(off_out).read());
+        if (p < 0) return Err(Error::inval);
+        to.position = static_cast<u64>(p);
+    }
+    bool nonblock = flags & SPLICE_F_NONBLOCK;
+    // What is taken from a stream has to fit behind, so wait for room before.
+    u64 limit = std::min(len, kMaxMove);
+    if (pipe_out) {
+        for (;;) {
+            TRY_ASSIGN(u32 capacity, vfs::pipe_capacity(*out));
+            TRY_ASSIGN(usize used, vfs::pipe_bytes(*out));
+            u32 ready = out->poll(nullptr);
+            if (ready & vfs::kPollErr) break;  // the write will say EPIPE
+            if (ready & vfs::kPollOut) {
+                usize room = capacity > used ? capacity - used : 1;
+                limit = std::min<u64>(limit, std::max<usize>(room, kPageSize));
+                break;
+            }
+            if (nonblock) return Err(Error::again);
+            TRY(vfs::pipe_wait_writable(*out));
+        }
+    }
+    if (pipe_in) {
+        TRY_ASSIGN(usize waiting, vfs::pipe_bytes(*in));
+        if (waiting == 0) {
+            if (in->poll(nullptr) & vfs::kPollHup) return 0;
+            if (nonblock) return Err(Error::again);
+            TRY(vfs::pipe_wait_readable(*in));
+        }
+    }
+    TRY_ASSIGN(i64 moved, move(from, to, limit));
+    if (off_in != 0) TRY(mm::UserOut<i64>(off_in).write(static_cast<i64>(from.position)));
+    if (off_out != 0) TRY(mm::UserOut<i64>(off_out).write(static_cast<i64>(to.position)));
+    return moved;
+}
+
+Result<i64> sys_tee(i32 fdin, i32 fdout, u64 len, u32 flags) {
+    if (flags & ~SPLICE_F_ALL) return Err(Error::inval);
+    if (len == 0) return 0;
+    TRY_ASSIGN(vfs::FileRef in, file_of(fdin));
+    TRY_ASSIGN(vfs::FileRef out, file_of(fdout));
+    if (!in->readable() || !out->writable()) return Err(Error::badf);
+    if (!vfs::is_pipe(*in) || !vfs::is_pipe(*out) || &in->inode() == &out->inode())
+        return Err(Error::inval);
+    bool nonblock = flags & SPLICE_F_NONBLOCK;
+    TRY_ASSIGN(usize waiting, vfs::pipe_bytes(*in));
+    if (waiting == 0) {
+        if (in->poll(nullptr) & vfs::kPollHup) return 0;
+        if (nonblock) return Err(Error::again);
+        TRY(vfs::pipe_wait_readable(*in));
+    }
+    if (!(out->poll(nullptr) & (vfs::kPollOut | vfs::kPollErr))) {
+        if (nonblock) return Err(Error::again);
+        TRY(vfs::pipe_wait_writable(*out));
+    }
+    TRY_ASSIGN(u32 capacity, vfs::pipe_capacity(*out));
+    TRY_ASSIGN(usize used, vfs::pipe_bytes(*out));
+    usize room = std::max<usize>(capacity > used ? capacity - used : 0, kPageSize);
+    Bounce bounce;
+    TRY(bounce.make(std::min<u64>(len, room)));
+    vfs::IoBuffer peeked = vfs::IoBuffer::kernel(bounce.bytes, std::min<u64>(len, bounce.size));
+    TRY_ASSIGN(usize got, vfs::pipe_peek(*in, peeked));
+    if (got == 0) return 0;
+    vfs::IoBuffer data = vfs::IoBuffer::kernel(bounce.bytes, got);
+    TRY_ASSIGN(usize put, out->write(data));
+    return static_cast<i64>(put);
+}
+
+Result<i64> sys_vmsplice(i32 fd, u64 iov, u64 nr_segs, u32 flags) {
+    if (flags & ~SPLICE_F_ALL) return Err(Error::inval);
+    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
+    if (!vfs::is_pipe(*file)) return Err(Error::badf);
+    UserVector vector;
+    TRY(vector.load(iov, nr_segs));
+    vfs::IoBuffer buffer = vector.buffer();
+    if (buffer.remaining() == 0) return 0;
+    bool writes = file->writable();
+    if (flags & SPLICE_F_NONBLOCK) {
+        u32 ready = file->poll(nullptr);
+        if (!(ready & (writes ? vfs::kPollOut | vfs::kPollErr : vfs::kPollIn | vfs::kPollHup)))
+            return Err(Error::again);
+    }
+    TRY_ASSIGN(usize moved, writes ? file->write(buffer) : file->read(buffer));
+    return static_cast<i64>(moved);
+}
+
+Result<i64> sys_copy_file_range(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len,
+                                u32 flags) {
+    TRY_ASSIGN(vfs::FileRef in, file_of(fd_in));
+    TRY_ASSIGN(vfs::FileRef out, file_of(fd_out));
+    End from{*in, true, in->position()}, to{*out, true, out->position()};
+    if (off_in != 0) {
+        TRY_ASSIGN(i64 p, mm::UserIn<i64>(off_in).read());
+        from.position = static_cast<u64>(p);
+    }
+    if (off_out != 0) {
+        TRY_ASSIGN(i64 p, mm::UserIn<i64>(off_out).read());
+        to.position = static_cast<u64>(p);
+    }
+    if (flags != 0) return Err(Error::inval);
+    if (in->inode().is_dir() || out->inode().is_dir()) return Err(Error::isdir);
+    if (!vfs::is_regular(in->inode().mode) || !vfs::is_regular(out->inode().mode))
+        return Err(Error::inval);
+    if (!in->readable() || !out->writable() || (out->flags() & vfs::kOpenAppend))
+        return Err(Error::badf);
+    if (&in->inode().super() != &out->inode().super()) return Err(Error::xdev);
+    u64 end_in, end_out;
+    if (static_cast<i64>(from.position) < 0 || static_cast<i64>(to.position) < 0)
+        return Err(Error::inval);
+    if (__builtin_add_overflow(from.position, len, &end_in) ||
+        __builtin_add_overflow(to.position, len, &end_out))
+        return Err(Error::overflow);
+    u64 size = in->inode().size_bytes.load(std::memory_order_relaxed);
+    len = from.position >= size ? 0 : std::min(len, size - from.position);
+    if (&in->inode() == &out->inode() && to.position + len > from.position &&
+        to.position < from.position + len)
+        return Err(Error::inval);
+    if (len == 0) return 0;
+    TRY_ASSIGN(i64 moved, move(from, to, std::min(len, kMaxMove)));
+    if (off_in == 0) in->set_position(from.position);
+    if (off_out == 0) out->set_position(to.position);
+    if (off_in != 0) TRY(mm::UserOut<i64>(off_in).write(static_cast<i64>(from.position)));
+    if (off_out != 0) TRY(mm::UserOut<i64>(off_out).write(static_cast<i64>(to.position)));
+    return moved;
+}
+
+}  // namespace tenon::personality

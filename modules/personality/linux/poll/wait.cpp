@@ -1,0 +1,103 @@
+#include "personality/linux/poll/wait.h"
+
+#include <tenon/time/clock.h>
+
+namespace tenon::personality {
+
+PollWaiter::PollWaiter() = default;
+
+PollWaiter::~PollWaiter() {
+    for (u32 i = 0; i < inline_used_; i++)
+        if (inline_[i].queue != nullptr) inline_[i].queue->remove(inline_[i]);
+    while (Chunk* c = chunks_) {
+        chunks_ = c->next;
+        for (u32 i = 0; i < c->used; i++)
+            if (c->entries[i].queue != nullptr) c->entries[i].queue->remove(c->entries[i]);
+        delete c;
+    }
+}
+
+bool PollWaiter::wake(sync::WaitEntry& entry, u32) {
+    PollWaiter& owner = *static_cast<Entry&>(entry).owner;
+    // The state is published before the sleeper is looked for: pairs with wait().
+    owner.woken_.store(true, std::memory_order_release);
+    owner.self_.wake_all();
+    return true;
+}
+
+void PollWaiter::add(sync::WaitQueue& queue) {
+    Entry* entry;
+    if (inline_used_ < kInline) {
+        entry = &inline_[inline_used_++];
+    } else {
+        if (chunks_ == nullptr || chunks_->used == std::size(chunks_->entries)) {
+            auto* fresh = new (std::nothrow) Chunk();
+            if (fresh == nullptr) {
+                failed_ = true;
+                return;
+            }
+            fresh->next = chunks_;
+            fresh->used = 0;
+            chunks_ = fresh;
+        }
+        entry = &chunks_->entries[chunks_->used++];
+    }
+    entry->owner = this;
+    entry->callback = wake;
+    queue.add(*entry);
+}
+
+Result<void> PollWaiter::wait(sync::Deadline deadline) {
+    return self_.wait([this] { return woken_.load(std::memory_order_acquire); },
+                      sync::WaitMode::interruptible, deadline);
+}
+
+Result<sync::Deadline> deadline_from_timespec(u64 user) {
+    if (user == 0) return sync::Deadline::never();
+    uapi::__kernel_timespec ts;
+    TRY(mm::copy_from_user(&ts, UserAddr{user}, sizeof(ts)));
+    if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= 1'000'000'000) return Err(Error::inval);
+    if (ts.tv_sec == 0 && ts.tv_nsec == 0) return sync::Deadline{0};
+    if (ts.tv_sec > 9'000'000'000) return sync::Deadline::never();
+    return sync::Deadline::after_ns(static_cast<u64>(ts.tv_sec) * 1'000'000'000 +
+                                    static_cast<u64>(ts.tv_nsec));
+}
+
+u64 remaining_ns(sync::Deadline deadline) {
+    u64 now = time::monotonic_ns();
+    return deadline.ns > now ? deadline.ns - now : 0;
+}
+
+Result<void> store_remaining(u64 user, sync::Deadline deadline) {
+    if (deadline.is_never()) return {};
+    u64 ns = remaining_ns(deadline);
+    uapi::__kernel_timespec left = {};
+    left.tv_sec = static_cast<i64>(ns / 1'000'000'000);
+    left.tv_nsec = static_cast<i64>(ns % 1'000'000'000);
+    return mm::copy_to_user(UserAddr{user}, &left, sizeof(left));
+}
+
+Result<void> CallMask::apply(u64 user_mask, u64 size) {
+    if (user_mask == 0) return {};
+    if (size != sizeof(u64)) return Err(Error::inval);
+    TRY_ASSIGN(u64 bits, mm::UserIn<u64>(user_mask).read());
+    Task* task = current();
+    saved_ = task->blocked;
+    active_ = true;
+    process::set_blocked(process::SignalSet(bits));
+    return {};
+}
+
+void CallMask::leave_to_signal() {
+    if (!active_) return;
+    Task* task = current();
+    task->saved_blocked = saved_;
+    task->set_work(kWorkRestoreMask);
+    active_ = false;
+}
+
+CallMask::~CallMask() {
+    if (active_) process::set_blocked(saved_);
+}
+
+}  // namespace tenon::personality
