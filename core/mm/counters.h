@@ -12,7 +12,7 @@ enum class Counter : u8 { anon, file, shmem, page_table, stack, slab, vmalloc, d
 
 struct Counters {
     std::atomic<i64> value[static_cast<u8>(Counter::count_)];
-    std::atomic<u64> page_allocs, page_frees, faults;
+    std::atomic<u64> faults;
 };
 extern PerCpu<Counters> counters;
 
@@ -23,5 +23,6 @@ u64 counter_sum(Counter which);
 
 // Pages that user mappings may claim, as promised: private writable and shared anonymous memory.
 extern std::atomic<i64> committed_pages;
+extern std::atomic<u64> oom_kills;
 
 }  // namespace tenon::mm

@@ -341,6 +341,7 @@ bool handle_page_fault(const arch::PageFault& fault) {
     // A user copy under a spin lock is a bug of the kernel's; a page that is there needs no sleep.
     if (!may_sleep()) return false;
     ++task.minor_faults;
+    counters.local().faults.fetch_add(1, std::memory_order_relaxed);
     const Result<void> result = task.space->handle_fault(fault);
     if (result) [[likely]]
         return true;

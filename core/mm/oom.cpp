@@ -9,6 +9,7 @@
 #include <tenon/sync/mutex.h>
 #include <tenon/trace/log.h>
 
+#include "core/mm/counters.h"
 #include "core/mm/page_alloc.h"
 
 namespace tenon::mm {
@@ -31,11 +32,8 @@ struct Candidate {
 // Points of a process: pages, after the adjustment; <= 0: not to be killed.
 i64 score(process::Process& process, AddressSpace::Footprint& footprint) {
     if (process.pid <= 1 || process.zombie || process.oom_score_adjust <= -1000) return 0;
-    Ref<AddressSpace> space;
-    {
-        sync::SpinGuard guard(process::tree_lock());
-        if (process.leader != nullptr) space = process.leader->space;
-    }
+    Ref<Task> leader = process::find_task(process.pid);
+    Ref<AddressSpace> space = leader ? process::space_of(*leader) : nullptr;
     if (!space) return 0;
     footprint = space->footprint();
     const i64 pages = static_cast<i64>(footprint.resident_anon + footprint.resident_file +
@@ -103,13 +101,16 @@ bool out_of_memory(u32 order) {
              kib(stats.anon_pages), kib(stats.file_pages), kib(stats.shmem_pages),
              kib(stats.slab_pages), kib(stats.page_table_pages));
     process::Process& victim = *best.process;
+    Ref<Task> leader = process::find_task(victim.pid);
+    Ref<process::Credentials> cred = leader ? process::credentials_of(*leader) : nullptr;
     log::err("Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, "
              "shmem-rss:{}kB, UID:{} pgtables:{}kB oom_score_adj:{}: it holds the most",
-             victim.pid, victim.leader ? victim.leader->name : "?",
+             victim.pid, leader ? static_cast<const char*>(leader->name) : "?",
              kib(best.footprint.total_pages), kib(best.footprint.resident_anon),
              kib(best.footprint.resident_file), kib(best.footprint.resident_shmem),
-             victim.leader && victim.leader->credentials ? victim.leader->credentials->uid : 0,
+             cred ? cred->uid : 0,
              kib(best.footprint.page_table_pages), victim.oom_score_adjust);
+    oom_kills.fetch_add(1, std::memory_order_relaxed);
     (void)process::send_to_process(victim, process::kernel_signal(process::kSigKill));
     const bool self = current()->process.get() == &victim;
     best.process.reset();

@@ -26,6 +26,7 @@ u64 frame_count;
 Pfn zero_frame;
 TENON_PERCPU(Counters, counters);
 constinit std::atomic<i64> committed_pages{0};
+constinit std::atomic<u64> oom_kills{0};
 
 namespace {
 
@@ -360,6 +361,33 @@ u64 reserve_page_count() {
 
 u64 ram_pages() {
     return total_ram;
+}
+
+MemoryEvents memory_events() {
+    MemoryEvents events{};
+    for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu)
+        events.faults += counters.of(cpu).faults.load(std::memory_order_relaxed);
+    events.oom_kills = oom_kills.load(std::memory_order_relaxed);
+    return events;
+}
+
+void for_each_zone(void (*visit)(const ZoneInfo&, void*), void* context) {
+    static constexpr const char* kNames[kZoneCount] = {"DMA", "DMA32", "Normal"};
+    for (u32 z = 0; z < kZoneCount; ++z) {
+        Zone& zone = node0.zones[z];
+        if (zone.buddy.managed_pages() == 0) continue;
+        ZoneInfo info{.node = 0,
+                      .name = kNames[z],
+                      .managed_pages = zone.buddy.managed_pages(),
+                      .free_pages = zone.buddy.free_pages(),
+                      .free_blocks = {}};
+        {
+            sync::IrqSpinGuard guard(zone.lock);
+            for (u32 order = 0; order <= kMaxOrder; ++order)
+                info.free_blocks[order] = zone.buddy.free_blocks(order);
+        }
+        visit(info, context);
+    }
 }
 
 MemoryStats memory_stats() {

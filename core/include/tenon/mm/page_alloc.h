@@ -44,6 +44,21 @@ struct MemoryStats {
 };
 TENON_API MemoryStats memory_stats();
 
+// What happened since boot.
+struct MemoryEvents {
+    u64 faults, oom_kills;
+};
+TENON_API MemoryEvents memory_events();
+
+// One zone, for /proc/buddyinfo.
+struct ZoneInfo {
+    u32 node;
+    const char* name;
+    u64 managed_pages, free_pages;
+    u64 free_blocks[11];  // by order
+};
+TENON_API void for_each_zone(void (*visit)(const ZoneInfo&, void*), void* context);
+
 // [core] Boot: everything in core/mm that needs no scheduler. kmalloc works afterwards.
 void init(const boot::BootInfo& info);
 // [core] Gives frames that boot marked as used (parts of the initrd, ACPI tables) to the allocator.

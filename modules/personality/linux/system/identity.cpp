@@ -4,6 +4,7 @@
 #include <tenon/mm/page_alloc.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
+#include <tenon/process/system_name.h>
 #include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
 
@@ -15,9 +16,7 @@ namespace tenon::personality {
 namespace {
 
 constexpr usize kNameBytes = __NEW_UTS_LEN + 1;
-constinit sync::SpinLock g_lock{sync::LockRank::spin_leaf};
-constinit char g_host[kNameBytes] = "tenon";
-constinit char g_domain[kNameBytes] = "(none)";
+static_assert(kNameBytes == process::kSystemNameBytes);
 
 void put(char (&to)[kNameBytes], std::string_view text) {
     const usize n = std::min(text.size(), kNameBytes - 1);
@@ -25,13 +24,12 @@ void put(char (&to)[kNameBytes], std::string_view text) {
     to[n] = '\0';
 }
 
-Result<i64> set_name(char (&place)[kNameBytes], u64 from, i32 length) {
+Result<i64> set_name(process::SystemName which, u64 from, i32 length) {
     if (!process::capable(process::Capability::sys_admin)) return Err(Error::perm);
     if (length < 0 || length > __NEW_UTS_LEN) return Err(Error::inval);
-    char name[kNameBytes] = {};
+    char name[kNameBytes] = {};  // stays NUL-terminated
     TRY(mm::copy_from_user(name, UserAddr{from}, static_cast<usize>(length)));
-    sync::SpinGuard guard(g_lock);
-    std::memcpy(place, name, sizeof(name));
+    TRY(process::set_system_name(which, {name, __builtin_strlen(name)}));
     return 0;
 }
 
@@ -40,24 +38,21 @@ Result<i64> set_name(char (&place)[kNameBytes], u64 from, i32 length) {
 Result<i64> sys_uname(u64 name) {
     uapi::new_utsname out;
     std::memset(&out, 0, sizeof(out));
-    put(out.sysname, "Linux");
-    put(out.release, "6.1.0-tenon");
-    put(out.version, "#1 SMP PREEMPT_DYNAMIC Tenon");
+    put(out.sysname, process::kSystemType);
+    put(out.release, process::kSystemRelease);
+    put(out.version, process::kSystemVersion);
     put(out.machine, arch::machine_name());
-    {
-        sync::SpinGuard guard(g_lock);
-        std::memcpy(out.nodename, g_host, sizeof(g_host));
-        std::memcpy(out.domainname, g_domain, sizeof(g_domain));
-    }
+    process::system_name(process::SystemName::host, out.nodename);
+    process::system_name(process::SystemName::domain, out.domainname);
     TRY(mm::UserOut<uapi::new_utsname>(name).write(out));
     return 0;
 }
 
 Result<i64> sys_sethostname(u64 name, i32 len) {
-    return set_name(g_host, name, len);
+    return set_name(process::SystemName::host, name, len);
 }
 Result<i64> sys_setdomainname(u64 name, i32 len) {
-    return set_name(g_domain, name, len);
+    return set_name(process::SystemName::domain, name, len);
 }
 
 Result<i64> sys_sysinfo(u64 info) {

@@ -1,0 +1,23 @@
+// What this machine is called: read and set by system calls and by /proc/sys/kernel.
+#pragma once
+
+#include <tenon/lib/result.h>
+#include <tenon/lib/types.h>
+
+#include <span>
+#include <string_view>
+
+namespace tenon::process {
+
+inline constexpr usize kSystemNameBytes = 65;  // with the NUL
+
+enum class SystemName : u8 { host, domain };
+// NUL-terminated into `out`, zero-filled.
+TENON_API void system_name(SystemName which, std::span<char, kSystemNameBytes> out);
+// No permission check. Error::inval when it is too long.
+TENON_API Result<void> set_system_name(SystemName which, std::string_view name);
+
+inline constexpr std::string_view kSystemType = "Linux", kSystemRelease = "6.1.0-tenon",
+                                  kSystemVersion = "#1 SMP PREEMPT_DYNAMIC Tenon";
+
+}  // namespace tenon::process

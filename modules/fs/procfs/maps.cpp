@@ -1,0 +1,182 @@
+// maps, smaps, smaps_rollup.
+#include <tenon/mm/address_space.h>
+#include <tenon/vfs/inode.h>
+#include <tenon/vfs/lookup.h>
+#include <tenon/vfs/super_block.h>
+
+#include <memory>
+
+#include "files.h"
+
+namespace tenon::procfs {
+
+namespace {
+
+constexpr usize kPathBytes = 4096;
+constexpr usize kNameColumn = 73;
+
+// The name in brackets of a mapping without a file; empty: none.
+std::string_view special_name(const mm::AddressSpace& space, const mm::Vma& vma) {
+    if (vma.backing) return vma.backing->name();
+    if (mm::has(vma.flags, mm::VmaFlags::heap)) return "[heap]";
+    const u64 top = space.layout.stack_top;
+    if (vma.range.start <= top && vma.range.end >= top && top != 0) return "[stack]";
+    return {};
+}
+
+void write_line(Text& out, mm::AddressSpace& space, const mm::Vma& vma, const vfs::Path& root,
+                char* buffer) {
+    const usize start = out.size();
+    vfs::DeviceNumber device;
+    u64 ino = 0;
+    if (vma.file) {
+        vfs::Inode& inode = vma.file->inode();
+        device = inode.super().device;
+        ino = inode.ino();
+    } else if (vma.backing && vma.backing->inode_number() != 0) {
+        device = {0, 1};
+        ino = vma.backing->inode_number();
+    }
+    const u64 offset = vma.file || vma.backing ? vma.file_offset : 0;
+    out.print("{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", vma.range.start, vma.range.end,
+              mm::has(vma.prot, mm::Prot::read) ? 'r' : '-',
+              mm::has(vma.prot, mm::Prot::write) ? 'w' : '-',
+              mm::has(vma.prot, mm::Prot::exec) ? 'x' : '-', vma.is_shared() ? 's' : 'p', offset,
+              device.major, device.minor, ino);
+    std::string_view name;
+    if (vma.file) {
+        if (auto text = vfs::path_text(vma.file->path(), root, {buffer, kPathBytes})) name = *text;
+    } else {
+        name = special_name(space, vma);
+    }
+    if (!name.empty()) {
+        const usize used = out.size() - start;
+        if (used < kNameColumn) out.pad(' ', kNameColumn - used);
+        write_escaped(out, name, "\n");
+    }
+    out.write("\n");
+}
+
+void write_smaps(Text& out, mm::AddressSpace::Resident r, u64 size_pages, u64 locked_pages) {
+    const u64 resident = r.anon + r.file;
+    const u64 own = resident - r.shared;
+    const auto line = [&](std::string_view name, u64 pages) {
+        out.print("{:<16}{:8} kB\n", name, kib(pages));
+    };
+    const u64 shared_dirty = std::min(r.shared, r.dirty);
+    if (size_pages != 0) {
+        line("Size:", size_pages);
+        out.print("KernelPageSize:        4 kB\nMMUPageSize:           4 kB\n");
+    }
+    line("Rss:", resident);
+    line("Pss:", own + r.shared / 2);
+    line("Pss_Dirty:", std::min(own, r.dirty));
+    line("Shared_Clean:", r.shared - shared_dirty);
+    line("Shared_Dirty:", shared_dirty);
+    const u64 private_dirty = std::min(own, r.dirty - shared_dirty);
+    line("Private_Clean:", own - private_dirty);
+    line("Private_Dirty:", private_dirty);
+    line("Referenced:", r.referenced);
+    line("Anonymous:", r.anon);
+    line("LazyFree:", 0);
+    line("AnonHugePages:", 0);
+    line("ShmemPmdMapped:", 0);
+    line("FilePmdMapped:", 0);
+    line("Shared_Hugetlb:", 0);
+    line("Private_Hugetlb:", 0);
+    line("Swap:", 0);
+    line("SwapPss:", 0);
+    line("Locked:", locked_pages);
+}
+
+void write_vm_flags(Text& out, const mm::Vma& vma) {
+    out.write("THPeligible:    0\nVmFlags: ");
+    const auto flag = [&](bool on, std::string_view name) {
+        if (on) out.write(name);
+    };
+    using mm::Prot;
+    using mm::VmaFlags;
+    flag(mm::has(vma.prot, Prot::read), "rd ");
+    flag(mm::has(vma.prot, Prot::write), "wr ");
+    flag(mm::has(vma.prot, Prot::exec), "ex ");
+    flag(vma.is_shared(), "sh ");
+    flag(mm::has(vma.max_prot, Prot::read), "mr ");
+    flag(mm::has(vma.max_prot, Prot::write), "mw ");
+    flag(mm::has(vma.max_prot, Prot::exec), "me ");
+    flag(vma.is_shared(), "ms ");
+    flag(mm::has(vma.flags, VmaFlags::stack), "gd ");
+    flag(mm::has(vma.flags, VmaFlags::locked), "lo ");
+    flag(mm::has(vma.flags, VmaFlags::io), "io ");
+    flag(mm::has(vma.flags, VmaFlags::sequential), "sr ");
+    flag(mm::has(vma.flags, VmaFlags::random), "rr ");
+    flag(mm::has(vma.flags, VmaFlags::dont_fork), "dc ");
+    flag(mm::is_accounted(vma), "ac ");
+    flag(mm::has(vma.flags, VmaFlags::no_reserve), "nr ");
+    flag(mm::has(vma.flags, VmaFlags::dont_dump), "dd ");
+    flag(mm::has(vma.flags, VmaFlags::wipe_on_fork), "wf ");
+    flag(mm::has(vma.flags, VmaFlags::huge), "hg ");
+    flag(mm::has(vma.flags, VmaFlags::no_huge), "nh ");
+    out.write("\n");
+}
+
+enum class Style : u8 { maps, smaps, rollup };
+
+// The text is made VMA by VMA, letting the space go between them: writing may allocate.
+Result<void> show(Text& out, const Subject& about, Style style) {
+    Ref<mm::AddressSpace> space = process::space_of(*about.task);
+    if (!space) return {};
+    vfs::Path root;
+    if (Ref<process::FsContext> fs = process::fs_of(*current())) root = fs->root();
+    std::unique_ptr<char[]> buffer(new (std::nothrow) char[kPathBytes]);
+    if (!buffer) return Err(Error::nomem);
+    mm::AddressSpace::Resident sum;
+    u64 locked_sum = 0, first = 0, last = 0;
+    {
+        sync::ReadGuard guard(space->lock);
+        for (mm::Vma* vma = space->first(); vma != nullptr; vma = space->next(*vma)) {
+            if (style == Style::maps) {
+                write_line(out, *space, *vma, root, buffer.get());
+                continue;
+            }
+            const auto r = space->resident_of(*vma);
+            const u64 locked =
+                mm::has(vma->flags, mm::VmaFlags::locked) ? r.anon + r.file : 0;
+            if (style == Style::smaps) {
+                write_line(out, *space, *vma, root, buffer.get());
+                write_smaps(out, r, vma->pages(), locked);
+                write_vm_flags(out, *vma);
+                continue;
+            }
+            if (first == 0) first = vma->range.start;
+            last = vma->range.end;
+            sum.anon += r.anon;
+            sum.file += r.file;
+            sum.shared += r.shared;
+            sum.dirty += r.dirty;
+            sum.referenced += r.referenced;
+            locked_sum += locked;
+        }
+    }
+    if (style == Style::rollup && last != 0) {
+        const usize start = out.size();
+        out.print("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
+        out.pad(' ', kNameColumn - (out.size() - start));
+        out.write("[rollup]\n");
+        write_smaps(out, sum, 0, locked_sum);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> show_maps(Text& out, const Subject& about) {
+    return show(out, about, Style::maps);
+}
+Result<void> show_smaps(Text& out, const Subject& about) {
+    return show(out, about, Style::smaps);
+}
+Result<void> show_smaps_rollup(Text& out, const Subject& about) {
+    return show(out, about, Style::rollup);
+}
+
+}  // namespace tenon::procfs

@@ -1,0 +1,332 @@
+#include "node.h"
+
+#include <tenon/mm/slab.h>
+#include <tenon/mm/user_copy.h>
+#include <tenon/time/clock.h>
+#include <tenon/vfs/dentry.h>
+#include <tenon/vfs/file_table.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace tenon::procfs {
+
+namespace {
+
+Node& node_of(vfs::Inode& inode) {
+    return static_cast<Node&>(inode);
+}
+
+// The number that a name spells, or -1; no leading zeros, as Linux.
+i32 number_of(std::string_view name) {
+    if (name.empty() || name.size() > 10 || (name.size() > 1 && name.front() == '0')) return -1;
+    i64 n = 0;
+    for (char c : name) {
+        if (c < '0' || c > '9') return -1;
+        n = n * 10 + (c - '0');
+    }
+    return n > 0x7fffffff ? -1 : static_cast<i32>(n);
+}
+
+// --- Open files ---------------------------------------------------------------------------------
+
+class TextFile final : public vfs::FileOps {
+  public:
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
+        Node& node = node_of(file.inode());
+        if (node.entry.show == nullptr) return Err(Error::inval);
+        sync::MutexGuard guard(lock_);
+        if (position == 0 || !made_) {
+            TRY_ASSIGN(const Subject about, node.subject());
+            text_.clear();
+            TRY(node.entry.show(text_, about));
+            if (text_.failed()) return Err(Error::nomem);
+            made_ = true;
+        }
+        if (position >= text_.size()) return usize{0};
+        const std::string_view rest = text_.view().substr(position);
+        TRY_ASSIGN(const usize n, buffer.put(rest.data(), std::min(rest.size(), buffer.remaining())));
+        position += n;
+        return n;
+    }
+    Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
+        Node& node = node_of(file.inode());
+        if (node.entry.store == nullptr) return Err(Error::inval);
+        char text[1024];
+        const usize n = std::min(buffer.remaining(), sizeof(text));
+        TRY_ASSIGN(const usize got, buffer.get(text, n));
+        TRY_ASSIGN(const Subject about, node.subject());
+        TRY(node.entry.store(about, {text, got}));
+        made_ = false;
+        position += got;
+        return got;
+    }
+
+  private:
+    sync::Mutex lock_{sync::LockRank::tty_ioctl};
+    Text text_;
+    bool made_ = false;
+};
+
+// /proc/PID/mem: the task's memory.
+class MemoryFile final : public vfs::FileOps {
+  public:
+    explicit MemoryFile(Ref<mm::AddressSpace> space) : space_(std::move(space)) {}
+    Result<usize> read(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
+        return move(buffer, position, false);
+    }
+    Result<usize> write(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
+        return move(buffer, position, true);
+    }
+    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
+        if (whence == Whence::current) return file.position() + static_cast<u64>(offset);
+        if (whence != Whence::set) return Err(Error::inval);
+        return static_cast<u64>(offset);
+    }
+
+  private:
+    Result<usize> move(vfs::IoBuffer& buffer, u64& position, bool write) {
+        if (!space_) return usize{0};
+        u8 chunk[512];
+        usize done = 0;
+        while (buffer.remaining() != 0) {
+            const usize n = std::min(buffer.remaining(), sizeof(chunk));
+            if (write) TRY(buffer.get(chunk, n));
+            auto moved = space_->access(position, chunk, n, write, true);
+            if (!moved) {
+                if (done != 0) break;
+                return Err(Error::io);
+            }
+            if (!write) TRY(buffer.put(chunk, *moved));
+            position += *moved;
+            done += *moved;
+            if (*moved < n) break;
+        }
+        return done;
+    }
+    Ref<mm::AddressSpace> space_;
+};
+
+// --- Directories --------------------------------------------------------------------------------
+
+constexpr u64 kDynamicBase = 256;  // readdir positions of dynamic entries: base + number
+
+// The next dynamic child with a number >= `from`; -1: none.
+i32 next_dynamic(Dynamic kind, const Subject& about, i32 from, Identity& who) {
+    switch (kind) {
+        case Dynamic::none: return -1;
+        case Dynamic::processes: {
+            Ref<process::Process> p = process::next_process(std::max(from, 1));
+            if (!p) return -1;
+            who.tid = p->pid;
+            return p->pid;
+        }
+        case Dynamic::threads: {
+            struct Search {
+                i32 from, best = -1;
+            } search{from};
+            process::for_each_thread(
+                *about.process,
+                [](Task& task, void* context) {
+                    auto& s = *static_cast<Search*>(context);
+                    if (task.tid >= s.from && (s.best < 0 || task.tid < s.best)) s.best = task.tid;
+                },
+                &search);
+            return search.best;
+        }
+        case Dynamic::descriptors:
+        case Dynamic::descriptor_infos: {
+            Ref<vfs::FileTable> files = process::files_of(*about.task);
+            return files ? files->next_open(from) : -1;
+        }
+    }
+    return -1;
+}
+
+class DirectoryFile final : public vfs::FileOps {
+  public:
+    Result<void> read_dir(vfs::File& file, vfs::DirSink& sink, u64& position) override {
+        Node& node = node_of(file.inode());
+        TRY_ASSIGN(const Subject about, node.subject());
+        const vfs::Dentry* parent = file.path().dentry->parent();
+        if (position == 0) {
+            if (!sink.entry(".", node.ino(), vfs::kDirectory, 1)) return {};
+            position = 1;
+        }
+        if (position == 1) {
+            const u64 ino = parent ? parent->inode()->ino() : node.ino();
+            if (!sink.entry("..", ino, vfs::kDirectory, 2)) return {};
+            position = 2;
+        }
+        while (position - 2 < node.entry.children.size()) {
+            const Entry& child = node.entry.children[position - 2];
+            if (!sink.entry(child.name, position, child.mode & vfs::kTypeMask, position + 1))
+                return {};
+            ++position;
+        }
+        if (node.entry.dynamic == Dynamic::none) return {};
+        if (position < kDynamicBase) position = kDynamicBase;
+        const vfs::Mode type = node.entry.dynamic == Dynamic::descriptors ? vfs::kSymlink
+                               : node.entry.dynamic == Dynamic::descriptor_infos
+                                   ? vfs::kRegular
+                                   : vfs::kDirectory;
+        for (;;) {
+            Identity who;
+            const i32 n = next_dynamic(node.entry.dynamic, about,
+                                       static_cast<i32>(position - kDynamicBase), who);
+            if (n < 0) return {};
+            const u64 next = kDynamicBase + static_cast<u64>(n) + 1;
+            fmt::Line<16> name("{}", n);
+            if (!sink.entry(name.view(), (u64{1} << 32) + static_cast<u64>(n), type, next))
+                return {};
+            position = next;
+        }
+    }
+    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
+        if (whence == Whence::current) offset += static_cast<i64>(file.position());
+        if ((whence != Whence::set && whence != Whence::current) || offset < 0)
+            return Err(Error::inval);
+        return static_cast<u64>(offset);
+    }
+};
+constinit DirectoryFile directory_file;
+
+// --- Inodes -------------------------------------------------------------------------------------
+
+class Ops : public vfs::InodeOps {
+  public:
+    Result<Ref<vfs::Inode>> lookup(vfs::Inode& directory, std::string_view name) override {
+        Node& node = node_of(directory);
+        for (const Entry& child : node.entry.children) {
+            if (child.name == name)
+                return Node::make(directory.super(), child.alias ? *child.alias : child, node.who);
+        }
+        const i32 n = number_of(name);
+        if (n < 0 || node.entry.dynamic == Dynamic::none) return Err(Error::noent);
+        TRY_ASSIGN(const Subject about, node.subject());
+        switch (node.entry.dynamic) {
+            case Dynamic::processes: {
+                Ref<Task> task = process::find_task(n);
+                if (!task || !task->process) return Err(Error::noent);
+                return Node::make(directory.super(), kProcessDir, {n, task->start_time_ns, 0});
+            }
+            case Dynamic::threads: {
+                Ref<Task> task = process::find_task(n);
+                if (!task || task->process.get() != about.process.get()) return Err(Error::noent);
+                return Node::make(directory.super(), kThreadDir, {n, task->start_time_ns, 0});
+            }
+            default: {
+                Ref<vfs::FileTable> files = process::files_of(*about.task);
+                if (!files || !files->get(n)) return Err(Error::noent);
+                Identity who = node.who;
+                who.number = n;
+                const bool link = node.entry.dynamic == Dynamic::descriptors;
+                return Node::make(directory.super(), link ? kFdLink : kFdInfo, who);
+            }
+        }
+    }
+    Result<usize> read_link(vfs::Inode& inode, std::span<char> buffer) override {
+        Node& node = node_of(inode);
+        if (node.entry.link == nullptr) return Err(Error::inval);
+        TRY_ASSIGN(const Subject about, node.subject());
+        return node.entry.link(about, buffer);
+    }
+    Result<vfs::Path> follow(vfs::Inode& inode) override {
+        Node& node = node_of(inode);
+        if (node.entry.follow == nullptr) return Err(Error::opnotsupp);
+        TRY_ASSIGN(const Subject about, node.subject());
+        return node.entry.follow(about);
+    }
+    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
+        Node& node = node_of(inode);
+        TRY_ASSIGN(const Subject about, node.subject());
+        if (node.is_dir())
+            return module::Gated<vfs::FileOps>::borrow(
+                static_cast<vfs::FileOps*>(&directory_file));
+        std::unique_ptr<vfs::FileOps> file;
+        if (node.entry.name == "mem")
+            file.reset(new (std::nothrow) MemoryFile(process::space_of(*about.task)));
+        else
+            file.reset(new (std::nothrow) TextFile);
+        if (!file) return Err(Error::nomem);
+        return module::Gated<vfs::FileOps>::own(std::move(file));
+    }
+    Result<void> refresh(vfs::Inode& inode) override {
+        node_of(inode).refresh_owner();
+        return {};
+    }
+};
+
+// For directories whose children come and go.
+class DynamicOps final : public Ops {
+  public:
+    bool needs_revalidate() const override { return true; }
+    bool revalidate(vfs::Inode&, std::string_view, vfs::Inode* cached) override {
+        if (cached == nullptr) return false;
+        Node& node = node_of(*cached);
+        if (node.who.tid == 0) return true;
+        auto about = node.subject();
+        if (!about) return false;
+        if (&node.entry == &kFdLink || &node.entry == &kFdInfo) {
+            Ref<vfs::FileTable> files = process::files_of(*about->task);
+            if (!files || !files->get(node.who.number)) return false;
+        }
+        node.refresh_owner();
+        return true;
+    }
+};
+constinit Ops ops;
+constinit DynamicOps dynamic_ops;
+
+constinit std::atomic<u64> next_ino{4026531840};
+
+}  // namespace
+
+Node::Node(vfs::SuperBlock& super, u64 ino, const Entry& e, const Identity& w)
+    : Inode(super, ino, e.mode,
+            module::Gated<vfs::InodeOps>::borrow(
+                e.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &ops)),
+      entry(e),
+      who(w) {}
+
+Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, const Entry& entry,
+                                   const Identity& who) {
+    const u64 ino = &entry == &kRoot ? 1 : next_ino.fetch_add(1, std::memory_order_relaxed);
+    Node* node = new (std::nothrow) Node(super, ino, entry, who);
+    if (node == nullptr) return Err(Error::nomem);
+    if (node->is_dir()) {
+        node->nlink = 2;
+        for (const Entry& child : entry.children) node->nlink += vfs::is_dir(child.mode);
+    }
+    node->atime = node->mtime = node->ctime = {time::realtime_ns()};
+    node->refresh_owner();
+    return Ref<vfs::Inode>(adopt_ref<vfs::Inode>(node));
+}
+
+Result<Subject> Node::subject() const {
+    Subject about;
+    if (who.tid == 0) return about;
+    about.task = process::find_task(who.tid);
+    if (!about.task || about.task->start_time_ns != who.start_ns || !about.task->process)
+        return Err(Error::srch);
+    about.process = about.task->process;
+    about.number = who.number;
+    return about;
+}
+
+void Node::refresh_owner() {
+    if (who.tid == 0) return;
+    auto about = subject();
+    if (!about) return;
+    // A process that may not be dumped is root's, but its directory shows whose it is.
+    if (!about->process->dumpable && &entry != &kProcessDir && &entry != &kThreadDir) {
+        uid = gid = 0;
+        return;
+    }
+    Ref<process::Credentials> cred = process::credentials_of(*about->task);
+    if (!cred) return;
+    uid = cred->euid;
+    gid = cred->egid;
+}
+
+}  // namespace tenon::procfs

@@ -1,0 +1,79 @@
+// Entries, and the inodes that stand for them.
+#pragma once
+
+#include <tenon/process/process.h>
+#include <tenon/vfs/super_block.h>
+
+#include <span>
+
+#include "text.h"
+
+namespace tenon::procfs {
+
+// What an entry is about, as of one operation. Outside /proc/PID both are null.
+struct Subject {
+    Ref<Task> task;
+    Ref<process::Process> process;
+    i32 number = 0;  // descriptor, below fd and fdinfo
+};
+
+// What a directory holds besides its table.
+enum class Dynamic : u8 { none, processes, threads, descriptors, descriptor_infos };
+
+struct Entry {
+    std::string_view name;
+    vfs::Mode mode;
+    Result<void> (*show)(Text& out, const Subject& about) = nullptr;
+    Result<void> (*store)(const Subject& about, std::string_view text) = nullptr;
+    Result<usize> (*link)(const Subject& about, std::span<char> out) = nullptr;
+    Result<vfs::Path> (*follow)(const Subject& about) = nullptr;
+    std::span<const Entry> children = {};
+    Dynamic dynamic = Dynamic::none;
+    const Entry* alias = nullptr;  // this entry is only a name for that one, in another file
+};
+
+constexpr Entry file(std::string_view name, Result<void> (*show)(Text&, const Subject&),
+                     vfs::Mode mode = 0444,
+                     Result<void> (*store)(const Subject&, std::string_view) = nullptr) {
+    return {.name = name, .mode = vfs::kRegular | mode, .show = show, .store = store};
+}
+constexpr Entry directory(std::string_view name, std::span<const Entry> children,
+                          vfs::Mode mode = 0555, Dynamic dynamic = Dynamic::none) {
+    return {.name = name,
+            .mode = vfs::kDirectory | mode,
+            .children = children,
+            .dynamic = dynamic};
+}
+
+// The tables.
+extern const Entry kRoot;         // root.cpp
+extern const Entry kProcessDir;   // task_dir.cpp
+extern const Entry kThreadDir;
+extern const Entry kFdLink;       // task_links.cpp
+extern const Entry kFdInfo;
+extern const Entry kSysDir;       // sys.cpp
+
+// Who a dynamic inode is about.
+struct Identity {
+    i32 tid = 0;
+    u64 start_ns = 0;
+    i32 number = 0;
+};
+
+class Node final : public vfs::Inode {
+  public:
+    static Result<Ref<vfs::Inode>> make(vfs::SuperBlock& super, const Entry& entry,
+                                        const Identity& who);
+    // Error::srch when the task has ended.
+    Result<Subject> subject() const;
+    // Owner and group follow the task.
+    void refresh_owner();
+
+    const Entry& entry;
+    const Identity who;
+
+  private:
+    Node(vfs::SuperBlock& super, u64 ino, const Entry& entry, const Identity& who);
+};
+
+}  // namespace tenon::procfs

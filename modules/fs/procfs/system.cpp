@@ -1,0 +1,155 @@
+// The rest of the top directory.
+#include <tenon/boot/boot_info.h>
+#include <tenon/module/loader.h>
+#include <tenon/process/system_name.h>
+#include <tenon/sched/scheduler.h>
+#include <tenon/time/clock.h>
+#include <tenon/trace/metrics.h>
+#include <tenon/vfs/char_device.h>
+#include <tenon/vfs/locks.h>
+
+#include "files.h"
+
+namespace tenon::procfs {
+
+Result<void> show_uptime(Text& out, const Subject&) {
+    u64 idle = 0;
+    for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) idle += sched::cpu_times(cpu).idle_ns;
+    const u64 up = ticks(time::boottime_ns());
+    idle = ticks(idle);
+    out.print("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100);
+    return {};
+}
+
+Result<void> show_loadavg(Text& out, const Subject&) {
+    const sched::LoadAverages load = sched::load_averages();
+    for (u32 fixed : load.fixed) {
+        const u64 hundredths = (u64{fixed} * 100 + 1024) >> 11;
+        out.print("{}.{:02} ", hundredths / 100, hundredths % 100);
+    }
+    out.print("{}/{} {}\n", load.running, process::thread_total(), process::last_pid());
+    return {};
+}
+
+Result<void> show_version(Text& out, const Subject&) {
+    out.print("{} version {} (tenon@tenon) (gcc) {}\n", process::kSystemType,
+              process::kSystemRelease, process::kSystemVersion);
+    return {};
+}
+
+Result<void> show_cmdline(Text& out, const Subject&) {
+    out.print("{}\n", boot::boot_info().command_line());
+    return {};
+}
+
+Result<void> show_filesystems(Text& out, const Subject&) {
+    vfs::for_each_file_system(
+        [](const vfs::FileSystemType& type, void* context) {
+            static_cast<Text*>(context)->print("{}\t{}\n", type.needs_device() ? "" : "nodev",
+                                               type.name());
+        },
+        &out);
+    return {};
+}
+
+Result<void> show_modules(Text& out, const Subject&) {
+    module::for_each_module(
+        [](module::Module& mod, const module::ModuleInfo& info, void* context) {
+            auto& text = *static_cast<Text*>(context);
+            const char* state = info.state == module::State::live    ? "Live"
+                                : info.state == module::State::going ? "Unloading"
+                                                                     : "Loading";
+            text.print("{} {} {} ", info.name, info.size_bytes, info.references);
+            const usize before = text.size();
+            module::for_each_holder(
+                mod,
+                [](std::string_view holder, void* c) {
+                    static_cast<Text*>(c)->print("{},", holder);
+                },
+                &text);
+            if (text.size() == before) text.print("-");
+            text.print(" {} {:#018x}", state, info.base_address);
+            if (info.taint_flags != 0) text.print(" (O)");
+            text.print("\n");
+        },
+        &out);
+    return {};
+}
+
+Result<void> show_devices(Text& out, const Subject&) {
+    out.print("Character devices:\n");
+    vfs::for_each_char_device(
+        [](u32 major, std::string_view name, void* context) {
+            static_cast<Text*>(context)->print("{:3} {}\n", major, name);
+        },
+        &out);
+    out.print("\nBlock devices:\n");
+    return {};
+}
+
+Result<void> show_misc(Text&, const Subject&) {
+    return {};
+}
+
+Result<void> show_locks(Text& out, const Subject&) {
+    struct State {
+        Text& text;
+        u32 number = 0;
+    } state{out};
+    vfs::for_each_lock(
+        [](vfs::Inode& inode, const vfs::RecordLock& lock, bool is_flock, bool blocked,
+           void* context) {
+            auto& s = *static_cast<State*>(context);
+            if (!blocked) ++s.number;
+            const vfs::DeviceNumber device = inode.super().device;
+            const char* kind = is_flock ? "FLOCK " : lock.pid == -1 ? "OFDLCK" : "POSIX ";
+            s.text.print("{}: {}{} ADVISORY  {} {} {:02x}:{:02x}:{} {} ", s.number,
+                         blocked ? "-> " : "", kind,
+                         lock.type == vfs::LockType::write ? "WRITE" : "READ ", lock.pid,
+                         device.major, device.minor, inode.ino(), lock.start);
+            if (lock.end == ~u64{0})
+                s.text.print("EOF\n");
+            else
+                s.text.print("{}\n", lock.end);
+        },
+        &state);
+    return {};
+}
+
+Result<void> show_partitions(Text& out, const Subject&) {
+    out.print("major minor  #blocks  name\n\n");
+    return {};
+}
+
+Result<void> show_diskstats(Text&, const Subject&) {
+    return {};
+}
+
+Result<void> show_consoles(Text& out, const Subject&) {
+    out.print("ttyS0                -W- (EC p a)    4:64\n");
+    return {};
+}
+
+Result<void> show_iomem(Text& out, const Subject&) {
+    for (const boot::MemoryRange& range : boot::boot_info().memory()) {
+        using enum boot::MemoryKind;
+        const char* name = range.kind == acpi_tables ? "ACPI Tables"
+                           : range.kind == acpi_nvs  ? "ACPI Non-volatile Storage"
+                           : range.kind == reserved || range.kind == bad ? "Reserved"
+                                                                         : "System RAM";
+        out.print("{:08x}-{:08x} : {}\n", range.start.value, range.end().value - 1, name);
+    }
+    return {};
+}
+
+Result<void> show_cgroups(Text& out, const Subject&) {
+    out.print("#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+    return {};
+}
+
+Result<void> show_metrics(Text& out, const Subject&) {
+    metrics::write_all(out);
+    return {};
+}
+
+}  // namespace tenon::procfs
