@@ -75,7 +75,7 @@ Result<void> show_stat(Text& out, const Subject&) {
                           1'000'000'000;
     out.print("intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n"
               "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
-              irqs.total, sched::context_switches(), boot_time, sched::tasks_created(),
+              irqs.total, sched::context_switches(), boot_time, process::last_pid(),
               load.running);
     return {};
 }

@@ -275,7 +275,7 @@ class DynamicOps final : public Ops {
         return true;
     }
 };
-constinit Ops ops;
+constinit Ops static_ops;
 constinit DynamicOps dynamic_ops;
 
 constinit std::atomic<u64> next_ino{4026531840};
@@ -285,7 +285,7 @@ constinit std::atomic<u64> next_ino{4026531840};
 Node::Node(vfs::SuperBlock& super, u64 ino, const Entry& e, const Identity& w)
     : Inode(super, ino, e.mode,
             module::Gated<vfs::InodeOps>::borrow(
-                e.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &ops)),
+                e.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &static_ops)),
       entry(e),
       who(w) {}
 
