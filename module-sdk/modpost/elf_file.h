@@ -24,7 +24,9 @@ struct Symbol {
     bool exported() const {
         const int type = ELF64_ST_TYPE(raw.st_info);
         return !undefined() && raw.st_shndx != SHN_ABS &&
-               ELF64_ST_BIND(raw.st_info) == STB_GLOBAL &&
+               // gcc makes vtables weak, though only the key function's file has one.
+               (ELF64_ST_BIND(raw.st_info) == STB_GLOBAL ||
+                (ELF64_ST_BIND(raw.st_info) == STB_WEAK && name.starts_with("_ZTV"))) &&
                ELF64_ST_VISIBILITY(raw.st_other) == STV_DEFAULT &&
                (type == STT_FUNC || type == STT_OBJECT);
     }
