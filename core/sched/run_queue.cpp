@@ -188,7 +188,10 @@ bool steal_into(RunQueue& queue, u64 now, u32 minimum_waiting) {
     // again.
     if (fullest == nullptr || !fullest->lock.try_lock_raw()) return false;
     Task* task = fullest->take_for(queue.cpu);
-    if (task != nullptr) task->sched.cpu.store(queue.cpu, std::memory_order_release);
+    if (task != nullptr) {
+        if (task->notify_on_switch) task->set_work(kWorkNotify);
+        task->sched.cpu.store(queue.cpu, std::memory_order_release);
+    }
     fullest->lock.unlock_raw();
     if (task == nullptr) return false;
     queue.enqueue(*task, FairQueue<Entity>::Joining::woken, now);

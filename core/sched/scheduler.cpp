@@ -48,6 +48,7 @@ void put_somewhere(Task& task, RunQueue* queue, Joining how) {
     for (;;) {
         const u32 target = arch::online_cpus() == 1 ? queue->cpu : choose_cpu(task, queue->cpu);
         if (target == queue->cpu) break;
+        if (task.notify_on_switch) task.set_work(kWorkNotify);
         task.sched.cpu.store(target, std::memory_order_release);
         queue->lock.unlock_raw();
         queue = &run_queue(target);
@@ -121,7 +122,10 @@ void switch_away(Reason reason) {
         arch::irq_enable();
         return;
     }
-    if (keep && &previous != queue.idle) ++previous.sched.involuntary_switches;
+    if (keep && &previous != queue.idle) {
+        ++previous.sched.involuntary_switches;
+        if (previous.notify_on_switch) previous.set_work(kWorkNotify);
+    }
     if (&previous == queue.idle) {
         queue.idle_ns.store(
             queue.idle_ns.load(std::memory_order_relaxed) + now - queue.idle_since_ns,

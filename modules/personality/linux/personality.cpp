@@ -52,7 +52,7 @@ void LinuxPersonality::task_exiting(Task& task) {
         if (task.space->ref_count() > 1) {
             const u32 zero = 0;
             (void)mm::copy_to_user(UserAddr{address}, &zero, sizeof(zero));
-            (void)process::futex::wake(address, true, 1, ~0u);
+            (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
         }
     }
 }

@@ -1,4 +1,8 @@
-// Futex queues: hashed wait queues keyed by a place in memory.
+// Futex queues: hashed wait queues keyed by a place in memory. Spec: man 2 futex.
+//
+// Addresses are of aligned 32-bit words in the calling task's address space. A private key is the
+// address space and the address; a shared one the page cache and the offset, so that it is the same
+// in every process that maps the page.
 #pragma once
 
 #include <tenon/mm/address_space.h>
@@ -8,17 +12,31 @@ namespace tenon::process::futex {
 
 using Key = mm::AddressSpace::PageKey;
 
-// Sleeps while *address == expected. Errors: again (value differs), timedout, restart, fault.
-TENON_API Result<void> wait(u64 address, bool shared, u32 expected, u32 bitset,
+enum class Scope : u8 { process_private, shared };
+
+// Sleeps while *address == expected. Errors: again (value differs), timedout, restart, fault,
+// inval.
+TENON_API Result<void> wait(u64 address, Scope scope, u32 expected, u32 bitset,
                             sync::Deadline deadline);
-TENON_API Result<u32> wake(u64 address, bool shared, u32 count, u32 bitset);
-// `expected` non-null: CMP_REQUEUE. Returns woken (+ requeued as the ABI wants: the caller adds).
+TENON_API Result<u32> wake(u64 address, Scope scope, u32 count, u32 bitset);
+// `expected` non-null: CMP_REQUEUE, Error::again when *from differs. The ABI's result is the sum
+// for CMP_REQUEUE and `woken` alone for REQUEUE.
 struct Requeued {
     u32 woken, moved;
 };
-TENON_API Result<Requeued> requeue(u64 from, u64 to, bool shared, u32 wake_count, u32 move_count,
+TENON_API Result<Requeued> requeue(u64 from, u64 to, Scope scope, u32 wake_count, u32 move_count,
                                    const u32* expected);
-TENON_API Result<u32> wake_op(u64 first, u64 second, bool shared, u32 wake_first, u32 wake_second,
+// FUTEX_WAKE_OP: changes *second by `operation` (the ABI's encoding), wakes at the first, and at
+// the second if the old value compares. Error::nosys for an unknown operation or comparison.
+TENON_API Result<u32> wake_op(u64 first, u64 second, Scope scope, u32 wake_first, u32 wake_second,
                               u32 operation);
+// futex_waitv: sleeps until one of them is woken; its index. A word that differs already: again.
+struct WaitSpec {
+    u64 address;
+    Scope scope;
+    u32 expected;
+};
+inline constexpr u32 kMaxWaitv = 128;
+TENON_API Result<u32> wait_many(std::span<const WaitSpec> specs, sync::Deadline deadline);
 
 }  // namespace tenon::process::futex

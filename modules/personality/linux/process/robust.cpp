@@ -21,7 +21,7 @@ bool owner_died(u64 address, i32 tid, bool pending) {
     if (!arch::user_load32(address, value)) return false;
     for (;;) {
         if (pending && (value & FUTEX_TID_MASK) == 0) {
-            (void)process::futex::wake(address, true, 1, ~0u);
+            (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
             return true;
         }
         if ((value & FUTEX_TID_MASK) != static_cast<u32>(tid)) return true;
@@ -31,7 +31,8 @@ bool owner_died(u64 address, i32 tid, bool pending) {
         if (expected == value) break;
         value = expected;
     }
-    if (value & FUTEX_WAITERS) (void)process::futex::wake(address, true, 1, ~0u);
+    if (value & FUTEX_WAITERS)
+        (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
     return true;
 }
 
