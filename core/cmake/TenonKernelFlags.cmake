@@ -3,8 +3,7 @@
 #
 # The standard library is used hosted: its header-only part needs nothing but memcpy and friends and
 # std::__throw_*, which core/lib provides, and hosted mode keeps the compiler's built-ins. Global
-# constructors fail the link (core/arch/*/kernel.ld), destructors of globals too: nobody provides
-# __cxa_atexit.
+# constructors fail the link (core/arch/*/kernel.ld).
 
 set(TENON_KERNEL_COMPILE_OPTIONS
     -fno-exceptions -fno-rtti
@@ -16,6 +15,7 @@ set(TENON_KERNEL_COMPILE_OPTIONS
     -ffunction-sections -fdata-sections
     -fno-threadsafe-statics -fno-common -fno-math-errno
     -fno-semantic-interposition
+    -fno-use-cxa-atexit  # destructors of globals go to .fini_array, which is dropped: they never run
     -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wundef -Wvla -Wno-array-bounds
     -Wno-stringop-overflow -Wno-stringop-overread)
 
@@ -32,7 +32,7 @@ if(TENON_ARCH STREQUAL "x86_64")
     endif()
     # The core relocates itself; a module is relocated by the loader, in the same top 2 GiB.
     set(TENON_CORE_COMPILE_OPTIONS -fpie)
-    set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel -fno-use-cxa-atexit)
+    set(TENON_MODULE_COMPILE_OPTIONS -fno-pic -fno-pie -mcmodel=kernel)
 endif()
 
 set(TENON_KERNEL_DEFINITIONS TENON_KERNEL=1)  # and TENON_DEBUG: 0 or 1
