@@ -16,7 +16,7 @@ Result<i64> change(const vfs::Path& path, const C& c) {
 
 Result<i64> chmod_at(i32 dfd, u64 filename, u32 mode, u32 flags) {
     if (flags & ~static_cast<u32>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return Err(Error::inval);
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path path, resolve_at(dfd, filename, lookup_flags));
     C c;
@@ -41,7 +41,7 @@ Result<i64> chown_path(const vfs::Path& path, u32 user, u32 group) {
 
 Result<i64> chown_at(i32 dfd, u64 filename, u32 user, u32 group, u32 flags) {
     if (flags & ~static_cast<u32>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return Err(Error::inval);
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path path, resolve_at(dfd, filename, lookup_flags));
     return chown_path(path, user, group);
@@ -64,7 +64,7 @@ Result<i64> set_times(i32 dfd, u64 filename, const Times& times, u32 flags) {
         if (c.which == 0) return 0;
         return change(file->path(), c);
     }
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path path, resolve_at(dfd, filename, lookup_flags));
     if (c.which == 0) return 0;

@@ -96,7 +96,7 @@ Result<i64> sys_umount2(u64 name, u32 flags) {
     constexpr u32 known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
     if (flags & ~known) return Err(Error::inval);
     TRY_ASSIGN(vfs::Path at,
-               resolve_at(AT_FDCWD, name, (flags & UMOUNT_NOFOLLOW) ? 0 : vfs::kLookupFollow));
+               resolve_at(AT_FDCWD, name, (flags & UMOUNT_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow}));
     if (!may_mount()) return Err(Error::perm);
     if (at.dentry != at.mount->root) return Err(Error::inval);
     if (flags & MNT_EXPIRE) {

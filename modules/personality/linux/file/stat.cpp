@@ -57,7 +57,7 @@ Result<i64> stat_at(i32 dirfd, u64 filename, u64 out, u32 flags) {
     }
     AtStart at;
     TRY(at.set(dirfd, path));
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path found, vfs::lookup(at.start(), path.view(), lookup_flags));
     return put_stat(*found.dentry->inode(), out);
@@ -132,7 +132,7 @@ Result<i64> sys_statx(i32 dfd, u64 filename, u32 flags, u32 mask, u64 buffer) {
     if (mask & STATX__RESERVED) return Err(Error::inval);
     if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) return Err(Error::inval);
     if (flags & ~(kStatFlags | AT_STATX_SYNC_TYPE)) return Err(Error::inval);
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path path, resolve_at(dfd, filename, lookup_flags));
     vfs::Attributes a = path.dentry->inode()->attributes();
@@ -191,7 +191,7 @@ Result<i64> access_at(i32 dfd, u64 filename, u32 mode, u32 flags) {
     if (mode & ~7u) return Err(Error::inval);
     if (flags & ~static_cast<u32>(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return Err(Error::inval);
-    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : vfs::kLookupFollow;
+    u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     const process::Credentials& now = process::current_credentials();
     Ref<process::Credentials> real;

@@ -88,7 +88,7 @@ Result<i64> sys_eventfd2(u32 count, u32 flags) {
         Ref<vfs::File> file,
         vfs::make_anonymous_file(
             "anon_inode:[eventfd]", module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
-            vfs::kOpenRead | vfs::kOpenWrite | ((flags & O_NONBLOCK) ? vfs::kOpenNonblock : 0)));
+            vfs::kOpenRead | vfs::kOpenWrite | ((flags & O_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
     return install_file(std::move(file), flags & O_CLOEXEC);
 }
 Result<i64> sys_eventfd(u32 count) {

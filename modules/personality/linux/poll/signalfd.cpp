@@ -51,7 +51,7 @@ class SignalFd final : public vfs::FileOps {
     u32 poll(vfs::File&, vfs::PollTable* table) override {
         if (table != nullptr) table->add(process::current_process().signal_wait);
         process::SignalSet pending = process::pending_signals(*current());
-        return (pending & wanted()).empty() ? 0 : vfs::kPollIn;
+        return (pending & wanted()).empty() ? 0 : u32{vfs::kPollIn};
     }
     void describe(vfs::File&, fmt::Sink& sink) override {
         fmt::print(sink, "sigmask:\t{:016x}\n", set_.load(std::memory_order_relaxed));
@@ -87,7 +87,7 @@ Result<i64> sys_signalfd4(i32 ufd, u64 user_mask, u64 sizemask, u32 flags) {
         Ref<vfs::File> file,
         vfs::make_anonymous_file(
             "anon_inode:[signalfd]", module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
-            vfs::kOpenRead | vfs::kOpenWrite | ((flags & SFD_NONBLOCK) ? vfs::kOpenNonblock : 0)));
+            vfs::kOpenRead | vfs::kOpenWrite | ((flags & SFD_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
     return install_file(std::move(file), flags & SFD_CLOEXEC);
 }
 Result<i64> sys_signalfd(i32 ufd, u64 user_mask, u64 sizemask) {
