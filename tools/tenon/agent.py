@@ -15,7 +15,7 @@ import time
 from . import protocol
 from .protocol import STDERR, STDIN, STDOUT, Frame
 
-HELLO_AGAIN_S = 1.0
+HELLO_AGAIN_S = 1.0  # of two hellos of an impatient guest, the second is not answered
 OUTPUT_CREDIT = 256 * 1024
 WRITE_CHUNK = 4096  # a pipe that polls writable takes this much without blocking (PIPE_BUF)
 
