@@ -1,0 +1,163 @@
+// PCI for drivers.
+//
+//     class EduDriver final : public pci::Driver {
+//       public:
+//         EduDriver() : Driver("edu", kIds) {}
+//         Result<std::unique_ptr<device::Binding>> probe(pci::Function& f) override;
+//     };
+//     ... pci::register_driver(context, std::make_unique<EduDriver>()) ...
+#pragma once
+
+#include <tenon/device/device.h>
+#include <tenon/module/context.h>
+
+#include <span>
+
+namespace tenon::pci {
+
+inline constexpr u32 kAny = ~u32{0};
+
+// What a driver serves; kAny matches everything. `class_code` is 24 bits under `class_mask`.
+struct Id {
+    u32 vendor = kAny, device = kAny;
+    u32 subsystem_vendor = kAny, subsystem_device = kAny;
+    u32 class_code = 0, class_mask = 0;
+};
+
+struct Bar {
+    PhysAddr address;      // 0: not implemented or not assigned
+    u64 size_bytes = 0;    // 0: not implemented
+    bool is_io = false;    // `address` is a port
+    bool is_64bit = false;
+    bool prefetchable = false;
+};
+
+enum : u8 {
+    kCapabilityPowerManagement = 0x01,
+    kCapabilityMsi = 0x05,
+    kCapabilityVendor = 0x09,
+    kCapabilityExpress = 0x10,
+    kCapabilityMsix = 0x11,
+};
+enum : u16 { kVendorId = 0x00, kDeviceId = 0x02, kCommand = 0x04, kStatus = 0x06 };
+enum : u16 { kCommandIo = 1, kCommandMemory = 2, kCommandMaster = 4, kCommandNoIntx = 0x400 };
+
+// One function of a device. Owned by this module; valid in probe() and while its Binding lives.
+// Configuration accesses from several threads to one function are the driver's to order.
+class Function {
+  public:
+    u16 segment = 0;
+    u8 bus = 0, slot = 0, function = 0;
+    u16 vendor = 0, device = 0, subsystem_vendor = 0, subsystem_device = 0;
+    u32 class_code = 0;  // base class, sub class, interface: 24 bits
+    u8 revision = 0, header_type = 0, interrupt_line = 0, interrupt_pin = 0;
+
+    // `offset` is aligned; all ones from a function that is gone.
+    TENON_API u8 read8(u16 offset);
+    TENON_API u16 read16(u16 offset);
+    TENON_API u32 read32(u16 offset);
+    TENON_API void write8(u16 offset, u8 value);
+    TENON_API void write16(u16 offset, u16 value);
+    TENON_API void write32(u16 offset, u32 value);
+
+    TENON_API const Bar& bar(u32 index) const;  // 0..5
+    // Maps memory BAR `index`; Error::nodev when there is none.
+    TENON_API Result<module::Mmio> map_bar(module::Context& context, u32 index);
+    TENON_API void enable_memory();
+    // Lets the device read and write memory. Off again when the driver is unbound.
+    TENON_API void set_bus_master(bool on);
+    // Offset of the capability, the first behind `after`; 0 if there is none.
+    TENON_API u16 find_capability(u8 id, u16 after = 0);
+
+    device::Device& core_device() { return *device_; }
+
+  private:
+    friend class Enumerator;
+    friend class Registry;
+    void read_bars();
+    void write_modalias(fmt::Sink& out) const;
+    Bar bars_[6];
+    device::Device* device_ = nullptr;
+    Function* next_ = nullptr;
+    module::Held held_;
+};
+
+// Message-signalled interrupts of one function, in use: dropping it masks and frees them.
+class [[nodiscard]] Interrupt {
+  public:
+    Interrupt() = default;
+    Interrupt(Interrupt&& o) noexcept
+        : function_(std::exchange(o.function_, nullptr)),
+          line_(std::move(o.line_)),
+          table_(std::move(o.table_)),
+          index_(o.index_) {}
+    Interrupt& operator=(Interrupt&& o) noexcept {
+        if (this != &o) {
+            release();
+            function_ = std::exchange(o.function_, nullptr);
+            line_ = std::move(o.line_);
+            table_ = std::move(o.table_);
+            index_ = o.index_;
+        }
+        return *this;
+    }
+    ~Interrupt() { release(); }
+    TENON_API void release();
+    explicit operator bool() const { return function_ != nullptr; }
+
+    // MSI-X vector `index` where the function has it, else MSI (index 0 only). Error::nodev when it
+    // has neither, Error::inval when there is no such vector.
+    TENON_API static Result<Interrupt> request(module::Context& context, Function& function,
+                                               u32 index, irq::Handler handler, void* object);
+    template <auto Method, typename T>
+    static Result<Interrupt> request(module::Context& context, Function& function, u32 index,
+                                     T* object) {
+        return request(
+            context, function, index,
+            [](void* o) { return (static_cast<T*>(o)->*Method)(); }, object);
+    }
+
+  private:
+    Function* function_ = nullptr;
+    module::Held line_;
+    module::Mmio table_;  // MSI-X: the page with the entry
+    u32 index_ = 0;
+};
+// How many vectors Interrupt::request takes.
+TENON_API u32 interrupt_count(Function& function);
+
+class Driver : public device::Driver {
+  public:
+    Driver(std::string_view name, std::span<const Id> ids) : name_(name), ids_(ids) {}
+    std::string_view name() const override { return name_; }
+    bool match(device::Device& device) override;
+    Result<std::unique_ptr<device::Binding>> probe(device::Device& device) override {
+        return probe(*static_cast<Function*>(device.bus_data()));
+    }
+    virtual Result<std::unique_ptr<device::Binding>> probe(Function& function) = 0;
+
+  private:
+    std::string_view name_;
+    std::span<const Id> ids_;
+};
+
+inline bool Driver::match(device::Device& device) {
+    const auto& f = *static_cast<const Function*>(device.bus_data());
+    for (const Id& id : ids_) {
+        const auto is = [](u32 wanted, u32 value) { return wanted == kAny || wanted == value; };
+        if (is(id.vendor, f.vendor) && is(id.device, f.device) &&
+            is(id.subsystem_vendor, f.subsystem_vendor) &&
+            is(id.subsystem_device, f.subsystem_device) &&
+            (f.class_code & id.class_mask) == id.class_code)
+            return true;
+    }
+    return false;
+}
+
+TENON_API device::Bus& bus();
+inline Result<module::Held> register_driver(module::Context& context,
+                                            std::unique_ptr<Driver> driver) {
+    return context.register_driver(bus(), std::move(driver));
+}
+
+}  // namespace tenon::pci

@@ -1,0 +1,178 @@
+#include <tenon/lib/random.h>
+#include <tenon/module/module.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/vfs/char_device.h>
+#include <virtio/virtio.h>
+
+#include <algorithm>
+
+namespace tenon::virtio_rng {
+namespace {
+
+constexpr u16 kDeviceType = 4;
+constexpr usize kChunkBytes = 256;
+constexpr u32 kMiscMajor = 10, kHwrngMinor = 183;
+constexpr u64 kTimeoutNs = 10'000'000'000;
+
+constexpr pci::Id kIds[] = {
+    {.vendor = virtio::kPciVendor, .device = virtio::modern_pci_device(kDeviceType)},
+    {.vendor = virtio::kPciVendor, .device = 0x1005},
+};
+
+class Rng final : public device::Binding {
+  public:
+    static Result<std::unique_ptr<Rng>> create(module::Context& context, pci::Function& function);
+    ~Rng() override;
+
+    // At least one byte; Error::io when the host does not answer.
+    Result<usize> read(std::span<u8> out, sync::WaitMode mode);
+
+  private:
+    irq::Handled on_interrupt() {
+        done_.wake_all();
+        return irq::Handled::yes;
+    }
+
+    sync::WaitQueue done_;
+    module::DmaBuffer buffer_;
+    bool in_flight_ = false;
+    std::unique_ptr<virtio::Transport> transport_;
+    std::unique_ptr<virtio::Queue> queue_;  // before the transport: the device is reset after it
+};
+
+// The device behind /dev/hwrng.
+constinit sync::Mutex g_lock{sync::LockRank::tty};
+Rng* g_rng = nullptr;
+
+Result<std::unique_ptr<Rng>> Rng::create(module::Context& context, pci::Function& function) {
+    std::unique_ptr<Rng> self(new (std::nothrow) Rng);
+    if (!self) return Err(Error::nomem);
+    TRY_ASSIGN(self->transport_, virtio::Transport::create(context, function));
+    TRY(self->transport_->negotiate(0));
+    TRY_ASSIGN(self->buffer_, context.alloc_dma(kChunkBytes));
+    TRY_ASSIGN(self->queue_,
+               self->transport_->make_queue(
+                   0, 16, [](void* o) { return static_cast<Rng*>(o)->on_interrupt(); },
+                   self.get()));
+    self->transport_->start();
+    u8 seed[64];
+    TRY_ASSIGN(const usize n, self->read(seed, sync::WaitMode::uninterruptible));
+    random::mix({seed, n});
+    return self;
+}
+
+Rng::~Rng() {
+    {
+        sync::MutexGuard guard(g_lock);
+        if (g_rng == this) g_rng = nullptr;
+    }
+    transport_.reset();  // the device is reset: it writes to the buffer no more
+}
+
+Result<usize> Rng::read(std::span<u8> out, sync::WaitMode mode) {
+    if (!in_flight_) {
+        const virtio::Segment segment{buffer_.address(), static_cast<u32>(kChunkBytes)};
+        TRY(queue_->add({}, {&segment, 1}, this));
+        in_flight_ = true;
+        queue_->notify();
+    }
+    virtio::Queue::Completed completed;
+    auto waited = done_.wait([&] { return queue_->pop(completed); }, mode,
+                             sync::Deadline::after_ns(kTimeoutNs));
+    if (!waited) return Err(waited.error() == Error::timedout ? Error::io : waited.error());
+    in_flight_ = false;
+    const usize n = std::min<usize>(out.size(), std::min<usize>(completed.written_bytes,
+                                                                kChunkBytes));
+    if (n == 0) return Err(Error::io);
+    std::copy_n(buffer_.data(), n, out.data());
+    return n;
+}
+
+class HwrngFile final : public vfs::FileOps {
+  public:
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64&) override {
+        usize total = 0;
+        while (buffer.remaining() != 0) {
+            u8 chunk[kChunkBytes];
+            auto n = read_chunk(file, {chunk, std::min(sizeof chunk, buffer.remaining())});
+            if (!n) return total != 0 ? Result<usize>(total) : n;
+            TRY_ASSIGN(const usize moved, buffer.put(chunk, *n));
+            total += moved;
+            if (moved != *n) break;
+        }
+        return total;
+    }
+
+  private:
+    static Result<usize> read_chunk(vfs::File& file, std::span<u8> out) {
+        if (file.nonblocking()) {
+            if (!g_lock.try_lock()) return Err(Error::again);
+        } else {
+            TRY(g_lock.lock_interruptible());
+        }
+        auto n = g_rng == nullptr ? Result<usize>(Err(Error::nodev))
+                                  : g_rng->read(out, sync::WaitMode::interruptible);
+        g_lock.unlock();
+        return n;
+    }
+};
+
+class Opener final : public vfs::DeviceOpener {
+  public:
+    Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
+        std::unique_ptr<HwrngFile> file(new (std::nothrow) HwrngFile);
+        if (!file) return Err(Error::nomem);
+        return module::Gated<vfs::FileOps>::own(std::move(file));
+    }
+};
+
+class RngDriver final : public pci::Driver {
+  public:
+    explicit RngDriver(module::Context& context) : Driver("virtio_rng", kIds), context_(context) {}
+    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
+        TRY_ASSIGN(auto rng, Rng::create(context_, function));
+        sync::MutexGuard guard(g_lock);
+        if (g_rng == nullptr) g_rng = rng.get();
+        return std::unique_ptr<device::Binding>(std::move(rng));
+    }
+
+  private:
+    module::Context& context_;
+};
+
+class VirtioRng final : public module::Instance {
+  public:
+    static Result<std::unique_ptr<VirtioRng>> create(module::Context& context) {
+        std::unique_ptr<VirtioRng> self(new (std::nothrow) VirtioRng);
+        std::unique_ptr<Opener> opener(new (std::nothrow) Opener);
+        std::unique_ptr<RngDriver> driver(new (std::nothrow) RngDriver(context));
+        if (!self || !opener || !driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->numbers_, context.register_char_device(kMiscMajor, kHwrngMinor, 1,
+                                                                "hw_random", std::move(opener)));
+        TRY_ASSIGN(auto node,
+                   device::Device::create({.name = "hw_random",
+                                           .class_name = "misc",
+                                           .node = {.major = kMiscMajor,
+                                                    .minor = kHwrngMinor,
+                                                    .name = "hwrng"}}));
+        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
+        TRY_ASSIGN(self->node_, context.add_device(std::move(node), nullptr, nullptr));
+        return self;
+    }
+
+  private:
+    module::CharDevice numbers_;
+    module::Held driver_, node_;
+};
+
+}  // namespace
+}  // namespace tenon::virtio_rng
+
+TENON_MODULE(tenon::virtio_rng::VirtioRng, {
+    .name = "virtio_rng",
+    .version = "1.0",
+    .description = "Random bytes from the host, /dev/hwrng",
+    .needs = {"virtio>=1.0,<2"},
+    .aliases = {"pci:v00001AF4d00001044sv*sd*bc*sc*i*", "pci:v00001AF4d00001005sv*sd*bc*sc*i*",
+                "char-major-10-183"},
+});

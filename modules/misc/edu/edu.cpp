@@ -1,0 +1,153 @@
+#include "edu.h"
+
+#include <tenon/time/clock.h>
+#include <tenon/vfs/char_device.h>
+
+namespace tenon::edu {
+
+namespace {
+
+// Registers, in bytes from the start of BAR 0.
+constexpr usize kIdentity = 0x00, kLiveness = 0x04, kFactorial = 0x08, kStatus = 0x20,
+                kInterruptStatus = 0x24, kInterruptRaise = 0x60, kInterruptAck = 0x64,
+                kDmaSource = 0x80, kDmaTarget = 0x88, kDmaCount = 0x90, kDmaCommand = 0x98;
+constexpr u32 kStatusInterrupt = 0x80;
+constexpr u32 kCauseFactorial = 0x1, kCauseDma = 0x100;
+constexpr u64 kDmaStart = 1, kDmaFromDevice = 2, kDmaInterrupt = 4;
+constexpr u64 kDeviceBuffer = 0x40000;
+constexpr u64 kTimeoutNs = 5'000'000'000;
+static_assert(kInterruptRaise < kInterruptAck);
+
+constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
+
+TENON_PARAMETER(u32, dma_bits, {.value = 28, .min = 20, .max = 64,
+                                .description = "address bits that the device drives"});
+
+}  // namespace
+
+Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function& function,
+                                         u32 bits) {
+    std::unique_ptr<Edu> self(new (std::nothrow) Edu);
+    if (!self) return Err(Error::nomem);
+    self->function_ = &function;
+    function.enable_memory();
+    TRY_ASSIGN(self->registers_, function.map_bar(context, 0));
+    const u32 identity = self->registers_.read32(kIdentity);
+    if ((identity & 0xffff) != 0x00ed) return Err(Error::nodev);
+    self->registers_.write32(kLiveness, 0x12345678);
+    if (self->registers_.read32(kLiveness) != ~u32{0x12345678}) return Err(Error::io);
+
+    TRY_ASSIGN(self->dma_, context.alloc_dma(kBufferBytes));
+    const u64 limit = bits >= 64 ? ~u64{0} : (u64{1} << bits) - 1;
+    if (self->dma_.address().value + kBufferBytes - 1 > limit) {
+        // Only the lowest zone is sure to be within reach.
+        TRY_ASSIGN(self->dma_,
+                   context.alloc_dma(kBufferBytes, mm::Alloc::dma | mm::Alloc::zero));
+    }
+    self->can_dma_ = self->dma_.address().value + kBufferBytes - 1 <= limit;
+    function.set_bus_master(true);
+
+    TRY_ASSIGN(self->interrupt_,
+               pci::Interrupt::request<&Edu::on_interrupt>(context, function, 0, self.get()));
+    log::info("edu: version {}.{} at {:#x}", identity >> 24, (identity >> 16) & 0xff,
+              function.bar(0).address.value);
+    return self;
+}
+
+Edu::~Edu() {
+    clear_current(this);
+    interrupt_.release();
+    // From here on the device must not reach memory that is about to be given back.
+    if (function_ != nullptr) function_->set_bus_master(false);
+}
+
+irq::Handled Edu::on_interrupt() {
+    const u32 causes = registers_.read32(kInterruptStatus);
+    if (causes == 0) return irq::Handled::no;
+    registers_.write32(kInterruptAck, causes);
+    pending_.fetch_or(causes, std::memory_order_release);
+    done_.wake_all();
+    return irq::Handled::yes;
+}
+
+Result<void> Edu::wait_for(u32 bit) {
+    TRY(done_.wait([&] { return (pending_.load(std::memory_order_acquire) & bit) != 0; },
+                   sync::WaitMode::killable, sync::Deadline::after_ns(kTimeoutNs)));
+    pending_.fetch_and(~bit, std::memory_order_acq_rel);
+    return {};
+}
+
+Result<u32> Edu::factorial(u32 n) {
+    pending_.fetch_and(~kCauseFactorial, std::memory_order_acq_rel);
+    registers_.write32(kStatus, kStatusInterrupt);
+    registers_.write32(kFactorial, n);
+    if (auto r = wait_for(kCauseFactorial); !r)
+        return Err(r.error() == Error::timedout ? Error::io : r.error());
+    last_result_ = registers_.read32(kFactorial);
+    return last_result_;
+}
+
+Result<void> Edu::copy(Direction direction, usize offset, usize length_bytes) {
+    if (!can_dma_) return Err(Error::nodev);
+    pending_.fetch_and(~kCauseDma, std::memory_order_acq_rel);
+    const u64 memory = dma_.address().value, buffer = kDeviceBuffer + offset;
+    const bool from = direction == Direction::from_device;
+    registers_.write64(kDmaSource, from ? buffer : memory);
+    registers_.write64(kDmaTarget, from ? memory : buffer);
+    registers_.write64(kDmaCount, length_bytes);
+    registers_.write64(kDmaCommand, kDmaStart | kDmaInterrupt | (from ? kDmaFromDevice : 0));
+    // Not interruptible: the device writes to the page until it is done.
+    if (auto r = wait_for(kCauseDma); !r)
+        return Err(r.error() == Error::timedout ? Error::io : r.error());
+    return {};
+}
+
+namespace {
+
+class EduDriver final : public pci::Driver {
+  public:
+    explicit EduDriver(module::Context& context) : Driver("edu", kIds), context_(context) {}
+    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
+        TRY_ASSIGN(auto edu, Edu::create(context_, function, dma_bits));
+        set_current(edu.get());
+        return std::unique_ptr<device::Binding>(std::move(edu));
+    }
+
+  private:
+    module::Context& context_;
+};
+
+class EduModule final : public module::Instance {
+  public:
+    static Result<std::unique_ptr<EduModule>> create(module::Context& context) {
+        std::unique_ptr<EduModule> self(new (std::nothrow) EduModule);
+        if (!self) return Err(Error::nomem);
+        TRY_ASSIGN(self->numbers_,
+                   context.register_char_device(0, 0, 1, "edu", make_opener()));
+        TRY_ASSIGN(auto node, device::Device::create({.name = "edu",
+                                                      .class_name = "edu",
+                                                      .node = {.major = self->numbers_.major(),
+                                                               .minor = 0,
+                                                               .mode = 0666}}));
+        std::unique_ptr<EduDriver> driver(new (std::nothrow) EduDriver(context));
+        if (!driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
+        TRY_ASSIGN(self->node_, context.add_device(std::move(node), nullptr, nullptr));
+        return self;
+    }
+
+  private:
+    module::CharDevice numbers_;
+    module::Held driver_, node_;
+};
+
+}  // namespace
+}  // namespace tenon::edu
+
+TENON_MODULE(tenon::edu::EduModule, {
+    .name = "edu",
+    .version = "1.0",
+    .description = "QEMU's teaching device: factorials, interrupts, DMA",
+    .needs = {"pci>=1.0,<2"},
+    .aliases = {"pci:v00001234d000011E8sv*sd*bc*sc*i*"},
+});
