@@ -9,8 +9,6 @@ namespace tenon::sync {
 enum class LockRank : u8 {
     none = 0,  // not checked; for tests
     // Sleeping locks, outermost first.
-    module_loader = 10,
-    device_tree = 14,
     tty_ioctl = 18,
     exec_update = 20,
     file_position = 21,
@@ -26,6 +24,8 @@ enum class LockRank : u8 {
     tty = 34,
     address_space = 36,  // AddressSpace::lock (rw)
     page_cache_fill = 40,
+    module_loader = 44,  // not held while a module runs: file systems list modules under their locks
+    device_tree = 46,    // nor is this one; a Listener takes no lock of the VFS
     sleeping_leaf = 48,  // any sleeping lock under which no other is taken
     // Spin locks, outermost first.
     spin_outer = 50,
