@@ -212,4 +212,14 @@ Result<void> set_driver_override(Device& device, std::string_view name) {
     return {};
 }
 
+std::string_view driver_override(Device& device) {
+    return Tree::driver_override(device);
+}
+
+Result<void> attach(Device& device) {
+    tree().bind_any(device);
+    if (Tree::state(device) != Tree::BindState::bound) return Err(Error::nodev);
+    return {};
+}
+
 }  // namespace tenon::device

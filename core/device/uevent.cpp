@@ -70,6 +70,10 @@ void Tree::notify(Event event, Device& device, std::string_view action) {
     for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, text);
 }
 
+u64 uevent_sequence() {
+    return g_sequence.load(std::memory_order_relaxed) - 1;
+}
+
 void emit_uevent(Device& device, std::string_view action) {
     Tree& t = tree();
     sync::MutexGuard guard(t.mutex);

@@ -78,7 +78,7 @@ struct DeviceOptions {
 class Device final : public RefCounted<Device> {
   public:
     TENON_API static Result<Ref<Device>> create(DeviceOptions options);
-    ~Device();
+    TENON_API ~Device();
 
     std::string_view name() const { return name_; }
     std::string_view class_name() const { return class_name_; }
@@ -149,6 +149,10 @@ TENON_API Result<void> bind(Device& device, std::string_view driver_name);
 TENON_API Result<void> unbind(Device& device);
 // Only the driver of that name binds from now on; empty: any.
 TENON_API Result<void> set_driver_override(Device& device, std::string_view driver_name);
+TENON_API std::string_view driver_override(Device& device);
+// Offers an unbound device to the drivers again. Error::nodev when none took it.
+TENON_API Result<void> attach(Device& device);
+TENON_API u64 uevent_sequence();  // of the last one
 // Emits an uevent by hand ("add", "change", "remove").
 TENON_API void emit_uevent(Device& device, std::string_view action);
 // Waits until no autoload is under way (end of boot).

@@ -1,0 +1,223 @@
+// /sys/devices: the tree itself. A folder is a device, or a step on the way to one.
+#include <tenon/device/device.h>
+
+#include "branch.h"
+
+namespace tenon::sysfs {
+
+namespace {
+
+constexpr std::string_view kOwnFiles[] = {"config", "dev",     "driver", "driver_override",
+                                          "modalias", "subsystem", "uevent"};
+
+// "/devices/a/b" of the first `count` parts.
+void write_path(const Parts& p, u32 count, Text& out) {
+    out.write("/devices");
+    for (u32 i = 0; i < count; ++i) {
+        out.write("/");
+        out.write(p[i]);
+    }
+}
+
+Ref<device::Device> device_at(const Parts& p, u32 count) {
+    Text path;
+    write_path(p, count, path);
+    return device::find_by_path(path.view());
+}
+
+// Calls visit(rest) with what follows `prefix` and a slash in the path of each device below it.
+template <typename Visit>
+void each_below(std::string_view prefix, Visit&& visit) {
+    each_device([&](device::Device& d) {
+        Text path;
+        device::write_path(d, path);
+        if (path.view().size() > prefix.size() && path.view().starts_with(prefix) &&
+            path.view()[prefix.size()] == '/')
+            visit(path.view().substr(prefix.size() + 1));
+    });
+}
+
+// Which of its own files a device has.
+bool has_file(device::Device& d, std::string_view name, Found& out) {
+    if (name == "uevent") {
+        out = file(0644);
+        return true;
+    }
+    if (name == "dev") {
+        out = file();
+        return d.node().major != 0;
+    }
+    if (name == "modalias") {
+        out = file();
+        return !d.modalias().empty();
+    }
+    if (name == "driver_override") {
+        out = file(0644);
+        return d.bus() != nullptr;
+    }
+    if (name == "subsystem") {
+        out = link();
+        return d.bus() != nullptr || !d.class_name().empty();
+    }
+    if (name == "config") {
+        out = file(0644);
+        out.size_bytes = d.ops() ? d.ops().call(&device::DeviceOps::config_size, d) : 0;
+        out.is_binary = true;
+        return out.size_bytes != 0;
+    }
+    if (name == "driver") {
+        out = link();
+        bool bound = false;
+        each_device([&](device::Device& other) {
+            if (&other == &d) bound = !device::driver_name(d).empty();
+        });
+        return bound;
+    }
+    return false;
+}
+
+// The index of an attribute of the maker's, or -1.
+isize attribute_index(device::Device& d, std::string_view name, u32& mode) {
+    if (!d.ops()) return -1;
+    const auto list = d.ops().call(&device::DeviceOps::attributes, d);
+    for (usize i = 0; i < list.size(); ++i)
+        if (list[i].name == name) {
+            mode = list[i].mode;
+            return static_cast<isize>(i);
+        }
+    return -1;
+}
+
+class DeviceBranch final : public Branch {
+  public:
+    bool find(const Parts& p, Found& out) override {
+        if (p[0] == "system") return system_branch.find(p, out);
+        if (p[0] == "virtual" && p.count == 1) {
+            out = directory();
+            return true;
+        }
+        Text path;
+        write_path(p, p.count, path);
+        bool is_folder = static_cast<bool>(device::find_by_path(path.view()));
+        if (!is_folder) each_below(path.view(), [&](std::string_view) { is_folder = true; });
+        if (is_folder) {
+            out = directory();
+            return true;
+        }
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d) return false;
+        const std::string_view name = p[p.count - 1];
+        if (has_file(*d, name, out)) return true;
+        u32 mode = 0;
+        if (attribute_index(*d, name, mode) < 0) return false;
+        out = file(mode);
+        return true;
+    }
+
+    void list(const Parts& p, Lister& out) override {
+        if (p[0] == "system") return system_branch.list(p, out);
+        if (p.count == 0) {
+            out.dir("system");
+            out.dir("virtual");
+        }
+        Text path, seen;
+        write_path(p, p.count, path);
+        if (p.count == 0) seen.write("/virtual//system/");
+        each_below(path.view(), [&](std::string_view rest) {
+            fmt::Line<96> name("/{}/", rest.substr(0, rest.find('/')));
+            if (seen.view().find(name.view()) != std::string_view::npos) return;
+            seen.write(name.view());
+        });
+        std::string_view rest = seen.view();
+        if (p.count == 0) rest.remove_prefix(std::string_view("/virtual//system/").size());
+        while (rest.size() > 2) {
+            const usize end = rest.find('/', 1);
+            out.dir(rest.substr(1, end - 1));
+            rest.remove_prefix(end + 1);
+        }
+        Ref<device::Device> d = device_at(p, p.count);
+        if (!d || p.count == 0) return;
+        Found found;
+        for (auto name : kOwnFiles)
+            if (has_file(*d, name, found)) out.entry(name, found.mode & vfs::kTypeMask);
+        if (d->ops())
+            for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d))
+                out.file(a.name);
+    }
+
+    Result<void> show(const Parts& p, Text& out) override {
+        if (p[0] == "system") return system_branch.show(p, out);
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d) return Err(Error::nodev);
+        const std::string_view name = p[p.count - 1];
+        if (name == "uevent") {
+            each_device([&](device::Device& other) {
+                if (&other == d.get()) device::write_uevent(*d, out);
+            });
+        } else if (name == "dev") {
+            fmt::print(out, "{}:{}\n", d->node().major, d->node().minor);
+        } else if (name == "modalias") {
+            fmt::print(out, "{}\n", d->modalias());
+        } else if (name == "driver_override") {
+            const auto forced = device::driver_override(*d);
+            fmt::print(out, "{}\n", forced.empty() ? std::string_view("(null)") : forced);
+        } else {
+            u32 mode = 0;
+            const isize index = attribute_index(*d, name, mode);
+            if (index < 0) return Err(Error::nodev);
+            return d->ops().call(&device::DeviceOps::show, *d, static_cast<usize>(index), out);
+        }
+        return {};
+    }
+
+    Result<void> store(const Parts& p, std::string_view text) override {
+        if (p[0] == "system") return Err(Error::io);
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d) return Err(Error::nodev);
+        const std::string_view name = p[p.count - 1];
+        if (name == "uevent") {
+            // "add", "change", ..., perhaps with a UUID and values behind it.
+            const std::string_view action = text.substr(0, text.find(' '));
+            if (action != "add" && action != "change" && action != "remove" && action != "bind" &&
+                action != "unbind" && action != "move" && action != "online" &&
+                action != "offline")
+                return Err(Error::inval);
+            device::emit_uevent(*d, action);
+            return {};
+        }
+        if (name == "driver_override") return device::set_driver_override(*d, text);
+        u32 mode = 0;
+        const isize index = attribute_index(*d, name, mode);
+        if (index < 0) return Err(Error::nodev);
+        return d->ops().call(&device::DeviceOps::store, *d, static_cast<usize>(index), text);
+    }
+
+    void target(const Parts& p, Text& out) override {
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d) return;
+        if (p[p.count - 1] == "subsystem") {
+            if (d->bus() != nullptr)
+                fmt::print(out, "bus/{}", d->bus()->name());
+            else
+                fmt::print(out, "class/{}", d->class_name());
+            return;
+        }
+        each_device([&](device::Device& other) {
+            if (&other == d.get() && d->bus() != nullptr)
+                fmt::print(out, "bus/{}/drivers/{}", d->bus()->name(), device::driver_name(*d));
+        });
+    }
+
+    Result<usize> read_at(const Parts& p, u64 offset, std::span<u8> out) override {
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d || !d->ops()) return Err(Error::nodev);
+        return d->ops().call(&device::DeviceOps::read_config, *d, static_cast<usize>(offset), out);
+    }
+};
+constinit DeviceBranch branch;
+
+}  // namespace
+
+constinit Branch& device_branch = branch;
+
+}  // namespace tenon::sysfs
