@@ -8,16 +8,6 @@ namespace tenon::sysfs {
 
 namespace {
 
-struct Named {
-    std::string_view name;
-    Branch* branch;
-};
-const Named kBranches[] = {
-    {"block", &empty_branch},     {"bus", &bus_branch},         {"class", &class_branch},
-    {"dev", &dev_branch},          {"devices", &device_branch},  {"firmware", &firmware_branch},
-    {"fs", &empty_branch},        {"kernel", &kernel_branch},   {"module", &module_branch},
-    {"power", &empty_branch},
-};
 constexpr std::string_view kNames[] = {"block",    "bus", "class",  "dev",    "devices",
                                        "firmware", "fs",  "kernel", "module", "power"};
 
@@ -63,8 +53,15 @@ class Sysfs final : public module::Instance {
 }  // namespace
 
 Branch* find_branch(std::string_view name) {
-    for (const Named& b : kBranches)
-        if (b.name == name) return b.branch;
+    // Not a table: it would need a constructor, the branches being of other files.
+    if (name == "devices") return &device_branch;
+    if (name == "module") return &module_branch;
+    if (name == "bus") return &bus_branch;
+    if (name == "class") return &class_branch;
+    if (name == "dev") return &dev_branch;
+    if (name == "kernel") return &kernel_branch;
+    if (name == "firmware") return &firmware_branch;
+    if (name == "block" || name == "fs" || name == "power") return &empty_branch;
     return nullptr;
 }
 
