@@ -12,8 +12,12 @@ FileBytes::~FileBytes() {
 }
 
 Result<FileBytes> read_whole_file(std::string_view path, usize limit_bytes) {
-    TRY_ASSIGN(auto file, vfs::open(vfs::lookup_start_of_current(), path,
-                                    vfs::OpenRequest{.flags = vfs::kOpenRead}));
+    // The kernel's own view, whoever asks: a worker has no root, a program may be in a chroot.
+    TRY_ASSIGN(auto fs, process::FsContext::create(vfs::root_of_everything(),
+                                                   vfs::root_of_everything()));
+    const auto credentials = process::Credentials::root();
+    const vfs::LookupStart start{*fs, nullptr, *credentials};
+    TRY_ASSIGN(auto file, vfs::open(start, path, vfs::OpenRequest{.flags = vfs::kOpenRead}));
     const u64 size = file->inode().size_bytes.load(std::memory_order_relaxed);
     if (size > limit_bytes) return Err(Error::fbig);
     FileBytes out;

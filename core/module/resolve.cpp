@@ -1,4 +1,5 @@
 // Loading by name: find the files, plan, commit; on a failure, take back what the plan loaded.
+#include <tenon/device/device.h>
 #include <tenon/module/loader.h>
 #include <tenon/trace/log.h>
 
@@ -206,6 +207,8 @@ u32 load_boot_modules(std::string_view manifest) {
             ++failed;
         }
     }
+    // Drivers that the devices found so far asked for.
+    device::settle();
     return failed;
 }
 
