@@ -113,7 +113,7 @@ class Vma {
 };
 
 // True for private writable memory that no file backs up: it counts as promised memory.
-bool is_accounted(const Vma& vma);
+TENON_API bool is_accounted(const Vma& vma);
 
 struct MapRequest {
     u64 address = 0;  // hint, or the place when fixed
@@ -183,7 +183,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
             exec_pages, locked_pages, page_table_pages, peak_total, peak_resident;
     };
     TENON_API Footprint footprint() const;
-    u64 resident_pages() const;
+    TENON_API u64 resident_pages() const;
     // Pages of one VMA by state, for smaps; `lock` held.
     struct Resident {
         u64 anon = 0, file = 0, shared = 0, dirty = 0, referenced = 0;

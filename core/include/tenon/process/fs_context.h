@@ -12,8 +12,8 @@ class FsContext : public RefCounted<FsContext> {
   public:
     TENON_API static Result<Ref<FsContext>> create(vfs::Path root, vfs::Path cwd);
     TENON_API Result<Ref<FsContext>> copy();
-    vfs::Path root() const;
-    vfs::Path cwd() const;
+    TENON_API vfs::Path root() const;
+    TENON_API vfs::Path cwd() const;
     TENON_API void set_root(vfs::Path path);
     TENON_API void set_cwd(vfs::Path path);
     std::atomic<u32> umask{022};
