@@ -12,7 +12,5 @@ void exit();
 Result<void> map(mm::AddressSpace& space);
 // Publishes the clock's parameters again, after the real-time clock was set.
 void update();
-// Where signal handlers without a restorer return, or 0.
-u64 sigreturn_address(const mm::AddressSpace& space);
 
 }  // namespace tenon::personality::vdso
