@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pkg/cmd/dpkg_tools.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/text.h"
 
@@ -31,6 +32,13 @@ static const char kHelp[] =
     "  --help, --version\n";
 
 int main(int argc, char** argv) {
+    if (Tool tool = argc > 0 ? find_tool(argv[0]) : nullptr) {
+        auto status = tool(Words(argv + 1, argv + argc));
+        if (status) return *status;
+        fflush(stdout);
+        fprintf(stderr, "%s: error: %s\n", argv[0], status.error().text.c_str());
+        return 2;
+    }
     Options options;
     std::vector<std::string> words;
     bool only_words = false;

@@ -200,6 +200,7 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
 }
 
 Status Engine::install(const std::vector<std::string>& paths) {
+    TRY(run_owed_preinsts());
     Candidates set;
     for (const auto& path : paths) TRY(add_candidate(set, path));
     TRY(add_missing(set));
