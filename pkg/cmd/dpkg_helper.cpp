@@ -63,7 +63,8 @@ Status rm_conffile(Root& root, Database& db, const Call& c) {
     const std::string remove = c.path + ".dpkg-remove", backup = c.path + ".dpkg-backup",
                       bak = c.path + ".dpkg-bak";
     switch (c.phase) {
-        case Phase::none: return {};
+        case Phase::none:
+            return {};
         case Phase::prepare: {
             std::string shipped = shipped_md5(db, c);
             TRY_SET(bool there, root.exists(c.path));
@@ -109,9 +110,11 @@ Status mv_conffile(Root& root, Database& db, const Call& c) {
             TRY(move_if_there(root, c.second, c.second + ".dpkg-new"));
             return root.rename(c.path, c.second);
         }
-        case Phase::abort: return move_if_there(root, remove, c.path);
+        case Phase::abort:
+            return move_if_there(root, remove, c.path);
         case Phase::none:
-        case Phase::purge: return {};
+        case Phase::purge:
+            return {};
     }
     return {};
 }
@@ -127,7 +130,8 @@ Status symlink_to_dir(Root& root, Database&, const Call& c) {
     const std::string backup = c.path + ".dpkg-backup";
     TRY_SET(bool saved, is_link_to(root, backup, c.second));
     switch (c.phase) {
-        case Phase::none: return {};
+        case Phase::none:
+            return {};
         case Phase::prepare: {
             TRY_SET(bool link, is_link_to(root, c.path, c.second));
             return link ? root.rename(c.path, backup) : Status();
@@ -136,7 +140,8 @@ Status symlink_to_dir(Root& root, Database&, const Call& c) {
         case Phase::purge:
             if (saved) TRY(root.unlink(backup));
             return {};
-        case Phase::abort: return saved ? root.rename(backup, c.path) : Status();
+        case Phase::abort:
+            return saved ? root.rename(backup, c.path) : Status();
     }
     return {};
 }
@@ -146,7 +151,8 @@ Status dir_to_symlink(Root& root, Database&, const Call& c) {
     TRY_SET(auto st, root.lstat(c.path));
     TRY_SET(bool staged, root.exists(mark));
     switch (c.phase) {
-        case Phase::none: return {};
+        case Phase::none:
+            return {};
         case Phase::prepare: {
             if (!st || !S_ISDIR(st->st_mode) || staged) return {};
             TRY(root.rename(c.path, backup));
@@ -156,9 +162,8 @@ Status dir_to_symlink(Root& root, Database&, const Call& c) {
         }
         case Phase::finish: {
             if (!staged) return {};
-            std::string target = c.second[0] == '/'
-                                     ? c.second
-                                     : c.path.substr(0, c.path.rfind('/') + 1) + c.second;
+            std::string target =
+                c.second[0] == '/' ? c.second : c.path.substr(0, c.path.rfind('/') + 1) + c.second;
             TRY(root.unlink(mark));
             TRY_SET(auto names, root.list(c.path));
             for (const auto& n : names) TRY(root.rename(c.path + "/" + n, target + "/" + n));
@@ -172,7 +177,8 @@ Status dir_to_symlink(Root& root, Database&, const Call& c) {
             TRY(root.remove_tree(c.path));
             return root.rename(backup, c.path);
         }
-        case Phase::purge: return root.remove_tree(backup);
+        case Phase::purge:
+            return root.remove_tree(backup);
     }
     return {};
 }
@@ -201,14 +207,18 @@ Result<int> tool_maintscript_helper(const std::vector<std::string>& args) {
         std::vector<std::string> before, after;
         bool dashes = false;
         for (size_t i = 1; i < args.size(); i++) {
-            if (!dashes && args[i] == "--") dashes = true;
-            else (dashes ? after : before).push_back(args[i]);
+            if (!dashes && args[i] == "--")
+                dashes = true;
+            else
+                (dashes ? after : before).push_back(args[i]);
         }
         const char* script = getenv("DPKG_MAINTSCRIPT_NAME");
         const char* package = getenv("DPKG_MAINTSCRIPT_PACKAGE");
         if (!script || !package || !dashes || before.size() < k.paths)
             return fail("%s is called wrongly", k.name);
-        Call c{.path = before[0], .second = k.paths > 1 ? before[1] : "", .prior_version = {},
+        Call c{.path = before[0],
+               .second = k.paths > 1 ? before[1] : "",
+               .prior_version = {},
                .package = package};
         if (before.size() > k.paths) c.prior_version = before[k.paths];
         if (before.size() > k.paths + 1) c.package = before[k.paths + 1];

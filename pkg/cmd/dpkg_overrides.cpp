@@ -46,12 +46,18 @@ Result<DivertOptions> parse_divert(const std::vector<std::string>& args) {
         if (a == "--add" || a == "--remove" || a == "--list" || a == "--truename" ||
             a == "--listpackage")
             o.action = a;
-        else if (a == "--local") o.local = true;
-        else if (a == "--rename") o.rename = true;
-        else if (a == "--quiet") o.quiet = true;
-        else if (a == "--no-rename" || a == "--test") continue;
-        else if (a.starts_with('-')) return fail("unknown option %s", a.c_str());
-        else o.words.push_back(a);
+        else if (a == "--local")
+            o.local = true;
+        else if (a == "--rename")
+            o.rename = true;
+        else if (a == "--quiet")
+            o.quiet = true;
+        else if (a == "--no-rename" || a == "--test")
+            continue;
+        else if (a.starts_with('-'))
+            return fail("unknown option %s", a.c_str());
+        else
+            o.words.push_back(a);
     }
     // A script that names nobody speaks for its own package.
     if (o.package.empty() && !o.local)
@@ -150,12 +156,18 @@ Result<int> tool_statoverride(const std::vector<std::string>& args) {
         if (option_value(args, i, "--root", root_dir) ||
             option_value(args, i, "--admindir", ignored))
             continue;
-        if (a == "--add" || a == "--remove" || a == "--list") action = a;
-        else if (a == "--update") update = true;
-        else if (a == "--quiet") quiet = true;
-        else if (a.starts_with("--force")) force = true;
-        else if (a.starts_with("--")) return fail("unknown option %s", a.c_str());
-        else words.push_back(a);
+        if (a == "--add" || a == "--remove" || a == "--list")
+            action = a;
+        else if (a == "--update")
+            update = true;
+        else if (a == "--quiet")
+            quiet = true;
+        else if (a.starts_with("--force"))
+            force = true;
+        else if (a.starts_with("--"))
+            return fail("unknown option %s", a.c_str());
+        else
+            words.push_back(a);
     }
     TRY_SET(Root root, Root::open(root_dir));
     TRY_SET(auto text, root.read_if_there(kOverrides));
@@ -175,7 +187,8 @@ Result<int> tool_statoverride(const std::vector<std::string>& args) {
         return any ? 0 : 1;
     }
     bool add = action == "--add";
-    if (words.size() != (add ? 4u : 1u)) return fail("'%s' with a wrong number of words", action.c_str());
+    if (words.size() != (add ? 4u : 1u))
+        return fail("'%s' with a wrong number of words", action.c_str());
     const std::string path = words.back();
     auto at = std::find_if(lines.begin(), lines.end(),
                            [&](const std::string& l) { return path_of(l) == path; });

@@ -13,8 +13,12 @@ namespace tenon::pkg {
 
 namespace {
 
-char want_letter(Want w) { return "uihrp"[static_cast<size_t>(w)]; }
-char state_letter(State s) { return "ncHUFWti"[static_cast<size_t>(s)]; }
+char want_letter(Want w) {
+    return "uihrp"[static_cast<size_t>(w)];
+}
+char state_letter(State s) {
+    return "ncHUFWti"[static_cast<size_t>(s)];
+}
 
 std::string summary(const Package& p) {
     std::string d = p.field("Description");
@@ -117,9 +121,10 @@ void print_table(const std::vector<const Package*>& packages) {
         name = std::max(name, static_cast<int>(p->display_name().size()));
         version = std::max(version, static_cast<int>(p->version.str().size()));
     }
-    puts("Desired=Unknown/Install/Remove/Purge/Hold\n"
-         "| Status=Not/Inst/Conf-files/Unpacked/halF-conf/Half-inst/trig-aWait/Trig-pend\n"
-         "|/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)");
+    puts(
+        "Desired=Unknown/Install/Remove/Purge/Hold\n"
+        "| Status=Not/Inst/Conf-files/Unpacked/halF-conf/Half-inst/trig-aWait/Trig-pend\n"
+        "|/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)");
     printf("||/ %-*s %-*s %-*s Description\n", name, "Name", version, "Version", arch,
            "Architecture");
     auto line = [](int n) { return std::string(static_cast<size_t>(n), '='); };
@@ -167,17 +172,23 @@ Result<int> tool_query(const std::vector<std::string>& args) {
             option_value(args, i, "--showformat", form) ||
             option_value(args, i, "--admindir", ignored) || option_value(args, i, "-f", form))
             continue;
-        if (a.starts_with("-f") && a.size() > 2) form = a.substr(a[2] == '=' ? 3 : 2);
-        else if (a == "--no-pager" || a == "--") continue;
-        else if (a.starts_with('-') && action.empty()) action = a;
-        else if (a.starts_with('-')) return fail("unknown option %s", a.c_str());
-        else words.push_back(a);
+        if (a.starts_with("-f") && a.size() > 2)
+            form = a.substr(a[2] == '=' ? 3 : 2);
+        else if (a == "--no-pager" || a == "--")
+            continue;
+        else if (a.starts_with('-') && action.empty())
+            action = a;
+        else if (a.starts_with('-'))
+            return fail("unknown option %s", a.c_str());
+        else
+            words.push_back(a);
     }
     TRY_SET(Root root, Root::open(root_dir));
     TRY_SET(auto db, Database::open(root, Access::read));
     bool missing = false;
     if (action == "-W" || action == "--show") {
-        for (const Package* p : select(*db, words, missing)) fputs(expand(*p, form).c_str(), stdout);
+        for (const Package* p : select(*db, words, missing))
+            fputs(expand(*p, form).c_str(), stdout);
         return missing ? 1 : 0;
     }
     if (action == "-l" || action == "--list") {
@@ -210,8 +221,10 @@ Result<int> tool_query(const std::vector<std::string>& args) {
             for (const auto& kind : kinds) {
                 if (kind == "list" || kind == "conffiles") continue;
                 if (!wanted.empty() && kind != wanted) continue;
-                if (action == "--control-list") puts(kind.c_str());
-                else if (action == "--control-path") puts(db->info_path(*p, kind).c_str());
+                if (action == "--control-list")
+                    puts(kind.c_str());
+                else if (action == "--control-path")
+                    puts(db->info_path(*p, kind).c_str());
                 else if (auto text = root.read_if_there(db->info_path(*p, kind)); text && *text)
                     fputs((*text)->c_str(), stdout);
             }

@@ -51,14 +51,14 @@ static Result<int> compare_versions(const std::vector<std::string>& words) {
         // How an absent version counts: before every other, or after ("-nl").
         bool absent_is_last;
     } static constexpr kOperators[] = {
-        {"lt", true, false, false, false},    {"le", true, true, false, false},
-        {"eq", false, true, false, false},    {"ne", true, false, true, false},
-        {"ge", false, true, true, false},     {"gt", false, false, true, false},
-        {"lt-nl", true, false, false, true},  {"le-nl", true, true, false, true},
-        {"ge-nl", false, true, true, true},   {"gt-nl", false, false, true, true},
-        {"<", true, true, false, false},      {"<=", true, true, false, false},
-        {"<<", true, false, false, false},    {"=", false, true, false, false},
-        {">", false, true, true, false},      {">=", false, true, true, false},
+        {"lt", true, false, false, false},   {"le", true, true, false, false},
+        {"eq", false, true, false, false},   {"ne", true, false, true, false},
+        {"ge", false, true, true, false},    {"gt", false, false, true, false},
+        {"lt-nl", true, false, false, true}, {"le-nl", true, true, false, true},
+        {"ge-nl", false, true, true, true},  {"gt-nl", false, false, true, true},
+        {"<", true, true, false, false},     {"<=", true, true, false, false},
+        {"<<", true, false, false, false},   {"=", false, true, false, false},
+        {">", false, true, true, false},     {">=", false, true, true, false},
         {">>", false, false, true, false},
     };
     for (const auto& op : kOperators) {
@@ -117,9 +117,11 @@ Result<int> tool_dpkg(const std::vector<std::string>& args) {
         if (action == "--print-architecture") puts(db->native_arch().c_str());
         return 0;
     }
-    if (action == "--version") return puts("Debian 'dpkg' package management program version "
-                                           "1.21.22 (amd64), as far as pkg stands in for it."),
-                                      0;
+    if (action == "--version")
+        return puts(
+                   "Debian 'dpkg' package management program version "
+                   "1.21.22 (amd64), as far as pkg stands in for it."),
+               0;
     if (action.starts_with("--assert-")) return 0;
     if (action.starts_with("--validate-")) {
         if (words.size() != 1) return fail("%s takes one word", action.c_str());
@@ -153,18 +155,25 @@ Result<int> tool_trigger(const std::vector<std::string>& args) {
             option_value(args, i, "--admindir", admindir))
             continue;
         if (args[i] == "--check-supported") return 0;
-        if (args[i] == "--no-await") await = false;
-        else if (args[i] == "--await") await = true;
-        else if (args[i] == "--no-act") act = false;
-        else if (args[i].starts_with('-')) return fail("unknown option %s", args[i].c_str());
-        else if (name.empty()) name = args[i];
-        else return fail("takes one trigger name");
+        if (args[i] == "--no-await")
+            await = false;
+        else if (args[i] == "--await")
+            await = true;
+        else if (args[i] == "--no-act")
+            act = false;
+        else if (args[i].starts_with('-'))
+            return fail("unknown option %s", args[i].c_str());
+        else if (name.empty())
+            name = args[i];
+        else
+            return fail("takes one trigger name");
     }
     if (!valid_trigger_name(name)) return fail("invalid trigger name '%s'", name.c_str());
     if (by.empty()) {
         const char* package = getenv("DPKG_MAINTSCRIPT_PACKAGE");
         const char* arch = getenv("DPKG_MAINTSCRIPT_ARCH");
-        if (package) by = package + (arch ? std::string(":") + arch : "");
+        if (package)
+            by = package + (arch ? std::string(":") + arch : "");
         else if (await)
             return fail("must be called from a maintainer script (or with --by-package)");
     }

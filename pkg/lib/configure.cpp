@@ -36,8 +36,10 @@ Status Engine::run_owed_preinsts() {
         if (Status s = run_owed_preinst(*p); !s) {
             left += std::string(line) + "\n";
             owes_preinst_.insert(p);
-            if (first_error) first_error = s;
-            else fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
+            if (first_error)
+                first_error = s;
+            else
+                fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
         }
     }
     if (!left.empty()) {

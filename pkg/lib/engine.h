@@ -150,6 +150,8 @@ class Engine {
     std::vector<Package*> trigger_queue_;
     std::set<const Package*> to_be_removed_;
     std::set<const Package*> owes_preinst_;
+    // Taken back to half-configured by this run, to let another in: configured again at its end.
+    std::set<const Package*> deconfigured_;
 };
 
 }  // namespace tenon::pkg

@@ -102,7 +102,8 @@ Status Engine::decide_removals(const Candidates& set) {
     for (const auto& c : set) {
         const Package& p = c->plan.package;
         for (Package* q : db_.packages()) {
-            if (!q->is_unpacked()) continue;
+            // Half-installed ones too: an earlier attempt may have stopped there.
+            if (q->state < State::half_installed) continue;
             bool upgraded = false, conflicts = false, replaces = false;
             for (const auto& other : set) upgraded |= takes_place_of(other->plan.package, *q);
             if (upgraded) continue;
@@ -219,9 +220,7 @@ Status Engine::install(const std::vector<std::string>& paths) {
         for (const auto& c : set)
             ours |=
                 c->unpacked && c->plan.package.name == p->name && c->plan.package.arch == p->arch;
-        // Those that were de-configured to let others in belong to the run as well.
-        if (ours || (p->state == State::half_configured && p->want == Want::install))
-            queue.push_back(p);
+        if (ours || deconfigured_.contains(p)) queue.push_back(p);
     }
     Status configured = configure_queue(std::move(queue));
     if (!result) {

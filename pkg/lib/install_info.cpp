@@ -10,8 +10,7 @@ namespace tenon::pkg {
 static std::string make_md5sums(const Plan& plan) {
     std::string out;
     for (const auto& f : plan.files)
-        if (f.entry.type == FileType::regular && !f.conffile)
-            out += f.md5 + "  " + f.entry.path.substr(1) + "\n";
+        if (!f.md5.empty()) out += f.md5 + "  " + f.entry.path.substr(1) + "\n";
     return out;
 }
 
@@ -27,8 +26,7 @@ Status install_info(Root& root, Database& db, const Package& target, const DebFi
         TRY(root.write_file(db.info_path(target, kind), file.data, file.mode & 0777));
     }
     if (!deb.file("md5sums")) {
-        std::string sums = make_md5sums(plan);
-        if (!sums.empty()) TRY(root.write_file(db.info_path(target, "md5sums"), sums));
+        TRY(root.write_file(db.info_path(target, "md5sums"), make_md5sums(plan)));
     }
     return db.write_list(target, listed_paths);
 }

@@ -45,12 +45,16 @@ Status Engine::remove_files(Package& p) {
             continue;
         }
         if (is_dir) {
-            if (path == "/." || any_below(conffiles, path) || any_below(left, path)) {
+            if (any_below(conffiles, path) || any_below(left, path)) {
                 left.push_back(path);
                 continue;
             }
             TRY_SET(bool shared, dir_is_shared(p, path));
             if (shared) continue;
+            if (path == "/.") {
+                left.push_back(path);
+                continue;
+            }
         }
         TRY(triggers_.activate_path(real, &p));
         TRY(root_.remove_tree(real + ".dpkg-tmp"));

@@ -94,7 +94,7 @@ Result<ScriptResult> ScriptRunner::run(const Package& p, const std::string& path
     Fd report_read(report[0]), report_write(report[1]);
 
     unsigned refcount = 0;
-    for (const Package* i : db_.instances(p.name)) refcount += i->state > State::config_files;
+    for (const Package* i : db_.instances(p.name)) refcount += i->state != State::not_installed;
     pid_t child = fork();
     if (child < 0) return fail_errno("cannot start the %s", what.c_str());
     if (child == 0) {

@@ -69,7 +69,7 @@ Status Engine::leave_old_version(const DebFile& deb, const Plan& plan, Package& 
 Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
     const std::string version = plan.package.version.str();
     for (Package* other : db_.packages()) {
-        if (other == &target || !other->is_unpacked()) continue;
+        if (other == &target || other->state < State::half_installed) continue;
         bool broken = false, conflict = false;
         for (const Dependency& dep : plan.package.relations(Field::breaks))
             for (const Alternative& a : dep) broken |= depends_.hit_by(*other, a, plan.package);
@@ -112,6 +112,7 @@ Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
                 return after_postinst(*other).has_value();
             });
             TRY(run_old(*other, "prerm", {"deconfigure", "in-favour", plan.package.name, version}));
+            deconfigured_.insert(other);
         }
     }
     return {};
@@ -126,13 +127,20 @@ Status Engine::run_preinst(const Plan& plan, Package& target, State old_state, U
         return note(target).has_value();
     };
     target.reinst_required = true;
-    if (old_state == State::not_installed) target.take_control_from(plan.package);
+    if (old_state == State::not_installed) {
+        // Only what names the package: the rest of its control data comes when it is unpacked.
+        target.version = plan.package.version;
+        target.multi_arch = plan.package.multi_arch;
+    }
     target.state = State::half_installed;
     TRY(note(target));
     if (old_state == State::not_installed) {
         undo.push(Unwind::Group::package, [this, &plan, &target] {
             if (!run_new(plan, "postrm", {"abort-install"})) return false;
-            return forget(target).has_value();
+            if (!forget(target)) return false;
+            // The wish to have it stays on record, as with dpkg.
+            target.want = Want::install;
+            return note(target).has_value();
         });
         TRY(run_new(plan, "preinst", {"install"}));
     } else if (old_state == State::config_files) {

@@ -33,7 +33,8 @@ TEST(Deb822, separates_stanzas_by_blank_lines) {
 }
 
 TEST(Deb822, names_the_line_of_an_error) {
-    for (const char* bad : {"Package a\n", " x\n", "A: 1\nA: 2\n", ": x\n", "-A: x\n", "A b: c\n"}) {
+    for (const char* bad :
+         {"Package a\n", " x\n", "A: 1\nA: 2\n", ": x\n", "-A: x\n", "A b: c\n"}) {
         auto s = parse_stanzas(bad);
         EXPECT_FALSE(s) << bad;
     }
@@ -111,8 +112,8 @@ TEST(Depends, knows_versions_provides_and_alternatives) {
 TEST(Depends, knows_architectures) {
     Depends d("amd64");
     auto arch = [](const std::string& name, const std::string& arch, const std::string& more) {
-        return *Package::from_control(*parse_control("Package: " + name + "\nVersion: 1\nArchitecture: " +
-                                                     arch + "\n" + more));
+        return *Package::from_control(*parse_control(
+            "Package: " + name + "\nVersion: 1\nArchitecture: " + arch + "\n" + more));
     };
     Package a = arch("a", "amd64", "Depends: l\n");
     Package same = arch("l", "i386", "Multi-Arch: same\n");

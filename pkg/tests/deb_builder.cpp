@@ -18,12 +18,18 @@ la_ssize_t append(struct archive*, void* out, const void* data, size_t len) {
 
 const char* suffix(Compression c) {
     switch (c) {
-        case Compression::none: return "";
-        case Compression::gzip: return ".gz";
-        case Compression::xz: return ".xz";
-        case Compression::zstd: return ".zst";
-        case Compression::bzip2: return ".bz2";
-        case Compression::lzma: return ".lzma";
+        case Compression::none:
+            return "";
+        case Compression::gzip:
+            return ".gz";
+        case Compression::xz:
+            return ".xz";
+        case Compression::zstd:
+            return ".zst";
+        case Compression::bzip2:
+            return ".bz2";
+        case Compression::lzma:
+            return ".lzma";
     }
     return "";
 }
@@ -34,13 +40,26 @@ std::string tar_of(const std::vector<TarItem>& items, Compression compression) {
     std::string out;
     struct archive* a = archive_write_new();
     archive_write_set_format_gnutar(a);
+    // No padding behind the compressed stream.
+    archive_write_set_bytes_in_last_block(a, 1);
     switch (compression) {
-        case Compression::none: break;
-        case Compression::gzip: archive_write_add_filter_gzip(a); break;
-        case Compression::xz: archive_write_add_filter_xz(a); break;
-        case Compression::zstd: archive_write_add_filter_zstd(a); break;
-        case Compression::bzip2: archive_write_add_filter_bzip2(a); break;
-        case Compression::lzma: archive_write_add_filter_lzma(a); break;
+        case Compression::none:
+            break;
+        case Compression::gzip:
+            archive_write_add_filter_gzip(a);
+            break;
+        case Compression::xz:
+            archive_write_add_filter_xz(a);
+            break;
+        case Compression::zstd:
+            archive_write_add_filter_zstd(a);
+            break;
+        case Compression::bzip2:
+            archive_write_add_filter_bzip2(a);
+            break;
+        case Compression::lzma:
+            archive_write_add_filter_lzma(a);
+            break;
     }
     archive_write_open(a, &out, nullptr, append, nullptr);
     for (const auto& item : items) {
@@ -56,8 +75,12 @@ std::string tar_of(const std::vector<TarItem>& items, Compression compression) {
                 archive_entry_set_filetype(e, AE_IFREG);
                 archive_entry_set_size(e, static_cast<la_int64_t>(item.data.size()));
                 break;
-            case 'd': archive_entry_set_filetype(e, AE_IFDIR); break;
-            case 'p': archive_entry_set_filetype(e, AE_IFIFO); break;
+            case 'd':
+                archive_entry_set_filetype(e, AE_IFDIR);
+                break;
+            case 'p':
+                archive_entry_set_filetype(e, AE_IFIFO);
+                break;
             case 'l':
                 archive_entry_set_filetype(e, AE_IFLNK);
                 archive_entry_set_symlink(e, item.data.c_str());

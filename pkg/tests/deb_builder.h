@@ -20,8 +20,8 @@ struct TarItem {
 enum class Compression { none, gzip, xz, zstd, bzip2, lzma };
 
 struct DebSpec {
-    std::string control;  // the control file's text
-    std::map<std::string, std::string> scripts;      // preinst ..., mode 0755
+    std::string control;                               // the control file's text
+    std::map<std::string, std::string> scripts;        // preinst ..., mode 0755
     std::map<std::string, std::string> control_files;  // conffiles, triggers, md5sums, mode 0644
     std::vector<TarItem> items;
     Compression control_compression = Compression::gzip;

@@ -16,13 +16,17 @@ Scratch::Scratch() {
     mkdir(root_dir().c_str(), 0755);
 }
 
-Scratch::~Scratch() { shell("rm -rf -- " + dir_); }
+Scratch::~Scratch() {
+    shell("rm -rf -- " + dir_);
+}
 
 bool Scratch::add_shell() {
     if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0) return false;
     std::string bin = root_dir() + "/bin";
-    return shell("mkdir -p " + bin + " && cp /bin/busybox " + bin + "/busybox && for a in sh cat echo "
-                 "ls rm touch test mkdir env; do ln -s busybox " + bin + "/$a; done") == 0;
+    return shell("mkdir -p " + bin + " && cp /bin/busybox " + bin +
+                 "/busybox && for a in sh cat echo "
+                 "ls rm touch test mkdir env; do ln -s busybox " +
+                 bin + "/$a; done") == 0;
 }
 
 Status Scratch::with_engine(const std::function<Status(Engine&, Database&)>& action,
