@@ -1,6 +1,8 @@
 #include <tenon/device/device.h>
 #include <tenon/lib/random.h>
 #include <tenon/module/module.h>
+#include <tenon/process/signal.h>
+#include <tenon/sched/scheduler.h>
 #include <tenon/vfs/char_device.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include <tenon/device/device.h>
 #include <tenon/module/module.h>
+#include <tenon/process/task.h>
 #include <tenon/vfs/lookup.h>
 
 namespace tenon::devfs {

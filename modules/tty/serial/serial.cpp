@@ -1,7 +1,7 @@
 // The character devices over the UARTs: raw lines. Line discipline and job control belong to tty
 // core.
 #include <asm/ioctls.h>
-#include <asm/termbits.h>
+#include <asm/termios.h>
 #include <tenon/device/device.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/vfs/char_device.h>
