@@ -94,7 +94,8 @@ bool same_name(std::string_view a, std::string_view b) {
 std::string_view name_of_path(std::string_view path) {
     if (const usize slash = path.rfind('/'); slash != std::string_view::npos)
         path.remove_prefix(slash + 1);
-    return path.substr(0, path.find('.'));
+    // Names may have dots of their own (net.core); compressed files have more behind ".ko".
+    return path.substr(0, path.rfind(".ko"));
 }
 
 namespace {
