@@ -16,6 +16,10 @@ class Tree {
         mount->super = super_;
         mount->root = super_->root;
         root_ = vfs::Path(mount, super_->root);
+        TRY_ASSIGN(fs_, process::FsContext::create(root_, root_));
+        fs_->umask = 0;
+        credentials_ = process::Credentials::root();
+        if (!credentials_) return Err(Error::nomem);
         for (std::string_view name : {"pts", "shm"}) TRY(make_dir(name));
         TRY(vfs::make_symlink(start(), "fd", "/proc/self/fd"));
         TRY(vfs::make_symlink(start(), "stdin", "/proc/self/fd/0"));
@@ -30,8 +34,7 @@ class Tree {
             if (auto r = make_dir(name.substr(0, slash)); !r && r.error() != Error::exist) return r;
         }
         vfs::Mode type = node.is_block ? vfs::kBlockDevice : vfs::kCharDevice;
-        TRY(vfs::make_node(start(), name, type | node.mode, {node.major, node.minor}));
-        return set_mode(name, node.mode);
+        return vfs::make_node(start(), name, type | node.mode, {node.major, node.minor});
     }
     void remove(std::string_view name) {
         auto r = vfs::unlink(start(), name, vfs::UnlinkKind::file);
@@ -40,21 +43,15 @@ class Tree {
     }
 
   private:
-    vfs::LookupStart start() {
-        return {.fs = *current()->fs, .base = &root_, .cred = *current()->credentials};
-    }
+    vfs::LookupStart start() { return {.fs = *fs_, .base = nullptr, .cred = *credentials_}; }
     Result<void> make_dir(std::string_view name) {
-        TRY(vfs::make_node(start(), name, vfs::kDirectory | 0755, {}));
-        return set_mode(name, 0755);
-    }
-    // The umask of whoever happens to load us does not apply.
-    Result<void> set_mode(std::string_view name, u32 mode) {
-        TRY_ASSIGN(vfs::Path path, vfs::lookup(start(), name, 0));
-        vfs::AttributeChange change{.which = vfs::AttributeChange::mode_bit, .mode = mode};
-        return vfs::change_attributes(path, change, *current()->credentials);
+        return vfs::make_node(start(), name, vfs::kDirectory | 0755, {});
     }
     Ref<vfs::SuperBlock> super_;
     vfs::Path root_;
+    // Nodes are made by whoever adds a device, often a worker: with these, not the caller's own.
+    Ref<process::FsContext> fs_;
+    Ref<process::Credentials> credentials_;
 };
 
 class Type final : public vfs::FileSystemType {

@@ -72,7 +72,7 @@ class Credentials : public RefCounted<Credentials> {
     bool has(Capability c) const { return (effective >> static_cast<u8>(c)) & 1; }
     TENON_API bool in_group(u32 gid) const;  // fsgid or supplementary
     TENON_API static Result<Ref<Credentials>> copy_of(const Credentials& other);
-    static Ref<Credentials> root();
+    TENON_API static Ref<Credentials> root();
     sync::RcuHead rcu;
     TENON_API void on_last_ref();  // freed after a grace period: readers of other tasks use RCU
 };
