@@ -40,6 +40,7 @@ TENON_MODULE(tenon::personality::LinuxModule, {
                                                   .version = "1.0",
                                                   .license = "MIT",
                                                   .description = "The Linux system-call interface",
-                                                  .restart = tenon::module::Restart::never,
+                                                  .needs = {"net_core"},
+    .restart = tenon::module::Restart::never,
                                                   .trusted = true,
                                               });

@@ -1,0 +1,140 @@
+// Sockets, as protocols implement them and personalities use them.
+//
+// A Socket is the FileOps of its file. A family is a module's object behind its gate; every call on
+// a socket from outside goes through `SocketRef`, which passes that gate.
+#pragma once
+
+#include <tenon/module/gate.h>
+#include <tenon/sync/wait_queue.h>
+#include <tenon/vfs/file.h>
+
+namespace tenon::net {
+
+// The numbers are everybody's.
+enum class Kind : u8 { stream = 1, datagram = 2, raw = 3, seqpacket = 5 };
+inline constexpr u16 kFamilyUnspecified = 0, kFamilyUnix = 1;
+
+// An address as programs write it: two bytes of family, then what the family defines.
+struct Address {
+    u32 length = 0;  // bytes used, family included
+    alignas(8) u8 bytes[128] = {};
+    u16 family() const { return length < 2 ? 0 : static_cast<u16>(bytes[0] | (bytes[1] << 8)); }
+};
+
+struct PeerCredentials {
+    i32 pid = 0;
+    u32 uid = ~0u, gid = ~0u;
+};
+
+inline constexpr u32 kMaxFilesPerMessage = 253;
+
+// What travels beside the bytes.
+struct Ancillary {
+    std::unique_ptr<Ref<vfs::File>[]> files;
+    u32 file_count = 0;
+    PeerCredentials credentials;
+    bool has_credentials = false;
+};
+
+enum : u32 {
+    kMessagePeek = 0x2,
+    kMessageControlTruncated = 0x8,
+    kMessageTruncated = 0x20,
+    kMessageDontWait = 0x40,
+    kMessageEndOfRecord = 0x80,
+    kMessageWaitAll = 0x100,
+    kMessageNoSignal = 0x4000,
+};
+
+struct Message {
+    vfs::IoBuffer data;
+    u32 flags = 0;                // in
+    u32 result_flags = 0;         // out
+    const Address* to = nullptr;  // send
+    Address from;                 // receive; length 0: none
+    Ancillary ancillary;          // both ways
+};
+
+// What setsockopt sets at the socket's own level; protocols read it.
+struct Options {
+    u32 send_bytes = 212992, receive_bytes = 212992;
+    u64 send_timeout_ns = ~u64{0}, receive_timeout_ns = ~u64{0};
+    u32 low_water = 1;
+    bool reuse_address = false, reuse_port = false, keep_alive = false, broadcast = false,
+         pass_credentials = false, linger = false, out_of_band_inline = false, timestamp = false;
+    u32 linger_seconds = 0;
+    u32 priority = 0, mark = 0;
+};
+
+enum class Shut : u8 { read = 0, write = 1, both = 2 };
+
+class TENON_API Socket : public vfs::FileOps {
+  public:
+    Socket(u16 family, Kind kind, u32 protocol)
+        : family_(family), kind_(kind), protocol_(protocol) {}
+    u16 family() const { return family_; }
+    Kind kind() const { return kind_; }
+    u32 protocol() const { return protocol_; }
+    Options& options() { return options_; }
+    virtual bool is_listening() const { return false; }
+    // The error that waits to be told (SO_ERROR), taken.
+    virtual Error take_error() { return Error::none; }
+    virtual PeerCredentials peer_credentials() const { return {}; }
+
+    virtual Result<void> bind(const Address&) { return Err(Error::opnotsupp); }
+    virtual Result<void> connect(const Address&, bool) { return Err(Error::opnotsupp); }
+    virtual Result<void> listen(i32) { return Err(Error::opnotsupp); }
+    virtual Result<std::unique_ptr<Socket>> accept(bool) { return Err(Error::opnotsupp); }
+    virtual Result<Address> name(bool peer) = 0;
+    virtual Result<usize> send(Message& message, bool nonblocking) = 0;
+    virtual Result<usize> receive(Message& message, bool nonblocking) = 0;
+    virtual Result<void> shutdown(Shut how) = 0;
+    // Bytes that can be read / that were not taken yet (FIONREAD, SIOCOUTQ).
+    virtual usize readable_bytes() { return 0; }
+    virtual usize unsent_bytes() { return 0; }
+    virtual Result<void> set_option(i32, i32, std::span<const u8>) {
+        return Err(Error::noprotoopt);
+    }
+    virtual Result<usize> get_option(i32, i32, std::span<u8>) { return Err(Error::noprotoopt); }
+
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override;
+    Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override;
+    Result<i64> ioctl(vfs::File& file, u32 command, u64 argument) override;
+    bool is_stream() const override { return true; }
+    const void* tag() const override { return socket_tag(); }
+    static const void* socket_tag();
+
+  private:
+    u16 family_;
+    Kind kind_;
+    u32 protocol_;
+    Options options_;
+};
+
+class Family {
+  public:
+    virtual ~Family() = default;
+    virtual u16 number() const = 0;
+    // Error::socktnosupport, protonosupport; perm for what needs a capability.
+    virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
+    virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
+};
+
+// One object per family number. Error::exist.
+TENON_API Result<void> register_family(module::Gated<Family> family);
+TENON_API void unregister_family(u16 number);
+
+// A socket behind a file, called through its gate.
+using SocketRef = module::Gated<Socket>;
+// Error::notsock.
+TENON_API Result<SocketRef> socket_of(vfs::File& file);
+// open_flags: kOpenNonblock. Error::afnosupport.
+TENON_API Result<Ref<vfs::File>> create(u16 family, Kind kind, u32 protocol, u32 open_flags);
+struct Pair {
+    Ref<vfs::File> files[2];
+};
+TENON_API Result<Pair> create_pair(u16 family, Kind kind, u32 protocol, u32 open_flags);
+// The next connection of a listening socket, as a file.
+TENON_API Result<Ref<vfs::File>> accept(SocketRef& socket, bool nonblocking, u32 open_flags);
+
+}  // namespace tenon::net

@@ -1,0 +1,216 @@
+// The socket around an endpoint.
+#include "socket.h"
+
+namespace tenon::net::local {
+
+namespace {
+
+sync::Deadline deadline_of(u64 timeout_ns) {
+    return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
+}
+
+}  // namespace
+
+bool LocalSocket::is_listening() const {
+    return endpoint_->state == State::listening;
+}
+
+Error LocalSocket::take_error() {
+    sync::SpinGuard guard(endpoint_->lock);
+    return std::exchange(endpoint_->reset, false) ? Error::connreset : Error::none;
+}
+
+Result<void> LocalSocket::bind(const Address& address) {
+    return bind_name(*endpoint_, address);
+}
+
+Result<void> LocalSocket::connect(const Address& address, bool nonblocking) {
+    if (endpoint_->kind == Kind::datagram) {
+        Ref<Endpoint> peer, old;
+        if (address.family() != kFamilyUnspecified) {
+            TRY_ASSIGN(peer, find_name(address, endpoint_->kind));
+        }
+        sync::SpinGuard guard(endpoint_->lock);
+        old.swap(endpoint_->peer);
+        endpoint_->peer = peer;
+        endpoint_->state = peer ? State::connected : State::fresh;
+        return {};
+    }
+    TRY_ASSIGN(auto listener, find_name(address, endpoint_->kind));
+    if (endpoint_->state == State::connected) return Err(Error::isconn);
+    if (endpoint_->state != State::fresh) return Err(Error::inval);
+    return connect_to(endpoint_, listener, nonblocking, deadline_of(options().send_timeout_ns));
+}
+
+Result<void> LocalSocket::listen(i32 backlog) {
+    if (endpoint_->kind == Kind::datagram) return Err(Error::opnotsupp);
+    if (name_of(*endpoint_).length == 0) return Err(Error::inval);
+    endpoint_->own = current_peer_credentials();
+    sync::SpinGuard guard(endpoint_->lock);
+    if (endpoint_->state != State::fresh && endpoint_->state != State::listening)
+        return Err(Error::inval);
+    endpoint_->state = State::listening;
+    // somaxconn; a negative number means as many as there may be.
+    endpoint_->backlog_max = std::min<u32>(static_cast<u32>(backlog), 4096);
+    return {};
+}
+
+Result<std::unique_ptr<Socket>> LocalSocket::accept(bool nonblocking) {
+    if (endpoint_->kind == Kind::datagram) return Err(Error::opnotsupp);
+    if (endpoint_->state != State::listening) return Err(Error::inval);
+    TRY_ASSIGN(auto taken,
+               take_connection(*endpoint_, nonblocking, deadline_of(options().receive_timeout_ns)));
+    auto socket = std::unique_ptr<Socket>(new (std::nothrow) LocalSocket(taken));
+    if (!socket) {
+        close_endpoint(*taken);
+        return Err(Error::nomem);
+    }
+    socket->options().pass_credentials = options().pass_credentials;
+    return socket;
+}
+
+Result<Address> LocalSocket::name(bool peer) {
+    Address out;
+    if (peer) {
+        Ref<Endpoint> other = peer_of(*endpoint_);
+        if (!other) return Err(Error::notconn);
+        out = name_of(*other);
+    } else {
+        out = name_of(*endpoint_);
+    }
+    if (out.length == 0) {
+        out.bytes[0] = kFamilyUnix;
+        out.bytes[1] = 0;
+        out.length = 2;
+    }
+    return out;
+}
+
+Result<usize> LocalSocket::send(Message& message, bool nonblocking) {
+    endpoint_->pass_credentials = options().pass_credentials;
+    return local::send(*endpoint_, message, nonblocking, deadline_of(options().send_timeout_ns));
+}
+
+Result<usize> LocalSocket::receive(Message& message, bool nonblocking) {
+    return local::receive(*endpoint_, message, nonblocking,
+                          deadline_of(options().receive_timeout_ns), options());
+}
+
+Result<void> LocalSocket::shutdown(Shut how) {
+    Ref<Endpoint> peer = peer_of(*endpoint_);
+    if (endpoint_->kind != Kind::datagram && !peer && !endpoint_->peer_closed && !is_listening())
+        return Err(Error::notconn);
+    const bool read = how != Shut::write, write = how != Shut::read;
+    {
+        sync::SpinGuard guard(endpoint_->lock);
+        endpoint_->shut_read |= read;
+        endpoint_->shut_write |= write;
+    }
+    if (peer && endpoint_->kind != Kind::datagram) {
+        {
+            sync::SpinGuard guard(peer->lock);
+            peer->shut_read |= write;
+            peer->shut_write |= read;
+        }
+        peer->read_wait.wake_all();
+        peer->write_wait.wake_all();
+    }
+    endpoint_->read_wait.wake_all();
+    endpoint_->write_wait.wake_all();
+    return {};
+}
+
+u32 LocalSocket::poll(vfs::File&, vfs::PollTable* table) {
+    Endpoint& e = *endpoint_;
+    if (table != nullptr) {
+        table->add(e.read_wait);
+        table->add(e.write_wait);
+    }
+    Ref<Endpoint> peer = peer_of(e);
+    bool room = true;
+    if (peer && e.kind != Kind::datagram) {
+        sync::SpinGuard guard(peer->lock);
+        room = peer->queued_bytes < peer->receive_limit;
+    }
+    u32 events = 0;
+    sync::SpinGuard guard(e.lock);
+    if (e.state == State::listening) return e.backlog_first ? vfs::kPollIn | vfs::kPollRdNorm : 0;
+    if (e.reset) events |= vfs::kPollErr;
+    if (!e.queue.empty() || e.shut_read || e.peer_closed) events |= vfs::kPollIn | vfs::kPollRdNorm;
+    if (e.kind != Kind::datagram) {
+        if (e.shut_read || e.peer_closed) events |= vfs::kPollRdHup;
+        if ((e.shut_read && e.shut_write) || e.peer_closed || e.state == State::fresh)
+            events |= vfs::kPollHup;
+    } else if (e.shut_read && e.shut_write) {
+        events |= vfs::kPollHup;
+    }
+    if (room) events |= vfs::kPollOut | vfs::kPollWrNorm | vfs::kPollWrBand;
+    return events;
+}
+
+void LocalSocket::release(vfs::File&) {
+    close_now();
+}
+
+void LocalSocket::close_now() {
+    if (closed_) return;
+    closed_ = true;
+    unbind_name(*endpoint_);
+    close_endpoint(*endpoint_);
+}
+
+LocalSocket::~LocalSocket() {
+    close_now();
+}
+
+usize LocalSocket::readable_bytes() {
+    sync::SpinGuard guard(endpoint_->lock);
+    if (endpoint_->kind == Kind::stream) return endpoint_->queued_bytes;
+    return endpoint_->queue.empty() ? 0 : endpoint_->queue.front().length;
+}
+
+usize LocalSocket::unsent_bytes() {
+    Ref<Endpoint> peer = peer_of(*endpoint_);
+    if (!peer) return 0;
+    sync::SpinGuard guard(peer->lock);
+    return peer->queued_bytes;
+}
+
+namespace {
+
+Result<void> check(Kind kind, u32 protocol) {
+    if (protocol != 0 && protocol != kFamilyUnix) return Err(Error::protonosupport);
+    if (kind != Kind::stream && kind != Kind::datagram && kind != Kind::seqpacket &&
+        kind != Kind::raw)
+        return Err(Error::socktnosupport);
+    return {};
+}
+
+Result<std::unique_ptr<Socket>> make(Kind kind, u32 protocol) {
+    TRY(check(kind, protocol));
+    // SOCK_RAW is a datagram here, as in Linux.
+    auto endpoint =
+        adopt_ref(new (std::nothrow) Endpoint(kind == Kind::raw ? Kind::datagram : kind));
+    if (!endpoint) return Err(Error::nomem);
+    endpoint->own = current_peer_credentials();
+    auto socket = std::unique_ptr<Socket>(new (std::nothrow) LocalSocket(std::move(endpoint)));
+    if (!socket) return Err(Error::nomem);
+    return socket;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Socket>> LocalFamily::create(Kind kind, u32 protocol) {
+    return make(kind, protocol);
+}
+
+Result<void> LocalFamily::make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) {
+    for (auto& socket : out) {
+        TRY_ASSIGN(socket, make(kind, protocol));
+    }
+    link_pair(static_cast<LocalSocket&>(*out[0]).endpoint(),
+              static_cast<LocalSocket&>(*out[1]).endpoint());
+    return {};
+}
+
+}  // namespace tenon::net::local

@@ -1,0 +1,135 @@
+// socket and what makes, names and ends connections. Spec: the man pages of these names, section 2.
+#include <tenon/mm/user_copy.h>
+
+#include "personality/linux/generated/syscalls.h"
+#include "personality/linux/socket/common.h"
+
+namespace tenon::personality {
+
+namespace {
+
+constexpr u32 kTypeMask = 0xf;
+
+u32 open_flags_of(u32 type_flags) {
+    return type_flags & kSockNonblock ? u32{vfs::kOpenNonblock} : 0;
+}
+
+Result<net::Kind> kind_of(u32 type) {
+    if ((type & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
+    const u32 kind = type & kTypeMask;
+    if (kind == 0 || kind > 10) return Err(Error::inval);
+    if (kind != 1 && kind != 2 && kind != 3 && kind != 5) return Err(Error::socktnosupport);
+    return static_cast<net::Kind>(kind);
+}
+
+}  // namespace
+
+Result<i64> sys_socket(i32 family, i32 type, i32 protocol) {
+    const u32 flags = static_cast<u32>(type);
+    if ((flags & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
+    if (family < 0 || family >= 46) return Err(Error::afnosupport);
+    TRY_ASSIGN(const net::Kind kind, kind_of(flags));
+    TRY_ASSIGN(auto file, net::create(static_cast<u16>(family), kind, static_cast<u32>(protocol),
+                                      open_flags_of(flags)));
+    return install_file(std::move(file), flags & kSockCloexec);
+}
+
+Result<i64> sys_socketpair(i32 family, i32 type, i32 protocol, u64 usockvec) {
+    const u32 flags = static_cast<u32>(type);
+    if ((flags & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
+    if (family < 0 || family >= 46) return Err(Error::afnosupport);
+    TRY_ASSIGN(const net::Kind kind, kind_of(flags));
+    TRY_ASSIGN(auto pair, net::create_pair(static_cast<u16>(family), kind,
+                                           static_cast<u32>(protocol), open_flags_of(flags)));
+    vfs::FileTable& files = *current()->files;
+    TRY_ASSIGN(const i32 first, files.reserve(flags & kSockCloexec, descriptor_limit()));
+    auto second = files.reserve(flags & kSockCloexec, descriptor_limit());
+    if (!second) {
+        files.cancel(first);
+        return Err(second.error());
+    }
+    const i32 both[2] = {first, *second};
+    if (auto r = mm::copy_to_user(UserAddr{usockvec}, both, sizeof(both)); !r) {
+        files.cancel(first);
+        files.cancel(*second);
+        return Err(r.error());
+    }
+    files.publish(first, std::move(pair.files[0]));
+    files.publish(*second, std::move(pair.files[1]));
+    return 0;
+}
+
+Result<i64> sys_bind(i32 fd, u64 umyaddr, i32 addrlen) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    TRY_ASSIGN(const auto address, read_address(umyaddr, addrlen));
+    TRY(open.socket.call(&net::Socket::bind, address));
+    return 0;
+}
+
+Result<i64> sys_listen(i32 fd, i32 backlog) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    TRY(open.socket.call(&net::Socket::listen, backlog));
+    return 0;
+}
+
+Result<i64> sys_connect(i32 fd, u64 uservaddr, i32 addrlen) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    TRY_ASSIGN(const auto address, read_address(uservaddr, addrlen));
+    TRY(open.socket.call(&net::Socket::connect, address, open.file->nonblocking()));
+    return 0;
+}
+
+Result<i64> sys_accept4(i32 fd, u64 upeer_sockaddr, u64 upeer_addrlen, u32 flags) {
+    if (flags & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    TRY_ASSIGN(const i32 slot, current()->files->reserve(flags & kSockCloexec, descriptor_limit()));
+    auto file = net::accept(open.socket, open.file->nonblocking(), open_flags_of(flags));
+    if (!file) {
+        current()->files->cancel(slot);
+        return Err(file.error());
+    }
+    if (upeer_sockaddr != 0) {
+        auto fresh = net::socket_of(**file);
+        net::Address address;
+        if (fresh)
+            if (auto name = fresh->call(&net::Socket::name, true); name) address = *name;
+        if (auto r = write_address(address, upeer_sockaddr, upeer_addrlen); !r) {
+            current()->files->cancel(slot);
+            return Err(r.error());
+        }
+    }
+    current()->files->publish(slot, std::move(*file));
+    return slot;
+}
+
+Result<i64> sys_accept(i32 fd, u64 upeer_sockaddr, u64 upeer_addrlen) {
+    return sys_accept4(fd, upeer_sockaddr, upeer_addrlen, 0);
+}
+
+namespace {
+
+Result<i64> get_name(i32 fd, u64 to, u64 length_at, bool peer) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    TRY_ASSIGN(const auto address, open.socket.call(&net::Socket::name, peer));
+    if (to == 0) return Err(Error::fault);
+    TRY(write_address(address, to, length_at));
+    return 0;
+}
+
+}  // namespace
+
+Result<i64> sys_getsockname(i32 fd, u64 usockaddr, u64 usockaddr_len) {
+    return get_name(fd, usockaddr, usockaddr_len, false);
+}
+Result<i64> sys_getpeername(i32 fd, u64 usockaddr, u64 usockaddr_len) {
+    return get_name(fd, usockaddr, usockaddr_len, true);
+}
+
+Result<i64> sys_shutdown(i32 fd, i32 how) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    if (how < 0 || how > 2) return Err(Error::inval);
+    TRY(open.socket.call(&net::Socket::shutdown, static_cast<net::Shut>(how)));
+    return 0;
+}
+
+}  // namespace tenon::personality

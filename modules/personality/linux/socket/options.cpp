@@ -1,0 +1,255 @@
+// setsockopt, getsockopt. Spec: man 7 socket, man 7 unix.
+#include <tenon/mm/user_copy.h>
+
+#include "personality/linux/error_number.h"
+#include "personality/linux/generated/syscalls.h"
+#include "personality/linux/socket/common.h"
+
+namespace tenon::personality {
+
+namespace {
+
+constexpr u32 kMinSend = 4608, kMinReceive = 2304, kMaxBuffer = 212992;
+constexpr u64 kNsPerSecond = 1'000'000'000;
+
+struct Linger {
+    i32 on, seconds;
+};
+
+u32 buffer_size(i32 wanted, u32 minimum, bool forced) {
+    // Doubled, for what the kernel itself needs, as Linux does and tells back.
+    u64 n = wanted < 0 ? 0 : static_cast<u64>(wanted);
+    if (!forced) n = std::min<u64>(n, kMaxBuffer);
+    return static_cast<u32>(std::max<u64>(n * 2, minimum));
+}
+
+Result<void> set_timeout(u64& place, u64 optval, i32 optlen) {
+    if (optlen < static_cast<i32>(sizeof(uapi::__kernel_old_timeval))) return Err(Error::inval);
+    TRY_ASSIGN(const auto tv, mm::UserIn<uapi::__kernel_old_timeval>(optval).read());
+    if (tv.tv_usec < 0 || tv.tv_usec >= 1'000'000) return Err(Error::dom);
+    const u64 ns = tv.tv_sec < 0 ? 0
+                                 : static_cast<u64>(tv.tv_sec) * kNsPerSecond +
+                                       static_cast<u64>(tv.tv_usec) * 1000;
+    place = ns == 0 ? ~u64{0} : ns;
+    return {};
+}
+
+Result<void> set_at_socket(net::SocketRef& ref, i32 name, u64 optval, i32 optlen) {
+    net::Options& o = ref.object()->options();
+    if (name == SO_RCVTIMEO_OLD) return set_timeout(o.receive_timeout_ns, optval, optlen);
+    if (name == SO_SNDTIMEO_OLD) return set_timeout(o.send_timeout_ns, optval, optlen);
+    if (optlen < static_cast<i32>(sizeof(i32))) return Err(Error::inval);
+    TRY_ASSIGN(const i32 value, mm::UserIn<i32>(optval).read());
+    const bool on = value != 0;
+    switch (name) {
+        case SO_REUSEADDR:
+            o.reuse_address = on;
+            return {};
+        case SO_REUSEPORT:
+            o.reuse_port = on;
+            return {};
+        case SO_KEEPALIVE:
+            o.keep_alive = on;
+            return {};
+        case SO_BROADCAST:
+            o.broadcast = on;
+            return {};
+        case SO_OOBINLINE:
+            o.out_of_band_inline = on;
+            return {};
+        case SO_PASSCRED:
+            o.pass_credentials = on;
+            return {};
+        case SO_TIMESTAMP_OLD:
+            o.timestamp = on;
+            return {};
+        case SO_DONTROUTE:
+        case SO_NO_CHECK:
+        case SO_PASSSEC:
+            return {};
+        case SO_SNDBUF:
+            o.send_bytes = buffer_size(value, kMinSend, false);
+            return {};
+        case SO_RCVBUF:
+            o.receive_bytes = buffer_size(value, kMinReceive, false);
+            return {};
+        case SO_SNDBUFFORCE:
+        case SO_RCVBUFFORCE:
+            if (!process::capable(process::Capability::net_admin)) return Err(Error::perm);
+            (name == SO_SNDBUFFORCE ? o.send_bytes : o.receive_bytes) =
+                buffer_size(value, name == SO_SNDBUFFORCE ? kMinSend : kMinReceive, true);
+            return {};
+        case SO_RCVLOWAT:
+            o.low_water = value <= 0 ? 1 : static_cast<u32>(value);
+            return {};
+        case SO_PRIORITY:
+            if ((value < 0 || value > 6) && !process::capable(process::Capability::net_admin))
+                return Err(Error::perm);
+            o.priority = static_cast<u32>(value);
+            return {};
+        case SO_MARK:
+            if (!process::capable(process::Capability::net_admin)) return Err(Error::perm);
+            o.mark = static_cast<u32>(value);
+            return {};
+        case SO_LINGER: {
+            if (optlen < static_cast<i32>(sizeof(Linger))) return Err(Error::inval);
+            TRY_ASSIGN(const auto linger, mm::UserIn<Linger>(optval).read());
+            o.linger = linger.on != 0;
+            o.linger_seconds = static_cast<u32>(linger.seconds);
+            return {};
+        }
+        case SO_TYPE:
+        case SO_PROTOCOL:
+        case SO_DOMAIN:
+        case SO_ERROR:
+        case SO_ACCEPTCONN:
+        case SO_PEERCRED:
+            return Err(Error::noprotoopt);
+        default:
+            return Err(Error::noprotoopt);
+    }
+}
+
+// What an option's value looks like to the user.
+struct Value {
+    alignas(8) u8 bytes[64];
+    u32 length = sizeof(i32);
+    void number(i64 v) {
+        const i32 n = static_cast<i32>(v);
+        std::memcpy(bytes, &n, sizeof(n));
+    }
+    template <typename T>
+    void object(const T& v) {
+        std::memcpy(bytes, &v, sizeof(v));
+        length = sizeof(v);
+    }
+};
+
+uapi::__kernel_old_timeval timeout_value(u64 ns) {
+    uapi::__kernel_old_timeval tv{};
+    if (ns == ~u64{0}) return tv;
+    tv.tv_sec = static_cast<i64>(ns / kNsPerSecond);
+    tv.tv_usec = static_cast<i64>(ns % kNsPerSecond / 1000);
+    return tv;
+}
+
+Result<Value> get_at_socket(net::SocketRef& ref, i32 name) {
+    net::Socket& s = *ref.object();
+    const net::Options& o = s.options();
+    Value v;
+    switch (name) {
+        case SO_TYPE:
+            v.number(static_cast<i32>(s.kind()));
+            break;
+        case SO_DOMAIN:
+            v.number(s.family());
+            break;
+        case SO_PROTOCOL:
+            v.number(s.protocol());
+            break;
+        case SO_ERROR:
+            v.number(errno_of(ref.call(&net::Socket::take_error)));
+            break;
+        case SO_ACCEPTCONN:
+            v.number(ref.call(&net::Socket::is_listening));
+            break;
+        case SO_PEERCRED:
+            v.object(ref.call(&net::Socket::peer_credentials));
+            break;
+        case SO_REUSEADDR:
+            v.number(o.reuse_address);
+            break;
+        case SO_REUSEPORT:
+            v.number(o.reuse_port);
+            break;
+        case SO_KEEPALIVE:
+            v.number(o.keep_alive);
+            break;
+        case SO_BROADCAST:
+            v.number(o.broadcast);
+            break;
+        case SO_OOBINLINE:
+            v.number(o.out_of_band_inline);
+            break;
+        case SO_PASSCRED:
+            v.number(o.pass_credentials);
+            break;
+        case SO_TIMESTAMP_OLD:
+            v.number(o.timestamp);
+            break;
+        case SO_DONTROUTE:
+        case SO_NO_CHECK:
+        case SO_PASSSEC:
+            v.number(0);
+            break;
+        case SO_SNDBUF:
+            v.number(o.send_bytes);
+            break;
+        case SO_RCVBUF:
+            v.number(o.receive_bytes);
+            break;
+        case SO_RCVLOWAT:
+            v.number(o.low_water);
+            break;
+        case SO_SNDLOWAT:
+            v.number(1);
+            break;
+        case SO_PRIORITY:
+            v.number(o.priority);
+            break;
+        case SO_MARK:
+            v.number(o.mark);
+            break;
+        case SO_LINGER:
+            v.object(Linger{o.linger, static_cast<i32>(o.linger_seconds)});
+            break;
+        case SO_RCVTIMEO_OLD:
+            v.object(timeout_value(o.receive_timeout_ns));
+            break;
+        case SO_SNDTIMEO_OLD:
+            v.object(timeout_value(o.send_timeout_ns));
+            break;
+        default:
+            return Err(Error::noprotoopt);
+    }
+    return v;
+}
+
+}  // namespace
+
+Result<i64> sys_setsockopt(i32 fd, i32 level, i32 optname, u64 optval, i32 optlen) {
+    if (optlen < 0) return Err(Error::inval);
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    if (level == SOL_SOCKET) {
+        TRY(set_at_socket(open.socket, optname, optval, optlen));
+        return 0;
+    }
+    if (open.socket.object()->family() == net::kFamilyUnix) return Err(Error::opnotsupp);
+    u8 bytes[128];
+    const usize n = std::min<usize>(static_cast<usize>(optlen), sizeof(bytes));
+    TRY(mm::copy_from_user(bytes, UserAddr{optval}, n));
+    TRY(open.socket.call(&net::Socket::set_option, level, optname, std::span<const u8>(bytes, n)));
+    return 0;
+}
+
+Result<i64> sys_getsockopt(i32 fd, i32 level, i32 optname, u64 optval, u64 optlen) {
+    TRY_ASSIGN(auto open, socket_of_fd(fd));
+    if (level != SOL_SOCKET && open.socket.object()->family() == net::kFamilyUnix)
+        return Err(Error::opnotsupp);
+    TRY_ASSIGN(const i32 room, mm::UserIn<i32>(optlen).read());
+    if (room < 0) return Err(Error::inval);
+    Value value;
+    if (level == SOL_SOCKET) {
+        TRY_ASSIGN(value, get_at_socket(open.socket, optname));
+    } else {
+        TRY_ASSIGN(const usize n, open.socket.call(&net::Socket::get_option, level, optname,
+                                                   std::span<u8>(value.bytes)));
+        value.length = static_cast<u32>(n);
+    }
+    const u32 n = std::min(static_cast<u32>(room), value.length);
+    TRY(mm::copy_to_user(UserAddr{optval}, value.bytes, n));
+    TRY(mm::UserOut<u32>(optlen).write(n));
+    return 0;
+}
+
+}  // namespace tenon::personality
