@@ -59,7 +59,7 @@ copy_user:
     shrq $3, %rcx
     andl $7, %edx
 20: rep movsq
-    jmp 4f
+    jmp 4b
 21: leaq (%rdx,%rcx,8), %rdx            /* a fault in rep movsq: rcx quadwords are left */
     jmp 7b
 9:  movq %rdx, %rax
