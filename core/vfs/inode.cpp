@@ -41,8 +41,6 @@ Inode::~Inode() {
 
 void Inode::on_last_ref() {
     release_lock_state(*this);
-    if (watches.load(std::memory_order_relaxed) != nullptr)
-        notify_slow(kNotifyDeleteSelf, nullptr, {}, *this, 0);
     if (ops_) ops_.call(&InodeOps::evict, *this);
     if (mm::Mapping* m = mapping_.exchange(nullptr, std::memory_order_acq_rel)) delete m;
     // A module's inodes carry its code in their vtable: once unlinked from the cache nobody calls

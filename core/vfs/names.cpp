@@ -159,7 +159,7 @@ Result<void> unlink(const LookupStart& start, std::string_view path, UnlinkKind 
         DentryCache::drop(*victim, DentryCache::Drop::unlinked);
         if (directory) DentryCache::shrink_below(*victim);
         notify(kNotifyDelete, &dir, walk.last(), inode);
-        if (inode.nlink != 0 && !directory) notify(kNotifyAttrib, nullptr, {}, inode);
+        notify(inode.nlink != 0 ? kNotifyAttrib : kNotifyDeleteSelf, nullptr, {}, inode);
     }
     return {};
 }

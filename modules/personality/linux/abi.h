@@ -50,6 +50,7 @@ namespace tenon::uapi {
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/inotify.h>
 #include <linux/kcmp.h>
 #include <linux/limits.h>
 #include <linux/membarrier.h>

@@ -103,8 +103,8 @@ Result<i64> readlink_at(i32 dfd, u64 pathname, u64 buf, i32 size) {
     AtStart at;
     TRY(at.set(dfd, path));
     bool empty = path.empty();
-    TRY_ASSIGN(vfs::Path found,
-               vfs::lookup(at.start(), path.view(), dfd == AT_FDCWD ? 0 : u32{vfs::kLookupEmptyOk}));
+    TRY_ASSIGN(vfs::Path found, vfs::lookup(at.start(), path.view(),
+                                            dfd == AT_FDCWD ? 0 : u32{vfs::kLookupEmptyOk}));
     vfs::Inode& inode = *found.dentry->inode();
     if (!vfs::is_symlink(inode.mode)) return Err(empty ? Error::noent : Error::inval);
     std::unique_ptr<char[]> text(new (std::nothrow) char[PATH_MAX]);

@@ -68,6 +68,8 @@ void install_file_hooks() {
 }
 void remove_file_hooks() {
     vfs::set_file_size_hook(nullptr);
+    vfs::set_notify_hook(nullptr);
+    vfs::File::set_watcher_hook(nullptr);
 }
 
 Result<i64> sys_read(i32 fd, u64 buf, u64 count) {

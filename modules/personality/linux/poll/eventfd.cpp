@@ -84,11 +84,11 @@ Result<i64> sys_eventfd2(u32 count, u32 flags) {
     if (flags & ~static_cast<u32>(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK)) return Err(Error::inval);
     auto ops = mm::make<EventFd>(count, (flags & EFD_SEMAPHORE) != 0);
     if (!ops) return Err(Error::nomem);
-    TRY_ASSIGN(
-        Ref<vfs::File> file,
-        vfs::make_anonymous_file(
-            "anon_inode:[eventfd]", module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
-            vfs::kOpenRead | vfs::kOpenWrite | ((flags & O_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
+    TRY_ASSIGN(Ref<vfs::File> file,
+               vfs::make_anonymous_file("anon_inode:[eventfd]",
+                                        module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
+                                        vfs::kOpenRead | vfs::kOpenWrite |
+                                            ((flags & O_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
     return install_file(std::move(file), flags & O_CLOEXEC);
 }
 Result<i64> sys_eventfd(u32 count) {

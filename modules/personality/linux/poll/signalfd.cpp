@@ -85,9 +85,10 @@ Result<i64> sys_signalfd4(i32 ufd, u64 user_mask, u64 sizemask, u32 flags) {
     if (!ops) return Err(Error::nomem);
     TRY_ASSIGN(
         Ref<vfs::File> file,
-        vfs::make_anonymous_file(
-            "anon_inode:[signalfd]", module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
-            vfs::kOpenRead | vfs::kOpenWrite | ((flags & SFD_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
+        vfs::make_anonymous_file("anon_inode:[signalfd]",
+                                 module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
+                                 vfs::kOpenRead | vfs::kOpenWrite |
+                                     ((flags & SFD_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0)));
     return install_file(std::move(file), flags & SFD_CLOEXEC);
 }
 Result<i64> sys_signalfd(i32 ufd, u64 user_mask, u64 sizemask) {

@@ -36,7 +36,7 @@ class PollWaiter final : public vfs::PollTable {
     Chunk* chunks_ = nullptr;
     bool failed_ = false;
     std::atomic<bool> woken_{false};
-    sync::WaitQueue self_{sync::LockRank::wait_queue2};
+    sync::WaitQueue self_{sync::LockRank::none};  // woken under any other queue
 };
 
 // A time-out argument as an absolute deadline: null is never, zero is Deadline{0}. Error::inval for

@@ -1,0 +1,297 @@
+// inotify: watches on inodes, events in a queue per instance. Spec: man 7 inotify.
+//
+// Each watched inode carries the chain of its watches; the core's notify hook looks at the inode
+// and at the directory its name is in. One mutex guards all chains and queues: events are rare next
+// to what causes them, and files nobody watches never come here.
+#include <tenon/mm/slab.h>
+#include <tenon/vfs/pipe.h>
+
+#include "personality/linux/file/common.h"
+#include "personality/linux/generated/syscalls.h"
+
+namespace tenon::personality {
+
+namespace {
+
+constinit const char kTag = 0;
+constinit sync::Mutex notify_lock{sync::LockRank::none};
+constexpr u32 kMaxQueued = 16384;
+constexpr u32 kMaxWatches = 65536;
+
+static_assert(IN_ACCESS == vfs::kNotifyAccess && IN_MODIFY == vfs::kNotifyModify &&
+              IN_ATTRIB == vfs::kNotifyAttrib && IN_CLOSE_WRITE == vfs::kNotifyCloseWrite &&
+              IN_CLOSE_NOWRITE == vfs::kNotifyCloseNoWrite && IN_OPEN == vfs::kNotifyOpen &&
+              IN_MOVED_FROM == vfs::kNotifyMovedFrom && IN_MOVED_TO == vfs::kNotifyMovedTo &&
+              IN_CREATE == vfs::kNotifyCreate && IN_DELETE == vfs::kNotifyDelete &&
+              IN_DELETE_SELF == vfs::kNotifyDeleteSelf && IN_MOVE_SELF == vfs::kNotifyMoveSelf);
+
+struct QueuedEvent {
+    QueuedEvent* next;
+    i32 wd;
+    u32 mask, cookie, name_length;
+    char* name() { return reinterpret_cast<char*>(this + 1); }
+};
+
+class Inotify;
+
+struct Watch {
+    Inotify* owner;
+    Ref<vfs::Inode> inode;
+    i32 wd;
+    u32 mask;
+    Watch* next_on_inode;
+    Watch* next_of_owner;
+};
+
+class Inotify final : public vfs::FileOps {
+  public:
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64&) override;
+    u32 poll(vfs::File&, vfs::PollTable* table) override {
+        if (table != nullptr) table->add(wait_);
+        return has_events_.load(std::memory_order_acquire) ? vfs::kPollIn | vfs::kPollRdNorm : 0;
+    }
+    Result<i64> ioctl(vfs::File&, u32 command, u64 argument) override;
+    void release(vfs::File&) override;
+    bool is_stream() const override { return true; }
+    const void* tag() const override { return &kTag; }
+
+    Result<i32> add_watch(vfs::Inode& inode, u32 mask);
+    Result<void> remove_watch(i32 wd);
+    void queue_locked(const Watch& watch, u32 mask, u32 cookie, std::string_view name);
+    void drop_locked(Watch& watch, Ref<vfs::Inode>& inode);
+
+  private:
+    static usize record_size(const QueuedEvent& e) {
+        return sizeof(uapi::inotify_event) + e.name_length;
+    }
+    void append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name);
+    QueuedEvent* first_ = nullptr;
+    QueuedEvent* last_ = nullptr;
+    u32 queued_ = 0;
+    std::atomic<bool> has_events_{false};
+    Watch* watches_ = nullptr;
+    u32 watch_count_ = 0;
+    i32 next_wd_ = 1;
+    sync::WaitQueue wait_;
+};
+
+Watch* chain_of(vfs::Inode& inode) {
+    return static_cast<Watch*>(inode.watches.load(std::memory_order_relaxed));
+}
+
+void Inotify::append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name) {
+    u32 padded = name.empty() ? 0 : static_cast<u32>(align_up(name.size() + 1, 16));
+    // The same event twice in a row is told once.
+    if (last_ != nullptr && last_->wd == wd && last_->mask == mask && last_->cookie == cookie &&
+        last_->name_length == padded && (padded == 0 || std::string_view(last_->name()) == name))
+        return;
+    auto* e = static_cast<QueuedEvent*>(mm::kmalloc(sizeof(QueuedEvent) + padded));
+    if (e == nullptr) return;
+    *e = {nullptr, wd, mask, cookie, padded};
+    if (padded != 0) {
+        std::memset(e->name(), 0, padded);
+        std::memcpy(e->name(), name.data(), name.size());
+    }
+    (last_ != nullptr ? last_->next : first_) = e;
+    last_ = e;
+    queued_++;
+    has_events_.store(true, std::memory_order_release);
+    wait_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
+}
+
+void Inotify::queue_locked(const Watch& watch, u32 mask, u32 cookie, std::string_view name) {
+    if (queued_ == kMaxQueued) return append_locked(-1, IN_Q_OVERFLOW, 0, {});
+    if (queued_ > kMaxQueued) return;
+    append_locked(watch.wd, mask, cookie, name);
+}
+
+// Takes the watch out of both chains; the inode's reference goes to the caller, to be dropped
+// without the lock.
+void Inotify::drop_locked(Watch& watch, Ref<vfs::Inode>& inode) {
+    Watch* head = chain_of(*watch.inode);
+    if (head == &watch) {
+        watch.inode->watches.store(watch.next_on_inode, std::memory_order_relaxed);
+    } else {
+        while (head->next_on_inode != &watch) head = head->next_on_inode;
+        head->next_on_inode = watch.next_on_inode;
+    }
+    Watch** link = &watches_;
+    while (*link != &watch) link = &(*link)->next_of_owner;
+    *link = watch.next_of_owner;
+    watch_count_--;
+    inode = std::move(watch.inode);
+    delete &watch;
+}
+
+Result<usize> Inotify::read(vfs::File& file, vfs::IoBuffer& buffer, u64&) {
+    usize done = 0;
+    for (;;) {
+        {
+            sync::MutexGuard guard(notify_lock);
+            while (first_ != nullptr) {
+                QueuedEvent* e = first_;
+                if (buffer.remaining() < record_size(*e)) {
+                    if (done == 0) return Err(Error::inval);
+                    return done;
+                }
+                uapi::inotify_event out = {};
+                out.wd = e->wd;
+                out.mask = e->mask;
+                out.cookie = e->cookie;
+                out.len = e->name_length;
+                TRY_ASSIGN(usize header, buffer.put(&out, sizeof(out)));
+                TRY_ASSIGN(usize name, buffer.put(e->name(), e->name_length));
+                done += header + name;
+                first_ = e->next;
+                if (first_ == nullptr) last_ = nullptr;
+                queued_--;
+                mm::kfree(e);
+            }
+            has_events_.store(false, std::memory_order_relaxed);
+        }
+        if (done != 0) return done;
+        if (file.nonblocking()) return Err(Error::again);
+        TRY(wait_.wait([&] { return has_events_.load(std::memory_order_acquire); }));
+    }
+}
+
+Result<i64> Inotify::ioctl(vfs::File&, u32 command, u64 argument) {
+    if (command != FIONREAD) return Err(Error::notty);
+    i32 bytes = 0;
+    {
+        sync::MutexGuard guard(notify_lock);
+        for (QueuedEvent* e = first_; e != nullptr; e = e->next)
+            bytes += static_cast<i32>(record_size(*e));
+    }
+    TRY(mm::UserOut<i32>(argument).write(bytes));
+    return 0;
+}
+
+void Inotify::release(vfs::File&) {
+    for (;;) {
+        Ref<vfs::Inode> inode;
+        sync::MutexGuard guard(notify_lock);
+        if (watches_ == nullptr) break;
+        drop_locked(*watches_, inode);
+    }
+    while (QueuedEvent* e = first_) {
+        first_ = e->next;
+        mm::kfree(e);
+    }
+}
+
+Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
+    auto fresh = mm::make<Watch>();
+    if (!fresh) return Err(Error::nomem);
+    sync::MutexGuard guard(notify_lock);
+    u32 wanted = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK | IN_UNMOUNT);
+    for (Watch* w = chain_of(inode); w != nullptr; w = w->next_on_inode) {
+        if (w->owner != this) continue;
+        if (mask & IN_MASK_CREATE) return Err(Error::exist);
+        w->mask = (mask & IN_MASK_ADD) ? w->mask | wanted : wanted;
+        return w->wd;
+    }
+    if (watch_count_ >= kMaxWatches) return Err(Error::nospc);
+    Watch& w = *fresh.release();
+    w.owner = this;
+    w.inode = Ref<vfs::Inode>(&inode);
+    w.wd = next_wd_++;
+    w.mask = wanted;
+    w.next_on_inode = chain_of(inode);
+    inode.watches.store(&w, std::memory_order_release);
+    w.next_of_owner = watches_;
+    watches_ = &w;
+    watch_count_++;
+    return w.wd;
+}
+
+Result<void> Inotify::remove_watch(i32 wd) {
+    Ref<vfs::Inode> inode;
+    sync::MutexGuard guard(notify_lock);
+    for (Watch* w = watches_; w != nullptr; w = w->next_of_owner) {
+        if (w->wd != wd) continue;
+        queue_locked(*w, IN_IGNORED, 0, {});
+        drop_locked(*w, inode);
+        return {};
+    }
+    return Err(Error::inval);
+}
+
+// The core's hook: `event` happened to `inode`, whose name is in `directory`.
+void notified(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
+              u32 cookie) {
+    Ref<vfs::Inode> gone[4];
+    u32 gone_count = 0;
+    u32 flags = inode.is_dir() ? IN_ISDIR : 0;
+    sync::MutexGuard guard(notify_lock);
+    auto tell = [&](vfs::Inode& watched, std::string_view as) {
+        for (Watch* w = chain_of(watched); w != nullptr;) {
+            Watch* next = w->next_on_inode;
+            Inotify& owner = *w->owner;
+            bool last = event == IN_DELETE_SELF && as.empty();
+            if (w->mask & event) {
+                owner.queue_locked(*w, event | (event == IN_DELETE_SELF ? 0 : flags), cookie, as);
+                last |= (w->mask & IN_ONESHOT) != 0;
+            }
+            if (last && gone_count < std::size(gone)) {
+                owner.queue_locked(*w, IN_IGNORED, 0, {});
+                owner.drop_locked(*w, gone[gone_count++]);
+            }
+            w = next;
+        }
+    };
+    if (directory != nullptr && !name.empty()) tell(*directory, name);
+    // What happens to names is the directory's event, not the file's.
+    constexpr u32 of_directory = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE;
+    if (!(event & of_directory)) tell(inode, {});
+}
+
+Inotify* inotify_of(vfs::File& file) {
+    vfs::FileOps* ops = file.raw_ops();
+    return ops->tag() == &kTag ? static_cast<Inotify*>(ops) : nullptr;
+}
+
+}  // namespace
+
+Result<i64> sys_inotify_init1(u32 flags) {
+    if (flags & ~static_cast<u32>(IN_CLOEXEC | IN_NONBLOCK)) return Err(Error::inval);
+    auto ops = mm::make<Inotify>();
+    if (!ops) return Err(Error::nomem);
+    vfs::set_notify_hook(notified);
+    u32 open_flags = vfs::kOpenRead | ((flags & IN_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0);
+    TRY_ASSIGN(Ref<vfs::File> file,
+               vfs::make_anonymous_file("anon_inode:inotify",
+                                        module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),
+                                        open_flags));
+    return install_file(std::move(file), flags & IN_CLOEXEC);
+}
+Result<i64> sys_inotify_init() {
+    return sys_inotify_init1(0);
+}
+
+Result<i64> sys_inotify_add_watch(i32 fd, u64 pathname, u32 mask) {
+    constexpr u32 known = IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR |
+                          IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD |
+                          IN_ISDIR | IN_ONESHOT;
+    if (!(mask & known)) return Err(Error::inval);
+    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
+    if ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) return Err(Error::inval);
+    Inotify* inotify = inotify_of(*file);
+    if (inotify == nullptr) return Err(Error::inval);
+    u32 lookup_flags = (mask & IN_DONT_FOLLOW) ? 0 : u32{vfs::kLookupFollow};
+    if (mask & IN_ONLYDIR) lookup_flags |= vfs::kLookupDirectory;
+    TRY_ASSIGN(vfs::Path path, resolve_at(AT_FDCWD, pathname, lookup_flags));
+    TRY(vfs::permission(*path.dentry->inode(), vfs::kMayRead, process::current_credentials()));
+    TRY_ASSIGN(i32 wd, inotify->add_watch(*path.dentry->inode(), mask));
+    return wd;
+}
+
+Result<i64> sys_inotify_rm_watch(i32 fd, i32 wd) {
+    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
+    Inotify* inotify = inotify_of(*file);
+    if (inotify == nullptr) return Err(Error::inval);
+    TRY(inotify->remove_watch(wd));
+    return 0;
+}
+
+}  // namespace tenon::personality
