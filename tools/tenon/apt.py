@@ -27,6 +27,10 @@ def _state() -> Path:
     return state
 
 
+def archives() -> Path:
+    return _state() / "archives"
+
+
 def _command(archives: str) -> list[str]:
     state = _state()
     settings = {
@@ -55,7 +59,6 @@ def _lists_key() -> str:
 
 def resolve(wanted: list[str]) -> list[Path]:
     """The .deb files of these names (or files) and of all they depend on, fetched."""
-    archives = _state() / "archives"
     local = [os.path.abspath(w) for w in wanted if _is_file(w)]
     names = [w for w in wanted if not _is_file(w)]
     for file in local:
@@ -64,7 +67,7 @@ def resolve(wanted: list[str]) -> list[Path]:
     key = short_hash(_lists_key(), *sorted(names), *sorted(file_key(f) for f in local))
     known = _state() / f"resolved-{key}.json"
     if known.exists():
-        files = [archives / name for name in json.loads(known.read_text())]
+        files = [archives() / name for name in json.loads(known.read_text())]
         if all(f.exists() for f in files):
             return files + [Path(f) for f in local]
     progress.step("asking apt what " + " ".join(wanted) + " needs")
@@ -72,9 +75,9 @@ def resolve(wanted: list[str]) -> list[Path]:
     found = [(name, int(size)) for name, size, _ in URI_LINE.findall(answer)]
     local_names = {os.path.basename(f) for f in local}
     found = [f for f in found if f[0] not in local_names]
-    if any(not _complete(archives / name, size) for name, size in found):
+    if any(not _complete(archives() / name, size) for name, size in found):
         _download(names + local)
-    files = [archives / name for name, _ in found]
+    files = [archives() / name for name, _ in found]
     missing = [f.name for f in files if not f.exists()]
     if missing:
         raise TenonError("apt did not fetch " + " ".join(missing))

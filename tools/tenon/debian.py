@@ -16,7 +16,6 @@ from . import apt, configure, initrd, paths, roots
 from .errors import TenonError
 from .options import Options
 from .progress import call, progress
-from .qemu import file_key
 from .tree import Tree
 
 # apt's notion of what Debian cannot be without, apt itself, and the module tools.
@@ -51,11 +50,17 @@ def layer(options: Options) -> Path:
 
 
 def _key(options: Options, debs: list[Path], full: bool) -> str:
-    digest = hashlib.sha256(roots.builder_key().encode())
-    digest.update(file_key(pkg_program(options)).encode())
+    """By content and not by date, so that a fresh clone with the same cache finds its layer."""
+    here = Path(__file__).parent
+    code = [here / name for name in ("tree.py", "initrd.py", "debian.py", "configure.py")]
+    digest = hashlib.sha256()
+    for file in [*code, pkg_program(options)]:
+        digest.update(roots.content_key(file).encode())
     digest.update(configure.key(options).encode())
     for deb in sorted(debs, key=lambda d: d.name):
-        digest.update(f"{deb.name} {deb.stat().st_size} {deb.stat().st_mtime_ns}\n".encode())
+        digest.update(f"{deb.name} {deb.stat().st_size}\n".encode())
+        if deb.parent != apt.archives():
+            digest.update(roots.content_key(deb).encode())
     if not full:
         digest.update(roots.tree_key(roots.minimal(options)).encode())
     return digest.hexdigest()[:24]

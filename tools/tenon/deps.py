@@ -1,5 +1,6 @@
 """The Debian packages that this repository's tools need, and how they get here."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,12 +15,14 @@ UEFI = ["ovmf"]
 ISO = ["grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools"]
 BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboost-dev", "kmod",
          "libarchive-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev", "libdw-dev",
-         "libelf-dev", "libgtest-dev", "file"]
+         "libelf-dev", "libgtest-dev",
+         "nettle-dev", "file"]
 ANALYSIS = ["clang-19", "clang-tidy-19"]
 TEST = ["expect", "strace"]
 GDB = ["gdb"]
 
 
+@functools.cache
 def _installed() -> set[str]:
     """Read straight from dpkg's database: a tenth of the time of a dpkg-query process."""
     found = set()
@@ -62,3 +65,4 @@ def need(*lists: list[str]) -> None:
         # The lists may be older than what the mirror still carries.
         call(sudo + ["apt-get", "update"], "refreshing the package lists", show_lines=True)
         call(install, "installing packages", show_lines=True)
+    _installed.cache_clear()

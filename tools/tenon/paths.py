@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TENON_BUILD_DIR", ROOT / "build"))
-CACHE = BUILD / "cache"
+CACHE = Path(os.environ.get("TENON_CACHE_DIR", BUILD / "cache"))
 RUN = BUILD / "run"
 CONFIGS = ROOT / "configs"
 

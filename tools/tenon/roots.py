@@ -29,7 +29,12 @@ def builder_key() -> str:
     """Changes when the code that builds roots changes."""
     here = Path(__file__).parent
     names = ["roots.py", "tree.py", "initrd.py", "debian.py", "configure.py", "kernel_modules.py"]
-    return "|".join(file_key(here / n) for n in names if (here / n).exists())
+    return "".join(content_key(here / n) for n in names)
+
+
+@functools.cache
+def content_key(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def merge_usr(tree: Tree) -> None:

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "init/boot_ticks.h"
+#include "init/boot_time.h"
 #include "init/config.h"
 #include "init/prepare.h"
 
@@ -61,8 +61,8 @@ void shell_on_console() {
     run_on_console(::access(bash, X_OK) == 0 ? bash_argv : sh_argv, true);
 }
 
-void write_boot_ticks(std::uint64_t first_instruction) {
-    const int fd = ::open("/run/tenon.boot-ticks", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+void write_boot_time(std::uint64_t first_instruction) {
+    const int fd = ::open("/run/tenon.boot-time", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return;
     dprintf(fd, "%llu\n", static_cast<unsigned long long>(first_instruction));
     ::close(fd);
@@ -71,8 +71,8 @@ void write_boot_ticks(std::uint64_t first_instruction) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::uint64_t first_instruction = tenon::init::ticks();
-    if (argc == 2 && strcmp(argv[1], "--ticks") == 0) {
+    const std::uint64_t first_instruction = tenon::init::since_boot_ns();
+    if (argc == 2 && strcmp(argv[1], "--since-boot") == 0) {
         printf("%llu\n", static_cast<unsigned long long>(first_instruction));
         return 0;
     }
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
     ::setenv("HOME", "/root", 1);
     ::setenv("TERM", "linux", 0);
     tenon::init::mount_file_systems();
-    write_boot_ticks(first_instruction);
+    write_boot_time(first_instruction);
     tenon::init::set_up_console();
     tenon::init::set_up_names();
     tenon::init::Config& config = tenon::init::load_config("/etc/tenon/init.conf");
