@@ -1,10 +1,10 @@
-# What the kernel loads before init, in this order. The rest of /lib/modules loads on demand.
-# `module NAME [PARAMETERS]`; `include PROFILE` takes another profile's list.
+# What the kernel loads before init, in this order. The rest of /lib/modules loads on demand, by
+# modalias or by modprobe. `module NAME [PARAMETERS]`; `include PROFILE` takes another's list.
 module linux
 module devfs
+module mem
 module procfs
 module sysfs
-module tty
 module serial
 module pty
 module acpi
