@@ -178,7 +178,7 @@ void replace_space(Ref<mm::AddressSpace> space) {
         if (task.space)
             task.space->activate();
         else
-            arch::PageTable::activate_kernel();
+            mm::AddressSpace::activate_kernel();
     }
 }
 
