@@ -198,7 +198,8 @@ Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs
     ids.tid = 0;
     ids.charged = false;
     if (options.publish != nullptr) options.publish(*child, options.prepare_context);
-    sched::start(*child);
+    // The scheduler takes over a reference; our own serves until the return.
+    sched::start(*Ref<Task>(child).release());
 
     if (vfork_wait) {
         // A kill of this process ends the wait; the child keeps the memory, which is counted.
