@@ -31,7 +31,7 @@ Result<KThread*> KThread::start(std::string_view name, void (*entry)(void*), voi
     thread->context = context;
     TRY_ASSIGN(thread->task, process::make_kernel_task(name, run, thread.get()));
     init_entity(*thread->task, nullptr);
-    sched::start(*Ref<Task>(thread->task).release());
+    sched::start(*thread->task);
     return thread.release();
 }
 

@@ -219,6 +219,7 @@ bool wake(Task& task, u32 states) {
 }
 
 void start(Task& task) {
+    task.ref();  // finish_switch() drops it when the task has ended
     task.state.store(TaskState::running, std::memory_order_relaxed);
     const IrqGuard irqs;
     put_somewhere(task, &lock_queue_of(task), Joining::fresh);
