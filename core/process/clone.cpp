@@ -199,7 +199,7 @@ Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs
     ids.charged = false;
     if (options.publish != nullptr) options.publish(*child, options.prepare_context);
     // The scheduler takes over a reference; our own serves until the return.
-    sched::start(*Ref<Task>(child).release());
+    sched::start(*child);
 
     if (vfork_wait) {
         // A kill of this process ends the wait; the child keeps the memory, which is counted.

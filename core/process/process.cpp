@@ -274,7 +274,7 @@ Result<void> spawn_init_task(void (*entry)(void*), void* argument) {
     g_thread_count.fetch_add(1, std::memory_order_relaxed);
     (void)process.release();  // the tree's
     task->ref();              // likewise
-    sched::start(*Ref<Task>(task).release());
+    sched::start(*task);
     return {};
 }
 
