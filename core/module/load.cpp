@@ -7,6 +7,7 @@
 #include <tenon/module/loader.h>
 #include <tenon/module/version.h>
 #include <tenon/trace/log.h>
+#include <tenon/trace/symbols.h>
 
 #include <cstring>
 
@@ -108,6 +109,13 @@ void init() {
     // Boost lists have no constexpr constructor: made here, never destroyed.
     alignas(ModuleList) static u8 storage[sizeof(ModuleList)];
     g_registry.modules = new (storage) ModuleList;
+    trace::set_module_namer([](u64 address, fmt::Sink& sink) {
+        char names[160];
+        SymbolAt at;
+        if (!find_symbol_at(address, at, names)) return false;
+        fmt::print(sink, "{}+{:#x} [{}]", at.name, at.offset, at.module);
+        return true;
+    });
 }
 
 Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, u32 flags) {
