@@ -26,6 +26,8 @@ std::string_view ElfImage::string_at(std::span<const u8> table, u32 offset) {
 
 std::span<const u8> ElfImage::bytes(u32 index) const {
     const Elf64_Shdr& s = sections_[index];
+    // Section 0 stands for "none": what its header says is not read.
+    if (index == 0) return {};
     if (s.sh_type == SHT_NOBITS || s.sh_type == SHT_NULL) return {};
     return file_.subspan(s.sh_offset, s.sh_size);
 }
@@ -135,7 +137,7 @@ Result<void> ElfImage::check_symbols(u32 index, fmt::Sink& why) {
         return refuse(why, "the symbol names are damaged");
     symbols_ = {reinterpret_cast<const Elf64_Sym*>(file_.data() + s.sh_offset),
                 s.sh_size / sizeof(Elf64_Sym)};
-    for (u32 i = 1; i < symbols_.size(); ++i) {
+    for (u32 i = 0; i < symbols_.size(); ++i) {
         const Elf64_Sym& symbol = symbols_[i];
         if (symbol.st_name >= symbol_names_.size())
             return refuse(why, "symbol {}: its name is outside the table", i);

@@ -22,7 +22,7 @@ TEST(Need, accepts_its_range) {
     EXPECT_FALSE(n.accepts("1.1.9"));
     EXPECT_FALSE(n.accepts("2.0"));
     EXPECT_TRUE(Need::parse("pci").accepts("0"));
-    EXPECT_FALSE(Need::parse("pci~1").accepts("1"));
+    EXPECT_FALSE(Need::parse("pci=>1").accepts("1"));
 }
 
 TEST(Alias, matches_as_depmod_means_it) {
