@@ -177,6 +177,12 @@ class Ops final : public vfs::InodeOps {
         std::memcpy(buffer.data(), text.view().data(), n);
         return n;
     }
+    // `echo x > file` truncates first: there is nothing to cut.
+    Result<void> set_attributes(vfs::Inode& inode, const vfs::AttributeChange& change) override {
+        vfs::AttributeChange rest = change;
+        rest.which &= ~u32{vfs::AttributeChange::size_bit};
+        return rest.which == 0 ? Result<void>{} : InodeOps::set_attributes(inode, rest);
+    }
     bool needs_revalidate() const override { return true; }
     bool revalidate(vfs::Inode& dir, std::string_view name, vfs::Inode* cached) override {
         if (cached == nullptr) return false;
