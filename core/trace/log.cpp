@@ -107,26 +107,34 @@ bool read_locked(u64 sequence, Record& out) {
     return true;
 }
 
-void print_record(const Record& record) {
-    if (static_cast<u8>(record.level) >= level_limit.load(std::memory_order_relaxed)) return;
+void write_record(Console& console, const Record& record) {
     char stamp[32];
     fmt::BufferSink sink(stamp);
     u64 micros = record.time_ns / 1000;
     fmt::print(sink, "[{:5}.{:06}] ", micros / 1000000, micros % 1000000);
-    for (Console* c = consoles; c != nullptr; c = c->next) {
-        c->write(sink.text());
-        c->write({record.text, record.length_bytes});
-        c->write("\n");
-    }
+    console.write(sink.text());
+    console.write({record.text, record.length_bytes});
+    console.write("\n");
 }
+
+bool shown(const Record& record) {
+    return static_cast<u8>(record.level) < level_limit.load(std::memory_order_relaxed);
+}
+
+void print_record(const Record& record) {
+    if (!shown(record)) return;
+    for (Console* c = consoles; c != nullptr; c = c->next) write_record(*c, record);
+}
+
+// One reader's buffer, guarded by console_lock: too large for a deep kernel stack.
+constinit Record console_record;
 
 void flush_consoles() {
     // A record that comes while somebody else prints is printed by them: they look again after
     // letting go.
     for (;;) {
         if (!console_lock.try_lock()) return;
-        // One reader's buffer, guarded by console_lock: too large for a deep kernel stack.
-        static constinit Record record;
+        Record& record = console_record;
         for (;;) {
             bool more;
             {
@@ -194,9 +202,17 @@ u64 cleared_sequence() {
 
 void add_console(Console& console) {
     console_lock.lock();
+    // A new console shows the log from the start of the ring; the others have seen it.
+    u64 sequence = 0;
+    while (sequence < console_sequence && read(sequence, console_record) &&
+           console_record.sequence < console_sequence) {
+        sequence = console_record.sequence + 1;
+        if (!shown(console_record)) continue;
+        IrqGuard irqs;
+        write_record(console, console_record);
+    }
     console.next = consoles;
     consoles = &console;
-    console_sequence = 0;  // a new console shows the log from the start of the ring
     console_lock.unlock();
     flush_consoles();
 }

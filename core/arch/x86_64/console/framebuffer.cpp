@@ -1,4 +1,4 @@
-// Text on a linear framebuffer: 8x16 cells, one colour, scrolling by a move of the whole. Slow and
+// Text on a linear framebuffer: 8x16 cells, one colour, scrolling by halves. Slow and
 // certain; a display driver takes over later.
 #include <tenon/mm/vmalloc.h>
 #include <tenon/trace/log.h>
@@ -51,10 +51,12 @@ void new_line() {
     Screen& s = g_screen;
     s.column = 0;
     if (++s.row < s.rows) return;
-    s.row = s.rows - 1;
+    // By half a screen at a time: reading a framebuffer back is slow.
+    const u32 keep = s.rows / 2;
     const usize line_bytes = usize{s.fb.pitch_bytes} * kCellHeight;
-    std::memmove(s.pixels, s.pixels + line_bytes, line_bytes * (s.rows - 1));
-    std::memset(s.pixels + line_bytes * (s.rows - 1), 0, line_bytes);
+    std::memmove(s.pixels, s.pixels + line_bytes * (s.rows - keep), line_bytes * keep);
+    std::memset(s.pixels + line_bytes * keep, 0, line_bytes * (s.rows - keep));
+    s.row = keep;
 }
 
 }  // namespace
