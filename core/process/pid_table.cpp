@@ -65,13 +65,15 @@ Result<i32> allocate(i32 wanted) {
             release(id);
             return Err(Error::nomem);
         }
-        sync::IrqSpinGuard guard(g_lock);
-        sync::RcuPtr<Slot>& place = g_chunks[id / kSlotsPerChunk];
-        if (place.load() == nullptr) {
-            place.assign(chunk);
-            chunk = nullptr;
+        {
+            sync::IrqSpinGuard guard(g_lock);
+            sync::RcuPtr<Slot>& place = g_chunks[id / kSlotsPerChunk];
+            if (place.load() == nullptr) {
+                place.assign(chunk);
+                chunk = nullptr;
+            }
         }
-        mm::kfree(chunk);
+        mm::kfree(chunk);  // somebody else was faster
     }
     return id;
 }

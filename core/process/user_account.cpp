@@ -30,6 +30,7 @@ User* find_locked(u32 uid) {
 bool charge(u32 uid, u64 limit, u32 User::*counter) {
     User* fresh = nullptr;
     for (;;) {
+        bool found = false, fits = false;
         {
             sync::IrqSpinGuard guard(g_lock);
             User* u = find_locked(uid);
@@ -39,11 +40,14 @@ bool charge(u32 uid, u64 limit, u32 User::*counter) {
                 fresh = nullptr;
             }
             if (u != nullptr) {
-                const bool fits = u->*counter < limit;
+                found = true;
+                fits = u->*counter < limit;
                 if (fits) ++(u->*counter);
-                mm::kfree(fresh);
-                return fits;
             }
+        }
+        if (found) {
+            mm::kfree(fresh);  // somebody else was faster
+            return fits;
         }
         fresh = static_cast<User*>(mm::kmalloc(sizeof(User), mm::Alloc::atomic));
         if (fresh == nullptr) return false;
