@@ -175,10 +175,9 @@ u32 File::poll(PollTable* table) {
 
 Result<u64> File::seek(i64 offset, FileOps::Whence whence) {
     if (!ops_) return Err(Error::badf);
-    if (stream_) return Err(Error::spipe);
-    PositionGuard guard(position_lock_, ref_count() > 1);
+    PositionGuard guard(position_lock_, !stream_ && ref_count() > 1);
     TRY_ASSIGN(u64 position, ops_.call(&FileOps::seek, *this, offset, whence));
-    position_ = position;
+    if (!stream_) position_ = position;
     return position;
 }
 

@@ -170,7 +170,8 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
             has_data_.store(!ring_.empty(), std::memory_order_relaxed);
             has_room_.store(!full, std::memory_order_relaxed);
         }
-        if (was_empty && done != 0) read_wait_.wake_one(kIn);
+        if (done != 0 && (was_empty || polled_.load(std::memory_order_relaxed)))
+            read_wait_.wake_one(kIn);
         if (failed != Error::none) {
             if (done != 0) return done;
             return Err(failed);
@@ -199,6 +200,7 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
 
 u32 Pipe::poll(File& file, PollTable* table) {
     if (table != nullptr) {
+        polled_.store(true, std::memory_order_relaxed);
         if (file.readable()) table->add(read_wait_);
         if (file.writable()) table->add(write_wait_);
     }

@@ -56,6 +56,8 @@ class Pipe final : public RefCounted<Pipe>, public FileOps {
     std::atomic<u32> readers_{0}, writers_{0};
     std::atomic<u32> reader_opens_{0}, writer_opens_{0};  // ever: a FIFO's opener waits for these
     std::atomic<bool> has_data_{false}, has_room_{true};
+    // Somebody polls: then every write is told, as edge-triggered programs expect.
+    std::atomic<bool> polled_{false};
     sync::WaitQueue read_wait_, write_wait_;
 };
 

@@ -49,6 +49,8 @@ class Epoll final : public vfs::FileOps {
     void release(vfs::File& file) override;
     void describe(vfs::File& file, fmt::Sink& sink) override;
     bool is_stream() const override { return true; }
+    // Seeking is allowed and goes nowhere.
+    Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
     const void* tag() const override;
 
     Result<void> add(vfs::File& target, i32 fd, const uapi::epoll_event& event);

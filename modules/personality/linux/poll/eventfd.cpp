@@ -71,6 +71,8 @@ class EventFd final : public vfs::FileOps {
         fmt::print(sink, "eventfd-count: {:16x}\n", count_.load(std::memory_order_relaxed));
     }
     bool is_stream() const override { return true; }
+    // Seeking is allowed and goes nowhere.
+    Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
 
   private:
     std::atomic<u64> count_;

@@ -53,6 +53,8 @@ class Inotify final : public vfs::FileOps {
     Result<i64> ioctl(vfs::File&, u32 command, u64 argument) override;
     void release(vfs::File&) override;
     bool is_stream() const override { return true; }
+    // Seeking is allowed and goes nowhere.
+    Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
     const void* tag() const override { return &kTag; }
 
     Result<i32> add_watch(vfs::Inode& inode, u32 mask);

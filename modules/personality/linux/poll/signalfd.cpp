@@ -57,6 +57,8 @@ class SignalFd final : public vfs::FileOps {
         fmt::print(sink, "sigmask:\t{:016x}\n", set_.load(std::memory_order_relaxed));
     }
     bool is_stream() const override { return true; }
+    // Seeking is allowed and goes nowhere.
+    Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
     const void* tag() const override { return &kTag; }
 
   private:
