@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from . import build, options, paths, run
-from .errors import TenonError
+from .errors import GuestTimeout, TenonError
 from .guest import Guest
 from .options import Options
 from .progress import progress
@@ -22,6 +22,7 @@ ICOUNT = "-icount shift=0,sleep=off"
 TUNED = "mitigations=off init_on_alloc=0 tsc=reliable"
 MODULE = {"tenon": "symbols_provider", "linux": "dummy"}
 MEMORY_MB = 512
+BENCH_TIMEOUT_S = 60
 # The kinds of machine: name, kernel, arguments for it.
 KINDS = [("tenon", "tenon", ""), ("linux", "linux", ""), ("linux tuned", "linux", TUNED)]
 SYSTEM = ["boot_to_user", "boot_to_shell", "power_on_to_agent", "memory_used"]
@@ -86,18 +87,32 @@ def _measure(kernel: str, append: str, mode: str, args) -> dict:
     with Guest(config) as guest:
         booted = time.monotonic() - began
         found = _system_figures(guest, mode, booted)
-        names = [n for n in args.name if n not in SYSTEM]
-        if names or not args.name:
-            result = guest.run([GUEST_PROGRAM, *arguments, *names], timeout=1800)
-            if result.status != 0:
-                progress.say(f"{kernel} ({mode}): tenon-bench ended with status {result.status}: "
-                             + result.stderr.decode(errors="replace").strip())
-            for line in result.text.splitlines():
-                figure = json.loads(line)
-                found[figure["name"]] = (figure["value"], figure["unit"])
+        for name in _wanted(guest, args):
+            _measure_one(guest, name, arguments, found, f"{kernel} ({mode})")
     if args.name:
         found = {k: v for k, v in found.items() if k in args.name or k not in SYSTEM}
     return found
+
+
+def _wanted(guest: Guest, args) -> list[str]:
+    if args.name:
+        return [n for n in args.name if n not in SYSTEM]
+    return guest.run([GUEST_PROGRAM, "--list"]).text.split()
+
+
+def _measure_one(guest: Guest, name: str, arguments: list[str], found: dict, where: str) -> None:
+    """One benchmark that fails or hangs costs its own figure only."""
+    try:
+        result = guest.run([GUEST_PROGRAM, *arguments, name], timeout=BENCH_TIMEOUT_S)
+    except GuestTimeout as error:
+        progress.say(f"{where}: {name}: {error}")
+        return
+    if result.status != 0:
+        progress.say(f"{where}: {name} ended with status {result.status}: "
+                     + result.stderr.decode(errors="replace").strip())
+    for line in result.text.splitlines():
+        figure = json.loads(line)
+        found[figure["name"]] = (figure["value"], figure["unit"])
 
 
 def _system_figures(guest: Guest, mode: str, booted: float) -> dict:

@@ -7,6 +7,7 @@ Every way in which the machine can die (panic, early power-off, silence during b
 that carries the last lines of the console log.
 """
 
+import signal
 import time
 from dataclasses import dataclass
 
@@ -127,10 +128,21 @@ class Guest:
         try:
             status = self.execute(command, deadline)
         except GuestTimeout:
+            self._stop(command)
             raise GuestTimeout(f"no end of {argv!r} after {timeout} s",
                                self.failure("").detail) from None
         return Result(status, bytes(command.outputs[protocol.STDOUT].sink.data),
                       bytes(command.outputs[protocol.STDERR].sink.data))
+
+    def _stop(self, command: Command) -> None:
+        """Kills a command that took too long, so that the machine can serve the next one."""
+        self.connection.signal(command, signal.SIGKILL)
+        try:
+            end = time.monotonic() + 5
+            while not command.done:
+                self.step(end)
+        except TenonError:
+            pass
 
     def put(self, path: str, data: bytes, mode: int = 0o644) -> None:
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
