@@ -11,7 +11,6 @@
 //   names: per symbol u8 shared, u8 len, len bytes; `shared` bytes are those of the name before.
 // The first name of a group shares nothing, so a lookup decodes at most 16 names. Names are
 // demangled, without parameters: a trace is read by people.
-#include <cxxabi.h>
 #include <elf.h>
 
 #include <algorithm>
@@ -23,6 +22,8 @@
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include "readable.h"
 
 namespace {
 
@@ -40,45 +41,6 @@ struct Image {
 [[noreturn]] void die(const std::string& message) {
     std::fprintf(stderr, "ksyms: %s\n", message.c_str());
     std::exit(1);
-}
-
-// The qualified name alone: no return type, no parameters, template arguments shortened to <>.
-std::string readable(const char* mangled) {
-    int status = 0;
-    char* text = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
-    if (status != 0 || text == nullptr) return mangled;
-    std::string full(text);
-    std::free(text);
-    std::string out;
-    int angle = 0, paren = 0;
-    for (size_t i = 0; i < full.size(); ++i) {
-        const char c = full[i];
-        const bool is_operator = out.size() >= 8 && out.ends_with("operator");
-        if (paren == 0 && c == '<' && !is_operator) {
-            if (angle++ == 0) out += '<';
-        } else if (paren == 0 && c == '>' && angle > 0 && full[i - 1] != '-') {
-            if (--angle == 0) out += '>';
-        } else if (angle == 0 && c == '(') {
-            const bool anonymous = full.compare(i, 21, "(anonymous namespace)") == 0;
-            if (anonymous && paren == 0) {
-                out += "(anon)";
-                i += 20;
-            } else {
-                ++paren;
-            }
-        } else if (angle == 0 && c == ')') {
-            --paren;
-        } else if (angle == 0 && paren == 0) {
-            if (c == ' ') {
-                out.clear();  // what came before was a return type
-            } else if (c == '[') {
-                break;  // [clone ...] or [abi:...]
-            } else {
-                out += c;
-            }
-        }
-    }
-    return out.empty() ? full : out;
 }
 
 Image load(const char* path) {

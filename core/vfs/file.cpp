@@ -39,7 +39,10 @@ void set_file_size_hook(FileSizeHook hook) {
 }
 
 File::File(Path path, module::Gated<FileOps> ops, u32 flags)
-    : path_(std::move(path)), ops_(std::move(ops)), flags_(flags) {}
+    : path_(std::move(path)), ops_(std::move(ops)), flags_(flags) {
+    // An open file keeps its module from being unloaded, unless by force.
+    if (module::Gate* gate = ops_.gate()) gate->pin();
+}
 
 File::~File() = default;
 
@@ -64,6 +67,7 @@ void File::on_last_ref() {
         if (counted_execute_) inode.write_count.fetch_add(1, std::memory_order_acq_rel);
         notify_dentry(writable() ? kNotifyCloseWrite : kNotifyCloseNoWrite, *path_.dentry);
     }
+    if (module::Gate* gate = ops_.gate()) gate->unpin();
     ops_.reset();
     path_ = Path();
     if (!rcu_seen_.load(std::memory_order_acquire)) {

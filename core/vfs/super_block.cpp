@@ -33,9 +33,14 @@ Result<Ref<SuperBlock>> SuperBlock::create(const FileSystemType& type,
 }
 
 SuperBlock::SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops)
-    : type_(type), ops_(std::move(ops)) {}
+    : type_(type), ops_(std::move(ops)) {
+    // So does a mount: `type` is an object of the module.
+    if (module::Gate* gate = ops_.gate()) gate->pin();
+}
 
-SuperBlock::~SuperBlock() = default;
+SuperBlock::~SuperBlock() {
+    if (module::Gate* gate = ops_.gate()) gate->unpin();
+}
 
 void SuperBlock::on_last_ref() {
     DentryCache::shrink_super(*this);

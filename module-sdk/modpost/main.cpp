@@ -9,6 +9,7 @@
 
 #include "elf_file.h"
 #include "exports.h"
+#include "tools/readable.h"
 #include "types.h"
 
 using namespace modpost;
@@ -116,6 +117,7 @@ class ModuleLink {
     std::string imports();
     std::string exports();
     std::string modinfo();
+    std::string trace_names();
     void check_types(const std::vector<Exports>& lists);
 
     const Options& options_;
@@ -232,6 +234,17 @@ std::string ModuleLink::modinfo() {
     return info + "depends=" + list + '\0';
 }
 
+// For stack traces: the readable name of each function and object, in the order of the symbols.
+std::string ModuleLink::trace_names() {
+    std::string out;
+    for (const Symbol& s : file_.symbols()) {
+        const int type = ELF64_ST_TYPE(s.raw.st_info);
+        if (s.undefined() || s.name.empty() || (type != STT_FUNC && type != STT_OBJECT)) continue;
+        out += readable(s.name.c_str()) + '\0';
+    }
+    return out;
+}
+
 // Structures that this module's sources saw otherwise than the kernel was built.
 void ModuleLink::check_types(const std::vector<Exports>& lists) {
     TypeGraph types(options_.full);
@@ -258,6 +271,7 @@ int ModuleLink::run() {
     if (failed_) return 1;
     sections.push_back({".tenon.exports", exports(), 8});
     sections.push_back({".modinfo", modinfo(), 1});
+    sections.push_back({".tenon.trace", trace_names(), 1});
     std::string abi;
     put32(abi, headers_checksum(options_.headers));
     sections.push_back({".tenon.abi", abi, 4});

@@ -63,6 +63,7 @@ Result<Interrupt> Interrupt::request(module::Context& context, Function& f, u32 
         program_msi(f, msi, message);
     }
     set_intx(f, false);
+    f.set_bus_master(true);  // a message is a write to memory
     out.function_ = &f;
     out.index_ = index;
     return out;
