@@ -97,7 +97,10 @@ Result<Ref<Process>> make_process(Task& child, Process& parent, const CloneOptio
     process->timer_slack_ns = parent.timer_slack_ns;
     process->oom_score_adjust = parent.oom_score_adjust;
     process->start_time_ns = child.start_time_ns;
-    process->executable = parent.executable;
+    {
+        TreeGuard guard(tree_lock());
+        process->executable = parent.executable;
+    }
     process->actions.assign(Ref(child.actions).release());
     {
         SignalLock lock(parent);

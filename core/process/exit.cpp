@@ -240,7 +240,11 @@ void exit_task(i32 exit_code) {
         }
         if (process.personality != nullptr) process.personality->process_exiting(process);
         leave_session(process);
-        process.executable.reset();
+        Ref<vfs::File> executable;
+        {
+            TreeGuard guard(tree_lock());
+            executable.swap(process.executable);
+        }
     }
     release_resources(self, process);
     leave_tree(self, process);

@@ -99,7 +99,11 @@ Result<void> show_fdinfo(Text& out, const Subject& about) {
 
 Result<vfs::Path> follow_exe(const Subject& about) {
     TRY(may_look(about));
-    Ref<vfs::File> file = about.process->executable;
+    Ref<vfs::File> file;
+    {
+        sync::IrqSpinGuard guard(process::tree_lock());  // exec and exit swap it under this
+        file = about.process->executable;
+    }
     if (!file) return Err(Error::noent);
     return file->path();
 }

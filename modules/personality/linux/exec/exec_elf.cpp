@@ -174,7 +174,11 @@ Result<void> exec(process::ExecRequest& request) {
     task.persona = persona;
     self.notify_on_switch = false;
     process::replace_space(space);
-    process.executable = request.file;
+    {
+        Ref<vfs::File> file = request.file;
+        sync::IrqSpinGuard guard(process::tree_lock());
+        process.executable.swap(file);  // the old one goes after the lock
+    }
     process.personality = &g_personality;
     self.syscall_entry = &personality::entry;
     apply_credentials(change);

@@ -43,6 +43,13 @@ class Backing final : public mm::VmaBacking {
 constinit mm::VmaBacking* g_data = nullptr;
 constinit mm::VmaBacking* g_code = nullptr;
 
+// Called when the real-time clock was set, under the queue's lock: writers are one at a time.
+bool clock_was_set(sync::WaitEntry&, u32) {
+    update();
+    return false;
+}
+constinit sync::WaitEntry g_clock_watch{};
+
 Data& data() {
     return *static_cast<Data*>(mm::page_address(g_data_page));
 }
@@ -77,10 +84,13 @@ Result<void> init() {
     g_code = new (std::nothrow) Backing(g_code_pages, g_code_count, "[vdso]");
     if (g_data == nullptr || g_code == nullptr) return Err(Error::nomem);
     update();
+    g_clock_watch.callback = clock_was_set;
+    time::realtime_step_queue().add(g_clock_watch);
     return {};
 }
 
 void exit() {
+    time::realtime_step_queue().remove(g_clock_watch);
     if (g_data != nullptr) g_data->unref();
     if (g_code != nullptr) g_code->unref();
     g_data = g_code = nullptr;
