@@ -49,6 +49,7 @@ struct CpuPages {
 };
 TENON_PERCPU(CpuPages, cpu_pages);
 
+constexpr u32 kRefillOrder = 3;
 u32 list_batch = 16, list_high = 96;  // pages; fixed at boot by the size of RAM
 u64 reserve = 64;
 u64 total_ram, reserved_ram;
@@ -92,14 +93,20 @@ void refill(CpuPages& list) {
     for (u32 z = kZoneCount; z-- > 0 && wanted != 0;) {
         Zone& zone = node0.zones[z];
         if (zone.buddy.free_pages() == 0) continue;
+        // While memory is plenty, eight at a time: splitting down to single pages costs more.
+        const u32 order = zone.buddy.free_pages() > 64 * reserve ? kRefillOrder : 0;
         zone.lock.lock_raw();
         while (wanted != 0) {
-            const u32 pfn = zone.buddy.alloc(0);
+            u32 pfn = zone.buddy.alloc(order);
             if (pfn == kNoFrame) break;
-            frame(pfn).free.next = list.head;
-            list.head = pfn;
-            ++list.count;
-            --wanted;
+            for (u32 n = 1u << order; n != 0; --n, ++pfn) {
+                frame(pfn).kind = Page::Kind::kernel;
+                frame(pfn).order = 0;
+                frame(pfn).free.next = list.head;
+                list.head = pfn;
+                ++list.count;
+                if (wanted != 0) --wanted;
+            }
         }
         zone.lock.unlock_raw();
     }
@@ -238,6 +245,30 @@ void free_pages(Page* page, u32 order) {
     zone.buddy.free(pfn, order);
 }
 
+void unref_pages(Page** pages, u32 n) {
+    i64 anon = 0;
+    IrqGuard guard;
+    CpuPages& list = cpu_pages.local();
+    for (u32 i = 0; i < n; ++i) {
+        Page* page = pages[i];
+        if (page->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+        if (page->order != 0) {
+            free_pages(page, page->order);
+            continue;
+        }
+        if (page->kind == Page::Kind::anon)
+            ++anon;
+        else
+            unaccount(*page, 0);
+        page->kind = Page::Kind::none;
+        page->free.next = list.head;
+        list.head = static_cast<u32>(frame_number(page).value);
+        ++list.count;
+    }
+    if (anon != 0) count(Counter::anon, -anon);
+    if (list.count > list_high) drain(list, list.count - list_high + list_batch);
+}
+
 void page_unref(Page* page) {
     if (page->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) free_pages(page, page->order);
 }
@@ -316,8 +347,8 @@ void init_page_allocator(const boot::BootInfo& info) {
         }
     }
     reserve = std::clamp<u64>(total_ram / 512, 32, 2048);
-    list_batch = total_ram >= (u64{128} << 20 >> kPageShift) ? 32 : 8;
-    list_high = list_batch * 4;
+    list_batch = total_ram >= (u64{200} << 20 >> kPageShift) ? 64 : 8;
+    list_high = list_batch * 6;
 
     auto zero = alloc_pages(0, Alloc::zero);
     if (!zero) panic("memory: none is free");

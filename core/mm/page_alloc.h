@@ -19,6 +19,9 @@ u64 free_page_count();
 u64 reserve_page_count();
 u64 ram_pages();
 
+// page_unref() of many.
+void unref_pages(Page** pages, u32 n);
+
 // A frame that reads as zero everywhere; never freed, mapped as `special`.
 extern Pfn zero_frame;
 

@@ -23,7 +23,7 @@ void TlbBatch::finish() {
         const CpuMask cpus = space_.active_cpus();
         if (!cpus.empty()) arch::flush_tlb_user(space_.root(), cpus, start_, end_);
     }
-    for (u32 i = 0; i < count_; ++i) page_unref(pages_[i]);
+    if (count_ != 0) unref_pages(pages_, count_);
     count_ = 0;
     start_ = ~u64{0};
     end_ = 0;
@@ -69,14 +69,20 @@ void PageWalk::prune_locked(AddressSpace& space, u64 floor, u64 ceiling, TlbBatc
 }
 
 void PageWalk::clear(AddressSpace& space) {
+    // The tables go next, unread: the entries need not be cleared.
+    Page* pages[64];
+    u32 n = 0;
     for (const Vma& vma : space.vmas_) {
-        space.table_.for_each(vma.range.start, vma.range.end, [](u64, Pte& slot) {
+        space.table_.for_each(vma.range.start, vma.range.end, [&](u64, Pte& slot) {
             const Pte old = slot.load();
-            if (old.is_none()) return;
-            slot.store(Pte::none());
-            if (holds_page(old)) page_unref(&page_in(old));
+            if (!holds_page(old)) return;
+            pages[n++] = &page_in(old);
+            if (n < std::size(pages)) return;
+            unref_pages(pages, n);
+            n = 0;
         });
     }
+    if (n != 0) unref_pages(pages, n);
 }
 
 void PageWalk::protect(AddressSpace& space, const Vma& vma, u64 start, u64 end) {

@@ -255,6 +255,13 @@ class Ops : public vfs::InodeOps {
         node_of(inode).refresh_owner();
         return {};
     }
+    // Opening with O_TRUNC and touch(1) do nothing; mode and owner are the kernel's.
+    Result<void> set_attributes(vfs::Inode&, const vfs::AttributeChange& change) override {
+        using Change = vfs::AttributeChange;
+        if (change.which & (Change::mode_bit | Change::uid_bit | Change::gid_bit))
+            return Err(Error::perm);
+        return {};
+    }
 };
 
 // For directories whose children come and go.
