@@ -1,4 +1,5 @@
 // The end of a task, of a process, and what their children and parents learn of it.
+#include <tenon/process/exit_hook.h>
 #include <tenon/lib/assert.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/process/personality.h>
@@ -221,8 +222,10 @@ void drop_zombie(Process& process) {
     g_thread_count.fetch_sub(1, std::memory_order_relaxed);
     Ref<ProcessGroup> group;
     group.swap(process.group);
+    const i32 pid = process.pid;
     process.leader->unref();
     process.unref();
+    call_exit_hook(pid);
 }
 
 void exit_task(i32 exit_code) {
