@@ -1,8 +1,8 @@
 // The small tools that maintainer scripts call, for a root that has no dpkg.
 //
 // pkg is these tools when it is called by their names. Links to it stand in a directory of their
-// own at the end of the scripts' PATH (pkg/lib/scripts.cpp), so a real dpkg always wins, and nobody
-// but a maintainer script sees them. They read and write the same database in the same formats.
+// own that leads the PATH of maintainer scripts until Debian's dpkg is there (pkg/lib/scripts.cpp);
+// nobody else sees them. They read and write the same database in the same formats.
 #pragma once
 
 #include <string>

@@ -54,14 +54,14 @@ std::string interpreter_of(Root& root, const std::string& path) {
 
 }  // namespace
 
-// A root without dpkg (the minimal image) has none of the small tools that scripts call. pkg is
-// all of them, by the name it is called by; links to it stand in a directory of their own, at the
-// end of the scripts' PATH, so that a real dpkg is always found first.
+// A root without dpkg (the minimal image) has none of the small tools that scripts call, or only
+// busybox's applet of that name, which knows little of them. pkg is all of them, by the name it is
+// called by; links to it stand in a directory of their own. It leads the scripts' PATH as long as
+// Debian's dpkg package is not unpacked.
 Status ScriptRunner::prepare_tools() {
-    if (tools_ready_) return {};
-    tools_ready_ = true;
-    TRY_SET(auto dpkg, root_.stat_follow("/usr/bin/dpkg"));
-    if (dpkg) return {};
+    extra_path_.clear();
+    const Package* dpkg = db_.find("dpkg");
+    if (dpkg && dpkg->is_unpacked()) return {};
     std::string self;
     for (const char* candidate : {"/usr/bin/pkg", "/bin/pkg", "/usr/sbin/pkg", "/sbin/pkg"}) {
         TRY_SET(auto st, root_.stat_follow(candidate));
@@ -74,7 +74,7 @@ Status ScriptRunner::prepare_tools() {
         TRY_SET(bool there, root_.exists(link));
         if (!there) TRY(root_.symlink(self, link));
     }
-    extra_path_ = std::string(":") + kToolsDir;
+    extra_path_ = std::string(kToolsDir) + ":";
     return {};
 }
 
@@ -111,7 +111,7 @@ Result<ScriptResult> ScriptRunner::run(const Package& p, const std::string& path
         // debconf and others take it for granted.
         setenv("HOME", "/root", 0);
         const char* old_path = root_.is_system() ? getenv("PATH") : nullptr;
-        setenv("PATH", ((old_path ? old_path : kPath) + extra_path_).c_str(), 1);
+        setenv("PATH", (extra_path_ + (old_path ? old_path : kPath)).c_str(), 1);
         // Nobody can answer a question that is not asked on a terminal.
         if (!isatty(STDIN_FILENO)) setenv("DEBIAN_FRONTEND", "noninteractive", 0);
         exec_script(root_.dir(), path, args, report_write.get());

@@ -25,7 +25,6 @@ class ScriptRunner {
 
     Root& root_;
     Database& db_;
-    bool tools_ready_ = false;
     std::string extra_path_;
 };
 

@@ -128,16 +128,18 @@ bool compare_sides(const Steps& steps) {
     Side dpkg(false), ours(true);
     if (!dpkg.prepare() || !ours.prepare()) return false;
     auto all = specs();
+    std::string what;
     for (const auto& step : steps) {
+        what += (what.empty() ? "" : "; ") + step;
         dpkg.run(step, all);
         ours.run(step, all);
+        EXPECT_EQ(ours.log(), dpkg.log()) << what << "\n" << dpkg.output();
+        EXPECT_EQ(ours.status(), dpkg.status()) << what;
+        auto a = ours.files(), b = dpkg.files();
+        for (const auto& [path, text] : a) EXPECT_EQ(text, b[path]) << what << ": " << path;
+        for (const auto& [path, text] : b) EXPECT_TRUE(a.contains(path)) << what << ": " << path;
+        if (testing::Test::HasFailure()) break;
     }
-    std::string what = join(steps, "; ");
-    EXPECT_EQ(ours.log(), dpkg.log()) << what << "\n" << dpkg.output();
-    EXPECT_EQ(ours.status(), dpkg.status()) << what;
-    auto a = ours.files(), b = dpkg.files();
-    for (const auto& [path, text] : a) EXPECT_EQ(text, b[path]) << what << ": " << path;
-    for (const auto& [path, text] : b) EXPECT_TRUE(a.contains(path)) << what << ": " << path;
     return !testing::Test::HasFailure();
 }
 
@@ -196,8 +198,7 @@ TEST(Policy, every_script_fails_once) {
         {{"install a1", "!", "install b1"},
          {"a-1-prerm-remove", "a-1-postinst-abort-remove", "b-1-preinst-install",
           "b-1-postrm-abort-install", "a-1-postrm-remove"}},
-        {{"install a1", "!", "install a2 c1"},
-         {"a-2-postinst-configure", "c-1-preinst-install", "a-2-preinst-upgrade"}},
+        {{"install a1", "!", "install a2 c1"}, {"a-2-postinst-configure", "c-1-preinst-install"}},
     };
     for (const auto& [shape, failures] : matrix)
         for (size_t i = 0; i < failures.size(); i++)
@@ -208,7 +209,6 @@ TEST(Policy, every_script_fails_once) {
                 for (const auto& step : shape) steps.push_back(step == "!" ? fail : step);
                 if (shape[0] != "!" && std::find(shape.begin(), shape.end(), "!") == shape.end())
                     steps.insert(steps.begin(), fail);
-                if (!compare_sides(steps)) return;
                 // And what the next attempt makes of it.
                 steps.push_back("mend");
                 steps.push_back(shape.back());
