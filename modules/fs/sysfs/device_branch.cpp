@@ -29,11 +29,12 @@ Ref<device::Device> device_at(const Parts& p, u32 count) {
 template <typename Visit>
 void each_below(std::string_view prefix, Visit&& visit) {
     each_device([&](device::Device& d) {
-        Text path;
-        device::write_path(d, path);
-        if (path.view().size() > prefix.size() && path.view().starts_with(prefix) &&
-            path.view()[prefix.size()] == '/')
-            visit(path.view().substr(prefix.size() + 1));
+        char text[256];
+        fmt::BufferSink sink(text);
+        device::write_path(d, sink);
+        const std::string_view path = sink.text();
+        if (path.size() > prefix.size() && path.starts_with(prefix) && path[prefix.size()] == '/')
+            visit(path.substr(prefix.size() + 1));
     });
 }
 
@@ -76,6 +77,12 @@ bool has_file(device::Device& d, std::string_view name, Found& out) {
     return false;
 }
 
+bool is_own_file(std::string_view name) {
+    for (auto own : kOwnFiles)
+        if (own == name) return true;
+    return false;
+}
+
 // The index of an attribute of the maker's, or -1.
 isize attribute_index(device::Device& d, std::string_view name, u32& mode) {
     if (!d.ops()) return -1;
@@ -98,20 +105,22 @@ class DeviceBranch final : public Branch {
         }
         Text path;
         write_path(p, p.count, path);
-        bool is_folder = static_cast<bool>(device::find_by_path(path.view()));
-        if (!is_folder) each_below(path.view(), [&](std::string_view) { is_folder = true; });
-        if (is_folder) {
-            out = directory();
-            return true;
+        out = directory();
+        if (device::find_by_path(path.view())) return true;
+        if (Ref<device::Device> d = device_at(p, p.count - 1)) {
+            const std::string_view name = p[p.count - 1];
+            if (is_own_file(name)) return has_file(*d, name, out);
+            u32 mode = 0;
+            if (attribute_index(*d, name, mode) >= 0) {
+                out = file(mode);
+                return true;
+            }
         }
-        Ref<device::Device> d = device_at(p, p.count - 1);
-        if (!d) return false;
-        const std::string_view name = p[p.count - 1];
-        if (has_file(*d, name, out)) return true;
-        u32 mode = 0;
-        if (attribute_index(*d, name, mode) < 0) return false;
-        out = file(mode);
-        return true;
+        // A step on the way: the folder of a class.
+        bool is_folder = false;
+        each_below(path.view(), [&](std::string_view) { is_folder = true; });
+        out = directory();
+        return is_folder;
     }
 
     void list(const Parts& p, Lister& out) override {
