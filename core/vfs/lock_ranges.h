@@ -7,6 +7,7 @@
 #include <tenon/lib/intrusive.h>
 #include <tenon/vfs/lock_types.h>
 
+#include <iterator>
 #include <new>
 
 namespace tenon::vfs {
