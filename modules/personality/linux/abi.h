@@ -79,6 +79,7 @@ namespace tenon::uapi {
 #include <linux/time_types.h>
 #include <linux/timerfd.h>
 #include <linux/times.h>
+#include <linux/timex.h>
 #include <linux/uio.h>
 #include <linux/utsname.h>
 #include <linux/wait.h>

@@ -9,6 +9,7 @@
 #include "personality/linux/exec/script.h"
 #include "personality/linux/hooks.h"
 #include "personality/linux/linux_task.h"
+#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
 
@@ -57,8 +58,12 @@ void LinuxPersonality::task_exiting(Task& task) {
     }
 }
 
-void LinuxPersonality::process_exiting(process::Process&) {}
+void LinuxPersonality::process_exiting(process::Process& process) {
+    stop_all_timers(process);
+}
 
-void LinuxPersonality::exec_done(Task&) {}
+void LinuxPersonality::exec_done(Task& task) {
+    drop_posix_timers(*task.process);
+}
 
 }  // namespace tenon::personality

@@ -124,7 +124,7 @@ class Task : public RefCounted<Task> {
     u32 alt_stack_flags = 0;
     // restart_block: what a restarted sleep continues with
     struct RestartBlock {
-        i64 (*function)(RestartBlock&) = nullptr;
+        Result<i64> (*function)(RestartBlock&) = nullptr;
         u64 argument[6] = {};
     } restart_block;
 

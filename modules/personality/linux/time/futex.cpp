@@ -1,0 +1,136 @@
+// futex, futex_waitv. Spec: man 2 futex.
+#include <tenon/mm/slab.h>
+#include <tenon/mm/user_copy.h>
+#include <tenon/process/futex.h>
+#include <tenon/time/clock.h>
+
+#include "personality/linux/generated/syscalls.h"
+#include "personality/linux/time/clocks.h"
+
+namespace tenon::personality {
+
+namespace {
+
+namespace futex = process::futex;
+
+constexpr u32 kAllBits = FUTEX_BITSET_MATCH_ANY;
+
+Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset, sync::Deadline deadline,
+                 bool relative);
+
+Result<i64> restart_wait(Task::RestartBlock& block) {
+    return wait(block.argument[0], static_cast<futex::Scope>(block.argument[1]),
+                static_cast<u32>(block.argument[2]), static_cast<u32>(block.argument[3]),
+                sync::Deadline{block.argument[4]}, true);
+}
+
+// A relative time-out goes on where it was after a signal; an absolute one is simply restarted.
+Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset, sync::Deadline deadline,
+                 bool relative) {
+    auto result = futex::wait(address, scope, expected, bitset, deadline);
+    if (result) return 0;
+    if (result.error() != Error::restart || !relative || deadline.is_never())
+        return Err(result.error());
+    Task::RestartBlock& block = current()->restart_block;
+    block.argument[0] = address;
+    block.argument[1] = static_cast<u64>(scope);
+    block.argument[2] = expected;
+    block.argument[3] = bitset;
+    block.argument[4] = deadline.ns;
+    block.function = restart_wait;
+    return Err(Error::restart_block);
+}
+
+Result<sync::Deadline> deadline_at(u64 timeout, bool realtime) {
+    TRY_ASSIGN(const auto t, mm::UserIn<uapi::__kernel_timespec>(timeout).read());
+    if (!is_valid(t)) return Err(Error::inval);
+    const Clock clock{realtime ? Clock::Kind::realtime : Clock::Kind::monotonic};
+    return clock.deadline_of(to_ns(t));
+}
+
+Result<sync::Deadline> deadline_after(u64 timeout) {
+    TRY_ASSIGN(const auto t, mm::UserIn<uapi::__kernel_timespec>(timeout).read());
+    if (!is_valid(t)) return Err(Error::inval);
+    const Clock clock{Clock::Kind::monotonic};
+    return clock.deadline_of(add_ns(static_cast<i64>(time::monotonic_ns()), to_ns(t)));
+}
+
+// Counts are ints in the ABI; waking looks at each waiter first, so that 0 wakes one.
+u32 at_least_one(u32 count) {
+    return static_cast<i32>(count) <= 0 ? 1 : count;
+}
+
+}  // namespace
+
+Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val3) {
+    const i32 command = op & FUTEX_CMD_MASK;
+    const bool realtime = (op & FUTEX_CLOCK_REALTIME) != 0;
+    const auto scope =
+        (op & FUTEX_PRIVATE_FLAG) != 0 ? futex::Scope::process_private : futex::Scope::shared;
+    // The time-out is read before the command is looked at closer.
+    sync::Deadline deadline = sync::Deadline::never();
+    if (utime != 0) {
+        if (command == FUTEX_WAIT) {
+            TRY_ASSIGN(deadline, deadline_after(utime));
+        } else if (command == FUTEX_WAIT_BITSET) {
+            TRY_ASSIGN(deadline, deadline_at(utime, realtime));
+        }
+    }
+    if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT_REQUEUE_PI &&
+        command != FUTEX_LOCK_PI2)
+        return Err(Error::nosys);
+    switch (command) {
+        case FUTEX_WAIT: return wait(uaddr, scope, val, kAllBits, deadline, true);
+        case FUTEX_WAIT_BITSET:
+            if (val3 == 0) return Err(Error::inval);
+            return wait(uaddr, scope, val, val3, deadline, false);
+        case FUTEX_WAKE:
+        case FUTEX_WAKE_BITSET: {
+            const u32 bits = command == FUTEX_WAKE ? kAllBits : val3;
+            if (bits == 0) return Err(Error::inval);
+            TRY_ASSIGN(const u32 woken, futex::wake(uaddr, scope, at_least_one(val), bits));
+            return woken;
+        }
+        case FUTEX_REQUEUE:
+        case FUTEX_CMP_REQUEUE: {
+            const auto move = static_cast<u32>(utime);  // the slot of the time-out
+            if (static_cast<i32>(val) < 0 || static_cast<i32>(move) < 0) return Err(Error::inval);
+            const bool compare = command == FUTEX_CMP_REQUEUE;
+            TRY_ASSIGN(const auto done,
+                       futex::requeue(uaddr, uaddr2, scope, val, move, compare ? &val3 : nullptr));
+            return done.woken + done.moved;
+        }
+        case FUTEX_WAKE_OP: {
+            TRY_ASSIGN(const u32 woken, futex::wake_op(uaddr, uaddr2, scope, at_least_one(val),
+                                                       at_least_one(static_cast<u32>(utime)), val3));
+            return woken;
+        }
+        default: return Err(Error::nosys);
+    }
+}
+
+Result<i64> sys_futex_waitv(u64 waiters, u32 nr_futexes, u32 flags, u64 timeout, i32 clockid) {
+    if (flags != 0) return Err(Error::inval);
+    if (nr_futexes == 0 || nr_futexes > futex::kMaxWaitv || waiters == 0) return Err(Error::inval);
+    sync::Deadline deadline = sync::Deadline::never();
+    if (timeout != 0) {
+        if (clockid != CLOCK_REALTIME && clockid != CLOCK_MONOTONIC) return Err(Error::inval);
+        TRY_ASSIGN(deadline, deadline_at(timeout, clockid == CLOCK_REALTIME));
+    }
+    std::unique_ptr<futex::WaitSpec[]> specs(new (std::nothrow) futex::WaitSpec[nr_futexes]);
+    if (!specs) return Err(Error::nomem);
+    for (u32 i = 0; i < nr_futexes; ++i) {
+        TRY_ASSIGN(const auto w, mm::UserIn<uapi::futex_waitv>(waiters).read(i));
+        if ((w.flags & ~(FUTEX_32 | FUTEX_PRIVATE_FLAG)) != 0 || w.__reserved != 0 ||
+            (w.flags & FUTEX_32) == 0)
+            return Err(Error::inval);
+        specs[i] = {w.uaddr,
+                    (w.flags & FUTEX_PRIVATE_FLAG) != 0 ? futex::Scope::process_private
+                                                        : futex::Scope::shared,
+                    static_cast<u32>(w.val)};
+    }
+    TRY_ASSIGN(const u32 index, futex::wait_many({specs.get(), nr_futexes}, deadline));
+    return index;
+}
+
+}  // namespace tenon::personality
