@@ -68,11 +68,11 @@ Result<i64> do_poll(u64 ufds, u32 nfds, sync::Deadline deadline) {
 }
 
 // Goes on with what is left of the time-out after a stop, or a signal without a handler.
-i64 restart_poll(Task::RestartBlock& block) {
+Result<i64> restart_poll(Task::RestartBlock& block) {
     Result<i64> r = do_poll(block.argument[0], static_cast<u32>(block.argument[1]),
                             sync::Deadline{block.argument[2]});
-    if (r) return *r;
-    return r.error() == Error::restart ? -kRestartBlock : -errno_of(r.error());
+    if (!r && r.error() == Error::restart) return Err(Error::restart_block);
+    return r;
 }
 
 }  // namespace
