@@ -1,190 +1,271 @@
-// The character devices over the UARTs: raw lines. Line discipline and job control belong to tty
-// core.
-#include <asm/ioctls.h>
-#include <asm/termios.h>
+// Theory: README.md in this folder.
+#include <tenon/arch/machine.h>
 #include <tenon/device/device.h>
+#include <tenon/mm/slab.h>
 #include <tenon/mm/user_copy.h>
-#include <tenon/vfs/char_device.h>
+#include <tenon/module/module.h>
+#include <tty/tty.h>
 
-#include "uart.h"
+namespace tenon::tty {
 
-namespace tenon::serial {
 namespace {
 
-constexpr u32 kMajor = 4, kFirstMinor = 64, kPorts = 4;
-constexpr struct {
-    u16 port;
-    u32 irq;
-} kLegacy[kPorts] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
+// Registers, from the port's base.
+enum : u16 { kData = 0, kInterruptEnable = 1, kInterruptId = 2, kFifoControl = 2, kLineControl = 3,
+             kModemControl = 4, kLineStatus = 5, kModemStatus = 6, kScratch = 7 };
+constexpr u8 kEnableReceive = 1, kEnableTransmit = 2, kEnableStatus = 4;
+constexpr u8 kNoInterrupt = 1;
+constexpr u8 kDataReady = 1, kOverrun = 2, kBreak = 0x10, kTransmitEmpty = 0x20;
+constexpr u32 kFifoBytes = 16;
+constexpr u32 kMajor = 4, kFirstMinor = 64;
 
-struct Port {
-    Uart uart;
-    sync::Mutex write_lock{sync::LockRank::tty};
-    termios settings{};
-    winsize size{};
-    module::Held device;
-};
-
-class Line final : public vfs::FileOps {
+// Single bytes in and out of a power-of-two ring; the owner locks.
+class Ring {
   public:
-    explicit Line(Port& port) : port_(port) {}
-    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64&) override {
-        if (buffer.remaining() == 0) return usize{0};
-        for (;;) {
-            TRY_ASSIGN(usize n, port_.uart.receive(buffer));
-            if (n > 0) return n;
-            if (file.nonblocking()) return Err(Error::again);
-            TRY(port_.uart.readable.wait([&] { return port_.uart.receivable() > 0; }));
-        }
-    }
-    Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64&) override {
-        usize done = 0;
-        while (buffer.remaining() > 0) {
-            {
-                sync::MutexGuard guard(port_.write_lock);
-                Result<usize> n = port_.uart.send(buffer);
-                if (!n) return done > 0 ? Result<usize>(done) : n;
-                done += *n;
-            }
-            if (buffer.remaining() == 0) break;
-            if (file.nonblocking()) return done > 0 ? Result<usize>(done) : Err(Error::again);
-            auto waited = port_.uart.writable.wait([&] { return port_.uart.send_room() > 0; });
-            if (!waited) return done > 0 ? Result<usize>(done) : Err(waited.error());
-        }
-        return done;
-    }
-    u32 poll(vfs::File&, vfs::PollTable* table) override {
-        if (table != nullptr) {
-            table->add(port_.uart.readable);
-            table->add(port_.uart.writable);
-        }
-        u32 events = 0;
-        if (port_.uart.receivable() > 0) events |= vfs::kPollIn | vfs::kPollRdNorm;
-        if (port_.uart.send_room() > 0) events |= vfs::kPollOut | vfs::kPollWrNorm;
-        return events;
-    }
-    Result<i64> ioctl(vfs::File&, u32 command, u64 argument) override {
-        switch (command) {
-            case TCGETS:
-                TRY(mm::UserOut<termios>(argument).write(port_.settings));
-                return 0;
-            case TCSETSF:
-                port_.uart.flush(true, false);
-                [[fallthrough]];
-            case TCSETSW:
-                TRY(drain());
-                [[fallthrough]];
-            case TCSETS: {
-                TRY_ASSIGN(port_.settings, mm::UserIn<termios>(argument).read());
-                return 0;
-            }
-            case TCFLSH:
-                if (argument > 2) return Err(Error::inval);
-                port_.uart.flush(argument != 1, argument != 0);
-                return 0;
-            case TCSBRK:
-                TRY(drain());
-                return 0;
-            case FIONREAD:
-                TRY(mm::UserOut<i32>(argument).write(static_cast<i32>(port_.uart.receivable())));
-                return 0;
-            case TIOCOUTQ:
-                TRY(mm::UserOut<i32>(argument).write(static_cast<i32>(port_.uart.unsent())));
-                return 0;
-            case TIOCGWINSZ:
-                TRY(mm::UserOut<winsize>(argument).write(port_.size));
-                return 0;
-            case TIOCSWINSZ: {
-                TRY_ASSIGN(port_.size, mm::UserIn<winsize>(argument).read());
-                return 0;
-            }
-            default:
-                return Err(Error::notty);
-        }
-    }
-    bool is_stream() const override { return true; }
-
-  private:
-    Result<void> drain() {
-        TRY(port_.uart.writable.wait([&] { return port_.uart.unsent() == 0; }));
+    static constexpr u32 kSize = 64 * 1024;
+    Result<void> create() {
+        bytes_.reset(new (std::nothrow) u8[kSize]);
+        if (!bytes_) return Err(Error::nomem);
         return {};
     }
-    Port& port_;
-};
-
-class Serial;
-class Opener final : public vfs::DeviceOpener {
-  public:
-    explicit Opener(Serial& serial) : serial_(serial) {}
-    Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber number, u32) override;
+    u32 used() const { return head_ - tail_; }
+    u32 room() const { return kSize - used(); }
+    void put(u8 c) { bytes_[head_++ % kSize] = c; }
+    u8 take() { return bytes_[tail_++ % kSize]; }
+    u32 put(std::span<const u8> in) {
+        const u32 n = std::min<u32>(static_cast<u32>(in.size()), room());
+        for (u32 i = 0; i < n; ++i) put(in[i]);
+        return n;
+    }
+    // The oldest bytes that lie together. They stay until drop().
+    std::span<const u8> front() const {
+        const u32 start = tail_ % kSize;
+        return {bytes_.get() + start, std::min(used(), kSize - start)};
+    }
+    void drop(u32 n) { tail_ += n; }
+    void clear() { tail_ = head_; }
 
   private:
-    Serial& serial_;
+    std::unique_ptr<u8[]> bytes_;
+    u32 head_ = 0, tail_ = 0;
 };
+
+class Port final : public Driver {
+  public:
+    Port(u16 base, u32 irq, u32 line) : base_(base), irq_(irq), line_(line) {}
+    ~Port() override {
+        if (tty_) {
+            arch::port_out8(base_ + kInterruptEnable, 0);
+            remove_terminal(*tty_);
+        }
+    }
+
+    bool is_there() const {
+        for (u8 pattern : {u8{0x5a}, u8{0xa5}}) {
+            arch::port_out8(base_ + kScratch, pattern);
+            if (arch::port_in8(base_ + kScratch) != pattern) return false;
+        }
+        return true;
+    }
+    Result<void> start(module::Context& context) {
+        TRY(input_.create());
+        TRY(output_.create());
+        fmt::Line<16> name("ttyS{}", line_);
+        TRY_ASSIGN(tty_, Tty::create(name.view(), {kMajor, kFirstMinor + line_}, *this));
+        arch::port_out8(base_ + kInterruptEnable, 0);
+        // FIFOs on, interrupt at 14 bytes. Not cleared: the sender may have begun.
+        arch::port_out8(base_ + kFifoControl, 0xc1);
+        arch::port_out8(base_ + kModemControl, 0x0b);  // DTR, RTS, interrupt line on
+        TRY_ASSIGN(interrupt_, context.request_isa_irq(irq_, on_interrupt, on_thread, this));
+        TRY(add_terminal(*tty_));
+        TRY_ASSIGN(auto device, device::Device::create({.name = name.view(),
+                                                        .class_name = "tty",
+                                                        .node = {.major = kMajor,
+                                                                 .minor = kFirstMinor + line_,
+                                                                 .mode = 0660}}));
+        TRY_ASSIGN(node_, context.add_device(std::move(device), nullptr, nullptr));
+        return {};
+    }
+
+    Result<void> open(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        set_enable_locked(enable_ | kEnableReceive | kEnableStatus);
+        return {};
+    }
+    void close(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        set_enable_locked(enable_ & ~(kEnableReceive | kEnableStatus));
+        input_blocked_ = false;
+    }
+    usize write(Tty&, std::span<const u8> bytes) override {
+        sync::IrqSpinGuard guard(lock_);
+        const u32 n = output_.put(bytes);
+        send_locked();
+        return n;
+    }
+    usize write_room(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        return output_.room();
+    }
+    usize unsent(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        return output_.used();
+    }
+    void flush_output(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        output_.clear();
+    }
+    void input_flushed(Tty&) override {
+        sync::IrqSpinGuard guard(lock_);
+        input_.clear();
+    }
+    void input_drained(Tty&) override { pump(); }
+    Result<i64> ioctl(Tty&, u32 command, u64 argument) override;
+
+  private:
+    static irq::Handled on_interrupt(void* self) { return static_cast<Port*>(self)->interrupt(); }
+    static void on_thread(void* self) { static_cast<Port*>(self)->serve(); }
+
+    void set_enable_locked(u8 bits) {
+        if (bits == enable_) return;
+        enable_ = bits;
+        arch::port_out8(base_ + kInterruptEnable, bits);
+    }
+    void send_locked() {
+        while (output_.used() != 0 &&
+               (arch::port_in8(base_ + kLineStatus) & kTransmitEmpty) != 0) {
+            for (u32 i = 0; i < kFifoBytes && output_.used() != 0; ++i)
+                arch::port_out8(base_ + kData, output_.take());
+        }
+        set_enable_locked(output_.used() != 0 ? enable_ | kEnableTransmit
+                                              : enable_ & ~kEnableTransmit);
+    }
+    irq::Handled interrupt() {
+        sync::IrqSpinGuard guard(lock_);
+        bool mine = false, wakes = false;
+        for (u32 round = 0; round < 64; ++round) {
+            const u8 id = arch::port_in8(base_ + kInterruptId);
+            if ((id & kNoInterrupt) != 0) break;
+            mine = true;
+            u8 status = arch::port_in8(base_ + kLineStatus);
+            while ((status & (kDataReady | kBreak)) != 0 && (enable_ & kEnableReceive) != 0) {
+                if ((status & kOverrun) != 0) ++overruns_;
+                if (input_.room() == 0) {
+                    input_blocked_ = true;
+                    set_enable_locked(enable_ & ~kEnableReceive);
+                    break;
+                }
+                const u8 c = arch::port_in8(base_ + kData);
+                if ((status & kBreak) != 0)
+                    breaks_ = true;
+                else
+                    input_.put(c);
+                wakes = true;
+                status = arch::port_in8(base_ + kLineStatus);
+            }
+            if ((status & kTransmitEmpty) != 0 && (enable_ & kEnableTransmit) != 0) {
+                send_locked();
+                // Writers wait for a good piece, tcdrain() for the last byte.
+                if (output_.used() == 0 || output_.room() >= Ring::kSize / 2) wakes = true;
+            }
+            (void)arch::port_in8(base_ + kModemStatus);
+        }
+        if (!mine) return irq::Handled::no;
+        return wakes ? irq::Handled::wake_thread : irq::Handled::yes;
+    }
+    void serve() {
+        bool saw_break;
+        {
+            sync::IrqSpinGuard guard(lock_);
+            saw_break = std::exchange(breaks_, false);
+        }
+        if (saw_break) tty_->receive_break();
+        pump();
+        tty_->output_ready();
+    }
+    // Input from the ring to the terminal, as far as that takes it.
+    void pump() {
+        sync::MutexGuard pumping(pump_mutex_);
+        for (;;) {
+            std::span<const u8> bytes;
+            {
+                sync::IrqSpinGuard guard(lock_);
+                bytes = input_.front();
+            }
+            if (bytes.empty()) return;
+            // The interrupt only appends, so the bytes stay where they are.
+            const usize taken = tty_->receive(bytes);
+            sync::IrqSpinGuard guard(lock_);
+            if (input_.used() < bytes.size()) return;  // flushed meanwhile
+            input_.drop(static_cast<u32>(taken));
+            if (input_blocked_ && input_.room() >= Ring::kSize / 2) {
+                input_blocked_ = false;
+                set_enable_locked(enable_ | kEnableReceive);
+            }
+            if (taken < bytes.size()) return;
+        }
+    }
+
+    const u16 base_;
+    const u32 irq_, line_;
+    Ref<Tty> tty_;
+    // Between the terminal's reader mutex and its state mutex.
+    sync::Mutex pump_mutex_{sync::LockRank::page_cache_fill};
+    sync::SpinLock lock_{sync::LockRank::irq};  // guards what follows and the chip
+    Ring input_, output_;
+    u8 enable_ = 0;
+    bool input_blocked_ = false, breaks_ = false;
+    u64 overruns_ = 0;
+    module::Held interrupt_, node_;
+};
+
+// Modem lines: those that we drive, and those that we see.
+Result<i64> Port::ioctl(Tty&, u32 command, u64 argument) {
+    if (command != TIOCMGET) return Err(Error::noioctl);
+    const u8 control = arch::port_in8(base_ + kModemControl);
+    const u8 status = arch::port_in8(base_ + kModemStatus);
+    i32 bits = 0;
+    if (control & 1) bits |= TIOCM_DTR;
+    if (control & 2) bits |= TIOCM_RTS;
+    if (status & 0x10) bits |= TIOCM_CTS;
+    if (status & 0x20) bits |= TIOCM_DSR;
+    if (status & 0x40) bits |= TIOCM_RNG;
+    if (status & 0x80) bits |= TIOCM_CAR;
+    TRY(mm::UserOut<i32>(argument).write(bits));
+    return 0;
+}
 
 class Serial final : public module::Instance {
   public:
     static Result<std::unique_ptr<Serial>> create(module::Context& context) {
         std::unique_ptr<Serial> self(new (std::nothrow) Serial);
         if (!self) return Err(Error::nomem);
-        for (u32 i = 0; i < kPorts; ++i) {
-            if (!Uart::present(kLegacy[i].port)) continue;
-            self->ports_[i].reset(new (std::nothrow) Port);
-            if (!self->ports_[i]) return Err(Error::nomem);
-            TRY(self->ports_[i]->uart.create(context, kLegacy[i].port, kLegacy[i].irq));
-            self->ports_[i]->settings.c_cflag = CS8 | CREAD | CLOCAL | B115200;
+        constexpr struct {
+            u16 base;
+            u32 irq;
+        } kPorts[] = {{0x3f8, 4}, {0x2f8, 3}};
+        for (u32 line = 0; line < std::size(kPorts); ++line) {
+            auto port = mm::make<Port>(kPorts[line].base, kPorts[line].irq, line);
+            if (!port) return Err(Error::nomem);
+            if (!port->is_there()) continue;
+            TRY(port->start(context));
+            log::info("ttyS{}: 16550 at port {:#x}, interrupt {}", line, kPorts[line].base,
+                      kPorts[line].irq);
+            self->ports_[line] = std::move(port);
         }
-        TRY_ASSIGN(self->lines_,
-                   self->register_numbers(context, kMajor, kFirstMinor, kPorts, "ttyS"));
-        TRY_ASSIGN(self->console_, self->register_numbers(context, 5, 1, 1, "console"));
-        for (u32 i = 0; i < kPorts; ++i) {
-            if (self->ports_[i] == nullptr) continue;
-            fmt::Line<16> name("ttyS{}", i);
-            TRY_ASSIGN(self->ports_[i]->device, add(context, name.view(), kMajor, kFirstMinor + i));
-        }
-        TRY_ASSIGN(self->console_device_, add(context, "console", 5, 1));
         return self;
-    }
-    Port* port(vfs::DeviceNumber number) {
-        u32 index = number.major == kMajor ? number.minor - kFirstMinor : 0;
-        return index < kPorts ? ports_[index].get() : nullptr;
     }
 
   private:
-    Result<module::CharDevice> register_numbers(module::Context& context, u32 major, u32 first,
-                                                u32 count, std::string_view name) {
-        std::unique_ptr<Opener> opener(new (std::nothrow) Opener(*this));
-        if (!opener) return Err(Error::nomem);
-        return context.register_char_device(major, first, count, name, std::move(opener));
-    }
-    static Result<module::Held> add(module::Context& context, std::string_view name, u32 major,
-                                    u32 minor) {
-        TRY_ASSIGN(
-            Ref<device::Device> device,
-            device::Device::create({.name = name,
-                                    .class_name = "tty",
-                                    .node = {.major = major, .minor = minor, .mode = 0620}}));
-        return context.add_device(std::move(device), nullptr, nullptr);
-    }
-    std::unique_ptr<Port> ports_[kPorts];
-    module::CharDevice lines_, console_;
-    module::Held console_device_;
+    std::unique_ptr<Port> ports_[2];
 };
 
-Result<module::Gated<vfs::FileOps>> Opener::open(vfs::DeviceNumber number, u32) {
-    Port* port = serial_.port(number);
-    if (port == nullptr) return Err(Error::io);
-    std::unique_ptr<vfs::FileOps> ops(new (std::nothrow) Line(*port));
-    if (!ops) return Err(Error::nomem);
-    return module::Gated<vfs::FileOps>::own(std::move(ops));
-}
-
 }  // namespace
-}  // namespace tenon::serial
+}  // namespace tenon::tty
 
-TENON_MODULE(tenon::serial::Serial,
-             {
-                 .name = "serial",
-                 .version = "1.0",
-                 .description = "16550 serial ports: ttyS0 to ttyS3, console",
-             });
+TENON_MODULE(tenon::tty::Serial, {
+    .name = "serial",
+    .version = "1.0",
+    .description = "16550 serial lines ttyS0 and ttyS1",
+    .needs = {"tty>=1.0,<2"},
+});

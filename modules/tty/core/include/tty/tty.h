@@ -1,0 +1,115 @@
+// A terminal: what its driver implements, and what the tty module does with it.
+#pragma once
+
+#include <tenon/process/process.h>
+#include <tenon/vfs/char_device.h>
+#include <tty/line_discipline.h>
+
+namespace tenon::tty {
+
+class Tty;
+
+// What is behind a terminal: a serial line, or the master of a pty.
+class Driver {
+  public:
+    virtual ~Driver() = default;
+    // First open, last close. May sleep.
+    virtual Result<void> open(Tty& tty) { return {}; }
+    virtual void close(Tty& tty) {}
+    // Takes bytes to send; how many. At most write_room() are offered. Any thread context, called
+    // with the terminal's state mutex held.
+    virtual usize write(Tty& tty, std::span<const u8> bytes) = 0;
+    virtual usize write_room(Tty& tty) = 0;
+    virtual usize unsent(Tty& tty) { return 0; }
+    virtual void flush_output(Tty& tty) {}
+    // A reader made room after receive() had refused bytes. Thread context, no lock held.
+    virtual void input_drained(Tty& tty) {}
+    virtual void termios_changed(Tty& tty, const Termios& old) {}
+    // Output stopped or started, input flushed: what a pty tells its master.
+    virtual void flow_changed(Tty& tty, bool stopped) {}
+    virtual void input_flushed(Tty& tty) {}
+    virtual void send_break(Tty& tty) {}
+    virtual void hung_up(Tty& tty) {}
+    virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
+    // The other end is gone for good: reads answer EIO.
+    virtual bool is_dead(Tty& tty) { return false; }
+};
+
+class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
+  public:
+    TENON_API static Result<Ref<Tty>> create(std::string_view name, vfs::DeviceNumber number,
+                                             Driver& driver);
+    ~Tty();
+
+    // --- For drivers
+    // Input; how many bytes were taken. The rest is offered again after input_drained().
+    TENON_API usize receive(std::span<const u8> bytes);
+    TENON_API void receive_break();
+    // There is room to write again. Any context.
+    TENON_API void output_ready();
+    // The line is gone: open files answer as after a hang-up, the session leader gets SIGHUP.
+    TENON_API void hang_up();
+    TENON_API Result<module::Gated<vfs::FileOps>> open(u32 open_flags, bool may_control);
+    std::string_view name() const { return name_; }
+    vfs::DeviceNumber number() const { return number_; }
+    Driver& driver() { return driver_; }
+    TENON_API Termios termios();
+    // Requests of a pty's master that concern its slave (termios, window size, groups).
+    TENON_API Result<i64> ioctl_from_master(u32 command, u64 argument);
+    TENON_API bool is_open() const { return opens_.load() != 0; }
+    TENON_API void signal_foreground(u32 signal);
+    TENON_API void flush_input();
+    TENON_API bool packet_flow() const;  // IXON with ^S and ^Q, for packet mode
+    void on_last_ref();
+
+    // --- For the tty module's files
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u32 generation);
+    Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u32 generation);
+    u32 poll(vfs::PollTable* table, u32 generation);
+    Result<i64> ioctl(vfs::File& file, u32 command, u64 argument, u32 generation);
+    void file_closed();
+    u32 generation() const { return generation_.load(std::memory_order_acquire); }
+    i32 foreground_group();
+    void leader_exited();  // of the session that it controls
+    void become_controlling_if_free();
+
+  private:
+    Tty(std::string_view name, vfs::DeviceNumber number, Driver& driver);
+    friend class TtyIoctl;
+    friend class JobControl;
+
+    // LineDiscipline::Host; the state mutex is held.
+    void signal(u32 signal) override;
+    void echo(std::span<const u8> bytes) override;
+    void set_stopped(bool stopped) override;
+    bool is_stopped() const override { return stopped_; }
+    void flush_output() override;
+
+    void flush_echo_locked();
+    usize write_some(std::span<const u8> bytes);
+    Result<void> wait_sent(sync::WaitMode mode);
+    bool hung(u32 generation) const { return generation != this->generation(); }
+
+    static constexpr u32 kEchoBytes = 1024;
+    char name_[24] = {};
+    const vfs::DeviceNumber number_;
+    Driver& driver_;
+    sync::Mutex read_mutex_{sync::LockRank::tty}, write_mutex_{sync::LockRank::tty};
+    sync::Mutex state_{sync::LockRank::sleeping_leaf};  // guards what follows
+    LineDiscipline discipline_;
+    u8 echo_[kEchoBytes];
+    usize echo_length_ = 0;
+    bool stopped_ = false, throttled_ = false, exclusive_ = false;
+    struct ::winsize window_ = {};
+    std::atomic<u32> generation_{0}, opens_{0};
+    sync::WaitQueue read_queue_, write_queue_;
+    // Guarded by the process-tree lock.
+    Ref<process::Session> session_;
+    Ref<process::ProcessGroup> foreground_;
+};
+
+// Makes a terminal reachable by its device number; the module that asks must outlive the entry.
+TENON_API Result<void> add_terminal(Tty& tty);
+TENON_API void remove_terminal(Tty& tty);
+
+}  // namespace tenon::tty
