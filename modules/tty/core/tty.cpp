@@ -15,7 +15,9 @@ Tty::Tty(std::string_view name, vfs::DeviceNumber number, Driver& driver)
 Tty::~Tty() = default;
 
 void Tty::on_last_ref() {
+    Driver& driver = driver_;
     delete this;
+    driver.tty_gone();
 }
 
 Result<Ref<Tty>> Tty::create(std::string_view name, vfs::DeviceNumber number, Driver& driver) {

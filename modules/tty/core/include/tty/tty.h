@@ -33,6 +33,8 @@ class Driver {
     virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
     // The other end is gone for good: reads answer EIO.
     virtual bool is_dead(Tty& tty) { return false; }
+    // The terminal's last reference is gone; the driver may go too.
+    virtual void tty_gone() {}
 };
 
 class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
@@ -60,7 +62,7 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     TENON_API void signal_foreground(u32 signal);
     TENON_API void flush_input();
     TENON_API bool packet_flow() const;  // IXON with ^S and ^Q, for packet mode
-    void on_last_ref();
+    TENON_API void on_last_ref();
 
     // --- For the tty module's files
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u32 generation);
