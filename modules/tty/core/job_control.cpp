@@ -38,16 +38,34 @@ class JobControl {
         bool background = false, orphaned = false;
         Ref<process::ProcessGroup> group;
     };
+    // Nobody outside the group, but in its session, is the parent of a member: nobody would notice
+    // that it stopped. Spec: POSIX, "orphaned process group".
+    static bool is_orphaned(process::ProcessGroup& group) {
+        bool orphaned = true;
+        process::for_each_member(
+            group,
+            [](process::Process& member, void* context) {
+                const process::Process* parent = member.parent;
+                if (member.zombie || parent == nullptr || !parent->group || parent->pid == 1) return;
+                if (parent->group.get() != member.group.get() &&
+                    parent->group->session.get() == member.group->session.get())
+                    *static_cast<bool*>(context) = false;
+            },
+            &orphaned);
+        return orphaned;
+    }
     static Place place_of(Tty& tty) {
         Place place;
         process::Process& self = process::current_process();
-        sync::IrqSpinGuard guard(process::tree_lock());
-        if (!self.group) return place;
-        place.controlled = terminal_of_locked(self.group->session.get()) == &tty;
-        place.group = self.group;
-        place.background =
-            place.controlled && tty.foreground_ && tty.foreground_.get() != self.group.get();
-        if (place.background) place.orphaned = self.group->orphaned_locked();
+        {
+            sync::IrqSpinGuard guard(process::tree_lock());
+            if (!self.group) return place;
+            place.controlled = terminal_of_locked(self.group->session.get()) == &tty;
+            place.group = self.group;
+            place.background =
+                place.controlled && tty.foreground_ && tty.foreground_.get() != self.group.get();
+        }
+        if (place.background) place.orphaned = is_orphaned(*place.group);
         return place;
     }
 
