@@ -143,7 +143,9 @@ class Port final : public Driver {
     irq::Handled interrupt() {
         sync::IrqSpinGuard guard(lock_);
         bool mine = false, wakes = false;
-        for (u32 round = 0; round < 64; ++round) {
+        // Until the chip is quiet: the line is edge-triggered, and would never rise again. A full ring
+        // bounds the input.
+        for (;;) {
             const u8 id = arch::port_in8(base_ + kInterruptId);
             if ((id & kNoInterrupt) != 0) break;
             mine = true;
