@@ -90,7 +90,8 @@ void* RadixTree::next(u64 index, u64& found) const {
                                       : (index >> (node->shift + kBits)) << (node->shift + kBits);
                 if (slot == kSlots) {
                     // Nothing left in this node: start again behind it.
-                    const u64 step = node->shift + kBits >= 64 ? 0 : u64{1} << (node->shift + kBits);
+                    const u64 step =
+                        node->shift + kBits >= 64 ? 0 : u64{1} << (node->shift + kBits);
                     index = above + step;
                     if (step == 0 || index == 0) return nullptr;
                     break;

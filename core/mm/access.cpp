@@ -60,9 +60,9 @@ Result<usize> AddressSpace::access(u64 address, void* buffer, usize length, bool
             if (done != 0) return done;
             return Err(page.error());
         }
-        u8* at = static_cast<u8*>(*page ? frame_address(*page)
-                                        : arch::phys_to_virt(special.phys())) +
-                 offset;
+        u8* at =
+            static_cast<u8*>(*page ? frame_address(*page) : arch::phys_to_virt(special.phys())) +
+            offset;
         u8* mine = static_cast<u8*>(buffer) + done;
         if (write) {
             std::memcpy(at, mine, n);

@@ -51,8 +51,8 @@ void AddressSpace::activate() {
     if (active == this) return;
     AddressSpace* const before = active;
     const u64 bit = u64{1} << arch::cpu_id();
-    // In the set before the tables are loaded, and out of the other's set after: a shootdown that is
-    // sent in between comes once too often, never once too few.
+    // In the set before the tables are loaded, and out of the other's set after: a shootdown that
+    // is sent in between comes once too often, never once too few.
     active_.fetch_or(bit, std::memory_order_acq_rel);
     active = this;
     table_.activate();

@@ -1,8 +1,8 @@
 // One zone of the buddy allocator: arithmetic and free lists over an array of Page, no locking.
 //
 // A free block of order k is 2^k frames, aligned to its size; its first frame carries kind `free`,
-// the order and the list links (frame numbers, so that a link takes four bytes). All other frames of
-// it are not `free`, whatever they hold, so that a stale tail is never taken for a block. Freed
+// the order and the list links (frame numbers, so that a link takes four bytes). All other frames
+// of it are not `free`, whatever they hold, so that a stale tail is never taken for a block. Freed
 // blocks merge with their buddy (the block whose number differs in bit k alone) while that one is
 // free at the same order and within the zone.
 #pragma once

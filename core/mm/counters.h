@@ -1,7 +1,8 @@
 // Page counts by use, per CPU, summed when somebody asks.
 //
 // Each slot is added to atomically without ordering: the owner may be preempted and migrate between
-// finding its slot and adding. A slot may be negative (allocated here, freed there); the sum is not.
+// finding its slot and adding. A slot may be negative (allocated here, freed there); the sum is
+// not.
 #pragma once
 
 #include <tenon/arch/cpu.h>

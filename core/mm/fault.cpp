@@ -28,9 +28,12 @@ namespace {
 
 bool allows(const Vma& vma, FaultAccess access) {
     switch (access) {
-        case FaultAccess::write: return has(vma.prot, Prot::write);
-        case FaultAccess::exec: return has(vma.prot, Prot::exec);
-        case FaultAccess::read: break;
+        case FaultAccess::write:
+            return has(vma.prot, Prot::write);
+        case FaultAccess::exec:
+            return has(vma.prot, Prot::exec);
+        case FaultAccess::read:
+            break;
     }
     // Hardware has no page that may be written or executed but not read.
     return vma.prot != Prot::none;
@@ -76,8 +79,8 @@ Result<void> PageWalk::anonymous(AddressSpace& space, Vma& vma, u64 va, bool wri
     return {};
 }
 
-// Maps what is cached of the aligned group of pages around `va`, whose own page is mapped; read-only
-// unless writing needs no notice.
+// Maps what is cached of the aligned group of pages around `va`, whose own page is mapped;
+// read-only unless writing needs no notice.
 void PageWalk::map_around(AddressSpace& space, Vma& vma, u64 va) {
     const u64 window = kAround << kPageShift;
     const u64 start = std::max(align_down(va, window), vma.range.start);
@@ -87,8 +90,7 @@ void PageWalk::map_around(AddressSpace& space, Vma& vma, u64 va) {
     if (align_up(size, kPageSize) <= vma.file_offset) return;
     end = std::min(end, file_end_va);
     const bool writable = vma.is_shared() && has(vma.prot, Prot::write) &&
-                          vma.mapping->source() != nullptr &&
-                          vma.mapping->source()->memory_only();
+                          vma.mapping->source() != nullptr && vma.mapping->source()->memory_only();
     const PageFlags flags = writable ? write_flags(vma) : read_flags(vma);
 
     // The mapping's lock comes before the table lock: pages are gathered first.
@@ -152,8 +154,8 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
             return {};
         }
         const bool may_write = has(vma.prot, Prot::write);
-        (*slot)->store(Pte::make(frame_number(*copy), may_write ? write_flags(vma)
-                                                                : read_flags(vma)));
+        (*slot)->store(
+            Pte::make(frame_number(*copy), may_write ? write_flags(vma) : read_flags(vma)));
         space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
         return {};
     }
@@ -170,8 +172,7 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
             page_unref(page);
             return {};
         }
-        (*slot)->store(
-            Pte::make(frame_number(page), write ? write_flags(vma) : read_flags(vma)));
+        (*slot)->store(Pte::make(frame_number(page), write ? write_flags(vma) : read_flags(vma)));
         count_page(space, *page, 1);
     }
     if (!has(vma.flags, VmaFlags::random)) map_around(space, vma, va);
@@ -241,8 +242,7 @@ Result<void> PageWalk::write_to_present(AddressSpace& space, Vma& vma, u64 va, P
         if (old) page_unref(old);
         return Err(copy.error());
     }
-    if (!zero)
-        std::memcpy(frame_address(*copy), arch::phys_to_virt(seen.pfn().phys()), kPageSize);
+    if (!zero) std::memcpy(frame_address(*copy), arch::phys_to_virt(seen.pfn().phys()), kPageSize);
     (*copy)->kind = Page::Kind::anon;
     count(Counter::anon, 1);
 

@@ -38,8 +38,7 @@ i64 score(process::Process& process, AddressSpace::Footprint& footprint) {
     footprint = space->footprint();
     const i64 pages = static_cast<i64>(footprint.resident_anon + footprint.resident_file +
                                        footprint.resident_shmem + footprint.page_table_pages);
-    const i64 adjusted =
-        pages + process.oom_score_adjust * static_cast<i64>(ram_pages()) / 1000;
+    const i64 adjusted = pages + process.oom_score_adjust * static_cast<i64>(ram_pages()) / 1000;
     return adjusted > 0 ? adjusted : 1;
 }
 
@@ -95,21 +94,22 @@ bool out_of_memory(u32 order) {
         return false;
     }
     const MemoryStats stats = memory_stats();
-    log::err("out of memory: {} (pid {}) wants {} pages; free {} KiB, anonymous {} KiB, files {} "
-             "KiB (shared memory {} KiB), slab {} KiB, page tables {} KiB",
-             current()->name, current()->process->pid, u64{1} << order, kib(stats.free_pages),
-             kib(stats.anon_pages), kib(stats.file_pages), kib(stats.shmem_pages),
-             kib(stats.slab_pages), kib(stats.page_table_pages));
+    log::err(
+        "out of memory: {} (pid {}) wants {} pages; free {} KiB, anonymous {} KiB, files {} "
+        "KiB (shared memory {} KiB), slab {} KiB, page tables {} KiB",
+        current()->name, current()->process->pid, u64{1} << order, kib(stats.free_pages),
+        kib(stats.anon_pages), kib(stats.file_pages), kib(stats.shmem_pages), kib(stats.slab_pages),
+        kib(stats.page_table_pages));
     process::Process& victim = *best.process;
     Ref<Task> leader = process::find_task(victim.pid);
     Ref<process::Credentials> cred = leader ? process::credentials_of(*leader) : nullptr;
-    log::err("Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, "
-             "shmem-rss:{}kB, UID:{} pgtables:{}kB oom_score_adj:{}: it holds the most",
-             victim.pid, leader ? static_cast<const char*>(leader->name) : "?",
-             kib(best.footprint.total_pages), kib(best.footprint.resident_anon),
-             kib(best.footprint.resident_file), kib(best.footprint.resident_shmem),
-             cred ? cred->uid : 0,
-             kib(best.footprint.page_table_pages), victim.oom_score_adjust);
+    log::err(
+        "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, "
+        "shmem-rss:{}kB, UID:{} pgtables:{}kB oom_score_adj:{}: it holds the most",
+        victim.pid, leader ? static_cast<const char*>(leader->name) : "?",
+        kib(best.footprint.total_pages), kib(best.footprint.resident_anon),
+        kib(best.footprint.resident_file), kib(best.footprint.resident_shmem), cred ? cred->uid : 0,
+        kib(best.footprint.page_table_pages), victim.oom_score_adjust);
     oom_kills.fetch_add(1, std::memory_order_relaxed);
     (void)process::send_to_process(victim, process::kernel_signal(process::kSigKill));
     const bool self = current()->process.get() == &victim;

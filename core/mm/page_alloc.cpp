@@ -1,9 +1,9 @@
 // Zones, per-CPU lists, and what happens when they are empty.
 //
-// An allocation of one page without a zone wish takes the top of this CPU's list, irqs off. An empty
-// list is filled from the zones, highest first, a batch at a time; a long one gives half a batch
-// back. Everything else goes to the zones. Below the reserve only `atomic` allocations are served;
-// others shrink caches, then kill (oom.cpp).
+// An allocation of one page without a zone wish takes the top of this CPU's list, irqs off. An
+// empty list is filled from the zones, highest first, a batch at a time; a long one gives half a
+// batch back. Everything else goes to the zones. Below the reserve only `atomic` allocations are
+// served; others shrink caches, then kill (oom.cpp).
 #include "core/mm/page_alloc.h"
 
 #include <tenon/lib/assert.h>
@@ -188,10 +188,17 @@ void account(Page& page, Alloc flags, u32 order) {
 
 void unaccount(Page& page, u32 order) {
     switch (page.kind) {
-        case Page::Kind::anon: count(Counter::anon, -(i64{1} << order)); break;
-        case Page::Kind::page_table: count(Counter::page_table, -(i64{1} << order)); break;
-        case Page::Kind::stack: count(Counter::stack, -(i64{1} << order)); break;
-        default: break;
+        case Page::Kind::anon:
+            count(Counter::anon, -(i64{1} << order));
+            break;
+        case Page::Kind::page_table:
+            count(Counter::page_table, -(i64{1} << order));
+            break;
+        case Page::Kind::stack:
+            count(Counter::stack, -(i64{1} << order));
+            break;
+        default:
+            break;
     }
 }
 
@@ -330,7 +337,8 @@ void init_page_allocator(const boot::BootInfo& info) {
     reserved_ram += array_pages;
 
     node0.zones[kZoneDma].buddy.init(frames, 0, std::min(kDmaEnd, frame_count));
-    node0.zones[kZoneDma32].buddy.init(frames, kDmaEnd, std::clamp(frame_count, kDmaEnd, kDma32End));
+    node0.zones[kZoneDma32].buddy.init(frames, kDmaEnd,
+                                       std::clamp(frame_count, kDmaEnd, kDma32End));
     node0.zones[kZoneNormal].buddy.init(frames, kDma32End, std::max(frame_count, kDma32End));
     for (const boot::MemoryRange& range : info.memory()) {
         if (range.kind != boot::MemoryKind::usable) continue;
@@ -436,10 +444,9 @@ MemoryStats memory_stats() {
     stats.anon_pages = counter_sum(Counter::anon);
     stats.dirty_pages = counter_sum(Counter::dirty);
     // File pages that could be read again count as available, less half for the working set.
-    const u64 droppable =
-        stats.file_pages > stats.shmem_pages + stats.dirty_pages
-            ? (stats.file_pages - stats.shmem_pages - stats.dirty_pages) / 2
-            : 0;
+    const u64 droppable = stats.file_pages > stats.shmem_pages + stats.dirty_pages
+                              ? (stats.file_pages - stats.shmem_pages - stats.dirty_pages) / 2
+                              : 0;
     const u64 gross = stats.free_pages + droppable;
     stats.available_pages = gross > reserve ? gross - reserve : 0;
     stats.committed_pages =

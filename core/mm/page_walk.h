@@ -1,7 +1,7 @@
 // What reads and changes page-table entries of a user address space.
 //
-// An entry is one of: none; present with a frame that has a Page (one reference each, counted in the
-// resident_* numbers); present and `special` (no Page: zero frame, vDSO data, device memory, no
+// An entry is one of: none; present with a frame that has a Page (one reference each, counted in
+// the resident_* numbers); present and `special` (no Page: zero frame, vDSO data, device memory, no
 // reference); or soft, a page kept by a mapping whose protection is "none" (frame number in the
 // upper bits, counted like a present one). The hardware must not see those, as the kernel's own
 // copies would reach them.
@@ -60,7 +60,8 @@ class PageWalk {
     static void zap_locked(AddressSpace& space, u64 start, u64 end, TlbBatch& batch);
     // zap_locked under the lock.
     static void zap(AddressSpace& space, u64 start, u64 end);
-    // Frees tables that nothing in (floor, ceiling) uses. Table lock held; space locked for writing.
+    // Frees tables that nothing in (floor, ceiling) uses. Table lock held; space locked for
+    // writing.
     static void prune_locked(AddressSpace& space, u64 floor, u64 ceiling, TlbBatch& batch);
     // Everything, when no CPU uses the space any more.
     static void clear(AddressSpace& space);
@@ -69,8 +70,8 @@ class PageWalk {
     // Moves entries from one place to another of equal length. Error::nomem: some were moved, and
     // are moved back.
     static Result<void> move(AddressSpace& space, u64 from, u64 to, u64 length);
-    // Copies what fork must copy of `vma` into `child`'s tables; sets `cow` if the parent lost write
-    // access somewhere. Parent's table lock held.
+    // Copies what fork must copy of `vma` into `child`'s tables; sets `cow` if the parent lost
+    // write access somewhere. Parent's table lock held.
     static Result<void> copy_locked(AddressSpace& parent, AddressSpace& child, const Vma& vma,
                                     bool& cow);
     static arch::Pte load(AddressSpace& space, u64 va) {

@@ -52,12 +52,11 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
         vma = find(old_start);
     }
     if (old_length > vma->range.end - old_start) return Err(Error::fault);
-    if (new_length > old_length && (has(vma->flags, VmaFlags::io) ||
-                                    has(vma->flags, VmaFlags::special)))
+    if (new_length > old_length &&
+        (has(vma->flags, VmaFlags::io) || has(vma->flags, VmaFlags::special)))
         return Err(Error::fault);
     const u64 more = new_length - std::min(new_length, old_length);
-    if (has(vma->flags, VmaFlags::locked) &&
-        ((locked_pages_ << kPageShift) + more) > limit_locked)
+    if (has(vma->flags, VmaFlags::locked) && ((locked_pages_ << kPageShift) + more) > limit_locked)
         return Err(Error::again);
     const bool data = has(vma->prot, Prot::write) && !vma->is_shared();
     TRY(editor.check_limits((keep ? new_length : more) >> kPageShift, is_accounted(*vma), data,

@@ -11,9 +11,8 @@
 //
 // Debug kernels fill free objects with kPoison and verify it when they go out again, which finds
 // writes after free, overruns into a free neighbour, and double frees.
-#include <tenon/mm/slab.h>
-
 #include <tenon/lib/assert.h>
+#include <tenon/mm/slab.h>
 #include <tenon/trace/log.h>
 
 #include <algorithm>
@@ -159,15 +158,15 @@ struct Slabs {
     // Gives objects back; pages that came free are chained at `dead`. Lock held.
     static void put_locked(SlabCache& cache, void** objects, u32 n, u32& dead) {
         for (u32 i = 0; i < n; ++i) {
-            const uptr base = reinterpret_cast<uptr>(objects[i]) &
-                              ~((uptr{kPageSize} << cache.order_) - 1);
+            const uptr base =
+                reinterpret_cast<uptr>(objects[i]) & ~((uptr{kPageSize} << cache.order_) - 1);
             Page& page = frame_of_address(reinterpret_cast<void*>(base));
             const u32 pfn = static_cast<u32>(frame_number(&page).value);
             const u16 first = page.flags.load(std::memory_order_relaxed);
             next_index(objects[i]) = first;
-            page.flags.store(static_cast<u16>((reinterpret_cast<uptr>(objects[i]) - base) /
-                                              cache.stride_),
-                             std::memory_order_relaxed);
+            page.flags.store(
+                static_cast<u16>((reinterpret_cast<uptr>(objects[i]) - base) / cache.stride_),
+                std::memory_order_relaxed);
             if (first == kEnd) link(cache, pfn);
             if (--page.count != 0) continue;
             if (cache.empty_slabs_ == 0) {
@@ -209,8 +208,8 @@ struct Slabs {
                 void* object;
                 if (take_locked(cache, &object, 1) == 1) return object;
             }
-            const Alloc page_flags = static_cast<Alloc>(static_cast<u32>(flags) &
-                                                        ~static_cast<u32>(Alloc::zero));
+            const Alloc page_flags =
+                static_cast<Alloc>(static_cast<u32>(flags) & ~static_cast<u32>(Alloc::zero));
             auto page = alloc_pages(cache.order_, page_flags);
             if (!page) return nullptr;
             add_slab(cache, *page);
@@ -337,8 +336,7 @@ struct Slabs {
             const usize bytes = sizeof(Magazine) + cache.magazine_size_ * sizeof(void*);
             put(*class_cache(class_of(bytes)), &memory, 1);
         }
-        if (cache.taken_ != 0)
-            log::err("slab {}: {} objects leaked", cache.name_, cache.taken_);
+        if (cache.taken_ != 0) log::err("slab {}: {} objects leaked", cache.name_, cache.taken_);
         u32 dead = kNone;
         {
             sync::IrqSpinGuard guard(cache.lock_);

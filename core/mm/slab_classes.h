@@ -6,13 +6,13 @@
 namespace tenon::mm {
 
 inline constexpr u32 kClassCount = 19;
-inline constexpr u16 kClassBytes[kClassCount] = {8,   16,  32,  48,   64,   96,   128,  192,  256, 384,
-                                                 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192};
+inline constexpr u16 kClassBytes[kClassCount] = {
+    8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192};
 inline constexpr const char* kClassNames[kClassCount] = {
-    "kmalloc-8",   "kmalloc-16",  "kmalloc-32",   "kmalloc-48",   "kmalloc-64",
-    "kmalloc-96",  "kmalloc-128", "kmalloc-192",  "kmalloc-256",  "kmalloc-384",
-    "kmalloc-512", "kmalloc-768", "kmalloc-1k",   "kmalloc-1.5k", "kmalloc-2k",
-    "kmalloc-3k",  "kmalloc-4k",  "kmalloc-6k",   "kmalloc-8k"};
+    "kmalloc-8",   "kmalloc-16",  "kmalloc-32",  "kmalloc-48",   "kmalloc-64",
+    "kmalloc-96",  "kmalloc-128", "kmalloc-192", "kmalloc-256",  "kmalloc-384",
+    "kmalloc-512", "kmalloc-768", "kmalloc-1k",  "kmalloc-1.5k", "kmalloc-2k",
+    "kmalloc-3k",  "kmalloc-4k",  "kmalloc-6k",  "kmalloc-8k"};
 inline constexpr usize kMaxClassBytes = 8192;
 
 namespace detail {

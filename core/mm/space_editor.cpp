@@ -92,9 +92,8 @@ std::unique_ptr<Vma> SpaceEditor::copy_of(const Vma& old, u64 start, u64 end) {
     auto copy = std::unique_ptr<Vma>(new (std::nothrow) Vma);
     if (!copy) return nullptr;
     copy->range = {start, end};
-    copy->file_offset = old.mapping || old.backing
-                            ? old.file_offset + (start - old.range.start)
-                            : 0;
+    copy->file_offset =
+        old.mapping || old.backing ? old.file_offset + (start - old.range.start) : 0;
     copy->prot = old.prot;
     copy->max_prot = old.max_prot;
     copy->flags = old.flags;

@@ -2,13 +2,12 @@
 //
 // Areas stand in a tree by address; room is found first-fit from a rover, so that a freed range is
 // not used again at once. Unmapped pages are freed after the shootdown.
-#include <tenon/mm/vmalloc.h>
-
 #include <tenon/arch/context.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/assert.h>
 #include <tenon/lib/intrusive.h>
 #include <tenon/mm/slab.h>
+#include <tenon/mm/vmalloc.h>
 #include <tenon/sync/spinlock.h>
 
 #include "core/mm/counters.h"
@@ -33,7 +32,8 @@ struct Area {
     };
 };
 using AreaTree =
-    bi::set<Area, bi::member_hook<Area, bi::set_member_hook<bi::link_mode<bi::safe_link>>, &Area::hook>,
+    bi::set<Area,
+            bi::member_hook<Area, bi::set_member_hook<bi::link_mode<bi::safe_link>>, &Area::hook>,
             bi::key_of_value<Area::ByStart>, bi::constant_time_size<false>>;
 
 // One region of the kernel's half.
@@ -167,10 +167,9 @@ Result<volatile void*> map_mmio(PhysAddr start, usize length_bytes, PageFlags ca
     area->device = true;
     if (!kernel_region.place(*area)) return Err(Error::nomem);
     for (u64 i = 0; i < area->pages; ++i) {
-        auto r = arch::map_kernel_page(area->start + (i << kPageShift),
-                                       Pfn::of(PhysAddr{first + (i << kPageShift)}),
-                                       PageFlags::read | PageFlags::write | PageFlags::global |
-                                           PageFlags::special | cache);
+        auto r = arch::map_kernel_page(
+            area->start + (i << kPageShift), Pfn::of(PhysAddr{first + (i << kPageShift)}),
+            PageFlags::read | PageFlags::write | PageFlags::global | PageFlags::special | cache);
         if (r) continue;
         release(*area, i, Counter::count_);
         kernel_region.take(area->start);
@@ -187,8 +186,8 @@ void unmap_mmio(volatile void* p) {
 
 // --- Kernel stacks ------------------------------------------------------------------------------
 //
-// The guard page behind the area below is the guard page of a stack. Free stacks are kept: a few per
-// CPU, the rest in a common chain, which also serves when freeing may not sleep. The chain runs
+// The guard page behind the area below is the guard page of a stack. Free stacks are kept: a few
+// per CPU, the rest in a common chain, which also serves when freeing may not sleep. The chain runs
 // through the stacks' lowest words.
 
 namespace {

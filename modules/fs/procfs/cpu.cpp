@@ -13,26 +13,27 @@ Result<void> show_cpuinfo(Text& out, const Subject&) {
     for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
         const arch::CpuInfo& c = arch::cpu_info(cpu);
         const u64 mhz = c.frequency_khz / 1000, thousandths = c.frequency_khz % 1000;
-        out.print("processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n"
-                  "model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.{:03}\n",
-                  cpu, static_cast<const char*>(c.vendor), c.family, c.model,
-                  static_cast<const char*>(c.model_name), c.stepping, mhz, thousandths);
+        out.print(
+            "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n"
+            "model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.{:03}\n",
+            cpu, static_cast<const char*>(c.vendor), c.family, c.model,
+            static_cast<const char*>(c.model_name), c.stepping, mhz, thousandths);
         if (c.cache_kib != 0) out.print("cache size\t: {} KB\n", c.cache_kib);
-        out.print("physical id\t: {}\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\n"
-                  "apicid\t\t: {}\ninitial apicid\t: {}\nfpu\t\t: yes\nfpu_exception\t: yes\n"
-                  "cpuid level\t: {}\nwp\t\t: yes\nflags\t\t:",
-                  c.physical_id, c.siblings, c.core_id, c.cores, c.apic_id, c.apic_id,
-                  c.cpuid_level);
+        out.print(
+            "physical id\t: {}\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\n"
+            "apicid\t\t: {}\ninitial apicid\t: {}\nfpu\t\t: yes\nfpu_exception\t: yes\n"
+            "cpuid level\t: {}\nwp\t\t: yes\nflags\t\t:",
+            c.physical_id, c.siblings, c.core_id, c.cores, c.apic_id, c.apic_id, c.cpuid_level);
         for (u32 bit = 0; bit < 24 * 32; ++bit) {
             if (!((c.features[bit / 32] >> (bit % 32)) & 1)) continue;
             if (const char* name = arch::cpu_feature_name(bit)) out.print(" {}", name);
         }
         // Two times the clock, in millions, as the delay loop counts.
         const u64 bogo = c.frequency_khz * 2 / 10;
-        out.print("\nbugs\t\t:\nbogomips\t: {}.{:02}\nclflush size\t: {}\ncache_alignment\t: {}\n"
-                  "address sizes\t: {} bits physical, {} bits virtual\npower management:\n\n",
-                  bogo / 100, bogo % 100, c.clflush_bytes, c.clflush_bytes, c.phys_bits,
-                  c.virt_bits);
+        out.print(
+            "\nbugs\t\t:\nbogomips\t: {}.{:02}\nclflush size\t: {}\ncache_alignment\t: {}\n"
+            "address sizes\t: {} bits physical, {} bits virtual\npower management:\n\n",
+            bogo / 100, bogo % 100, c.clflush_bytes, c.clflush_bytes, c.phys_bits, c.virt_bits);
     }
     return {};
 }
@@ -71,12 +72,12 @@ Result<void> show_stat(Text& out, const Subject&) {
         },
         &irqs);
     const sched::LoadAverages load = sched::load_averages();
-    const i64 boot_time = (time::realtime_ns() - static_cast<i64>(time::boottime_ns())) /
-                          1'000'000'000;
-    out.print("intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n"
-              "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
-              irqs.total, sched::context_switches(), boot_time, process::last_pid(),
-              load.running);
+    const i64 boot_time =
+        (time::realtime_ns() - static_cast<i64>(time::boottime_ns())) / 1'000'000'000;
+    out.print(
+        "intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n"
+        "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
+        irqs.total, sched::context_switches(), boot_time, process::last_pid(), load.running);
     return {};
 }
 
@@ -100,8 +101,8 @@ Result<void> show_softirqs(Text& out, const Subject&) {
     out.print("                    ");
     for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) out.print("CPU{:<8}", cpu);
     out.print("\n");
-    for (std::string_view name : {"HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL",
-                                  "TASKLET", "SCHED", "HRTIMER", "RCU"}) {
+    for (std::string_view name : {"HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET",
+                                  "SCHED", "HRTIMER", "RCU"}) {
         out.print("{:>12}:", name);
         for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) out.print(" {:10}", 0);
         out.print("\n");

@@ -139,8 +139,7 @@ Result<void> show(Text& out, const Subject& about, Style style) {
                 continue;
             }
             const auto r = space->resident_of(*vma);
-            const u64 locked =
-                mm::has(vma->flags, mm::VmaFlags::locked) ? r.anon + r.file : 0;
+            const u64 locked = mm::has(vma->flags, mm::VmaFlags::locked) ? r.anon + r.file : 0;
             if (style == Style::smaps) {
                 write_line(out, *space, *vma, root, buffer.get());
                 write_smaps(out, r, vma->pages(), locked);

@@ -62,8 +62,9 @@ Result<void> show_meminfo(Text& out, const Subject&) {
     line("ShmemPmdMapped:", 0);
     line("FileHugePages:", 0);
     line("FilePmdMapped:", 0);
-    out.print("HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-              "HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
+    out.print(
+        "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+        "HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
     line("DirectMap4k:", 0);
     line("DirectMap2M:", kib(s.total_pages + s.reserved_pages));
     return {};
@@ -99,9 +100,10 @@ Result<void> show_vmstat(Text& out, const Subject&) {
 }
 
 Result<void> show_slabinfo(Text& out, const Subject&) {
-    out.print("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
-              "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
-              "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    out.print(
+        "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+        "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
+        "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
     mm::for_each_cache(
         [](const mm::SlabCache::Info& info, void* context) {
             const u64 per_slab = info.pages_per_slab * kPageSize / info.object_bytes;

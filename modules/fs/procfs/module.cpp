@@ -74,7 +74,7 @@ class Procfs final : public module::Instance {
 }  // namespace tenon::procfs
 
 TENON_MODULE(tenon::procfs::Procfs, {
-    .name = "procfs",
-    .version = "1.0",
-    .description = "/proc: processes and the system as text",
-});
+                                        .name = "procfs",
+                                        .version = "1.0",
+                                        .description = "/proc: processes and the system as text",
+                                    });

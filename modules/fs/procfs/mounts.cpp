@@ -1,8 +1,7 @@
 // mounts, mountinfo, mountstats: what is mounted, seen from the reader's root.
+#include <tenon/mm/slab.h>
 #include <tenon/vfs/dentry.h>
 #include <tenon/vfs/lookup.h>
-
-#include <tenon/mm/slab.h>
 
 #include "files.h"
 
@@ -109,8 +108,7 @@ Result<void> show(Text& out, const Subject& about, Walk::Style style) {
     if (!about.task) return Err(Error::noent);
     Ref<process::FsContext> fs = process::fs_of(*about.task);
     if (!fs) return Err(Error::inval);
-    Walk walk{out, fs->root(), style,
-              std::unique_ptr<char[]>(new (std::nothrow) char[kPathBytes])};
+    Walk walk{out, fs->root(), style, std::unique_ptr<char[]>(new (std::nothrow) char[kPathBytes])};
     if (!walk.buffer) return Err(Error::nomem);
     vfs::for_each_mount(visit, &walk);
     return {};

@@ -45,7 +45,8 @@ class TextFile final : public vfs::FileOps {
         }
         if (position >= text_.size()) return usize{0};
         const std::string_view rest = text_.view().substr(position);
-        TRY_ASSIGN(const usize n, buffer.put(rest.data(), std::min(rest.size(), buffer.remaining())));
+        TRY_ASSIGN(const usize n,
+                   buffer.put(rest.data(), std::min(rest.size(), buffer.remaining())));
         position += n;
         return n;
     }
@@ -114,7 +115,8 @@ constexpr u64 kDynamicBase = 256;  // readdir positions of dynamic entries: base
 // The next dynamic child with a number >= `from`; -1: none.
 i32 next_dynamic(Dynamic kind, const Subject& about, i32 from, Identity& who) {
     switch (kind) {
-        case Dynamic::none: return -1;
+        case Dynamic::none:
+            return -1;
         case Dynamic::processes: {
             Ref<process::Process> p = process::next_process(std::max(from, 1));
             if (!p) return -1;
@@ -166,10 +168,9 @@ class DirectoryFile final : public vfs::FileOps {
         }
         if (node.entry.dynamic == Dynamic::none) return {};
         if (position < kDynamicBase) position = kDynamicBase;
-        const vfs::Mode type = node.entry.dynamic == Dynamic::descriptors ? vfs::kSymlink
-                               : node.entry.dynamic == Dynamic::descriptor_infos
-                                   ? vfs::kRegular
-                                   : vfs::kDirectory;
+        const vfs::Mode type = node.entry.dynamic == Dynamic::descriptors        ? vfs::kSymlink
+                               : node.entry.dynamic == Dynamic::descriptor_infos ? vfs::kRegular
+                                                                                 : vfs::kDirectory;
         for (;;) {
             Identity who;
             const i32 n = next_dynamic(node.entry.dynamic, about,
@@ -241,8 +242,7 @@ class Ops : public vfs::InodeOps {
         Node& node = node_of(inode);
         TRY_ASSIGN(const Subject about, node.subject());
         if (node.is_dir())
-            return module::Gated<vfs::FileOps>::borrow(
-                static_cast<vfs::FileOps*>(&directory_file));
+            return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
         if (node.entry.name == "mem")
             file.reset(new (std::nothrow) MemoryFile(process::space_of(*about.task)));
@@ -291,8 +291,9 @@ constinit std::atomic<u64> next_ino{4026531840};
 
 Node::Node(vfs::SuperBlock& super, u64 ino, const Entry& e, const Identity& w)
     : Inode(super, ino, e.mode,
-            module::Gated<vfs::InodeOps>::borrow(
-                e.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &static_ops)),
+            module::Gated<vfs::InodeOps>::borrow(e.dynamic != Dynamic::none
+                                                     ? static_cast<vfs::InodeOps*>(&dynamic_ops)
+                                                     : &static_ops)),
       entry(e),
       who(w) {}
 

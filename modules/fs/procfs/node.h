@@ -39,19 +39,16 @@ constexpr Entry file(std::string_view name, Result<void> (*show)(Text&, const Su
 }
 constexpr Entry directory(std::string_view name, std::span<const Entry> children,
                           vfs::Mode mode = 0555, Dynamic dynamic = Dynamic::none) {
-    return {.name = name,
-            .mode = vfs::kDirectory | mode,
-            .children = children,
-            .dynamic = dynamic};
+    return {.name = name, .mode = vfs::kDirectory | mode, .children = children, .dynamic = dynamic};
 }
 
 // The tables.
-extern const Entry kRoot;         // root.cpp
-extern const Entry kProcessDir;   // task_dir.cpp
+extern const Entry kRoot;        // root.cpp
+extern const Entry kProcessDir;  // task_dir.cpp
 extern const Entry kThreadDir;
-extern const Entry kFdLink;       // task_links.cpp
+extern const Entry kFdLink;  // task_links.cpp
 extern const Entry kFdInfo;
-extern const Entry kSysDir;       // sys.cpp
+extern const Entry kSysDir;  // sys.cpp
 
 // Who a dynamic inode is about.
 struct Identity {

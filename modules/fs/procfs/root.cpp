@@ -20,7 +20,8 @@ Result<usize> link_net(const Subject&, std::span<char> out) {
     return link_text("self/net", out);
 }
 
-constexpr Entry link(std::string_view name, Result<usize> (*text)(const Subject&, std::span<char>)) {
+constexpr Entry link(std::string_view name,
+                     Result<usize> (*text)(const Subject&, std::span<char>)) {
     return {.name = name, .mode = vfs::kSymlink | 0777, .link = text};
 }
 

@@ -141,12 +141,9 @@ Result<void> show_uuid(Text& out, const Subject&) {
 }
 
 constexpr Entry kRandom[] = {
-    file("boot_id", show_boot_id),
-    file("uuid", show_uuid),
-    fixed<256>("entropy_avail"),
-    fixed<256>("poolsize"),
-    fixed<60>("urandom_min_reseed_secs"),
-    fixed<256>("write_wakeup_threshold"),
+    file("boot_id", show_boot_id),        file("uuid", show_uuid),
+    fixed<256>("entropy_avail"),          fixed<256>("poolsize"),
+    fixed<60>("urandom_min_reseed_secs"), fixed<256>("write_wakeup_threshold"),
 };
 
 constexpr Entry kKernel[] = {

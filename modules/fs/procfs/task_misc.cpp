@@ -69,14 +69,14 @@ Result<void> show_limits(Text& out, const Subject& about) {
         const char* unit;
     };
     static constexpr Row kRows[] = {
-        {"Max cpu time", "seconds"},        {"Max file size", "bytes"},
-        {"Max data size", "bytes"},         {"Max stack size", "bytes"},
-        {"Max core file size", "bytes"},    {"Max resident set", "bytes"},
-        {"Max processes", "processes"},     {"Max open files", "files"},
-        {"Max locked memory", "bytes"},     {"Max address space", "bytes"},
-        {"Max file locks", "locks"},        {"Max pending signals", "signals"},
-        {"Max msgqueue size", "bytes"},     {"Max nice priority", ""},
-        {"Max realtime priority", ""},      {"Max realtime timeout", "us"},
+        {"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+        {"Max data size", "bytes"},      {"Max stack size", "bytes"},
+        {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+        {"Max processes", "processes"},  {"Max open files", "files"},
+        {"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+        {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+        {"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+        {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
     };
     out.print("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
     for (u32 i = 0; i < std::size(kRows); ++i) {
@@ -99,8 +99,8 @@ Result<void> show_limits(Text& out, const Subject& about) {
 Result<void> show_auxv(Text& out, const Subject& about) {
     Ref<mm::AddressSpace> space = process::space_of(*about.task);
     if (!space) return {};
-    out.write({reinterpret_cast<const char*>(space->layout.aux),
-               space->layout.aux_count * sizeof(u64)});
+    out.write(
+        {reinterpret_cast<const char*>(space->layout.aux), space->layout.aux_count * sizeof(u64)});
     return {};
 }
 

@@ -9,14 +9,21 @@ namespace tenon::procfs {
 
 StateName state_of(const Task& task) {
     switch (task.state.load(std::memory_order_relaxed)) {
-        case TaskState::running: return {'R', "running"};
-        case TaskState::interruptible: return {'S', "sleeping"};
+        case TaskState::running:
+            return {'R', "running"};
+        case TaskState::interruptible:
+            return {'S', "sleeping"};
         case TaskState::uninterruptible:
-        case TaskState::killable: return {'D', "disk sleep"};
-        case TaskState::stopped: return {'T', "stopped"};
-        case TaskState::traced: return {'t', "tracing stop"};
-        case TaskState::zombie: return {'Z', "zombie"};
-        case TaskState::dead: return {'X', "dead"};
+        case TaskState::killable:
+            return {'D', "disk sleep"};
+        case TaskState::stopped:
+            return {'T', "stopped"};
+        case TaskState::traced:
+            return {'t', "tracing stop"};
+        case TaskState::zombie:
+            return {'Z', "zombie"};
+        case TaskState::dead:
+            return {'X', "dead"};
     }
     return {'R', "running"};
 }
@@ -104,9 +111,9 @@ Result<void> show_statm(Text& out, const Subject& about) {
         return {};
     }
     const auto m = space->footprint();
-    const u64 text =
-        (align_up(space->layout.code_end, kPageSize) - align_down(space->layout.code_start, kPageSize)) >>
-        kPageShift;
+    const u64 text = (align_up(space->layout.code_end, kPageSize) -
+                      align_down(space->layout.code_start, kPageSize)) >>
+                     kPageShift;
     const u64 shared = m.resident_file + m.resident_shmem;
     out.print("{} {} {} {} 0 {} 0\n", m.total_pages, m.resident_anon + shared, shared, text,
               m.data_pages + m.stack_pages);
@@ -122,9 +129,10 @@ Result<void> show_schedstat(Text& out, const Subject& about) {
 
 Result<void> show_io(Text& out, const Subject& about) {
     const process::Usage u = process::usage_of(*about.process);
-    out.print("rchar: {}\nwchar: {}\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
-              "cancelled_write_bytes: 0\n",
-              u.read_bytes, u.written_bytes);
+    out.print(
+        "rchar: {}\nwchar: {}\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
+        "cancelled_write_bytes: 0\n",
+        u.read_bytes, u.written_bytes);
     return {};
 }
 

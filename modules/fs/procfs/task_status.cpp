@@ -17,9 +17,14 @@ SignalSummary signals_of(Task& task) {
     if (const process::SignalActions* actions = task.actions.get()) {
         for (u32 n = 1; n <= process::kSignalCount; ++n) {
             switch (actions->action[n].kind) {
-                case process::SignalAction::Kind::ignore: s.ignored.add(n); break;
-                case process::SignalAction::Kind::handler: s.caught.add(n); break;
-                default: break;
+                case process::SignalAction::Kind::ignore:
+                    s.ignored.add(n);
+                    break;
+                case process::SignalAction::Kind::handler:
+                    s.caught.add(n);
+                    break;
+                default:
+                    break;
             }
         }
     }
@@ -86,8 +91,8 @@ Result<void> show_status(Text& out, const Subject& about) {
               state.letter, state.word, process.pid, task.tid, process::parent_pid(process));
     Ref<process::Credentials> cred = process::credentials_of(task);
     if (cred) {
-        out.print("Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", cred->uid, cred->euid,
-                  cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
+        out.print("Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", cred->uid, cred->euid, cred->suid,
+                  cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
     }
     Ref<vfs::FileTable> files = process::files_of(task);
     out.print("FDSize:\t{}\nGroups:\t", files ? files->capacity() : 0);
@@ -98,27 +103,31 @@ Result<void> show_status(Text& out, const Subject& about) {
               session);
     if (Ref<mm::AddressSpace> space = process::space_of(task)) write_memory(out, *space);
     const SignalSummary signals = signals_of(task);
-    out.print("Threads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n"
-              "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
-              process.thread_count, process.limit(process::Limits::sigpending),
-              signals.pending.bits(), signals.shared_pending.bits(), signals.blocked.bits(),
-              signals.ignored.bits(), signals.caught.bits());
+    out.print(
+        "Threads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n"
+        "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
+        process.thread_count, process.limit(process::Limits::sigpending), signals.pending.bits(),
+        signals.shared_pending.bits(), signals.blocked.bits(), signals.ignored.bits(),
+        signals.caught.bits());
     if (cred) {
-        out.print("CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n"
-                  "CapAmb:\t{:016x}\nNoNewPrivs:\t{}\n",
-                  cred->inheritable, cred->permitted, cred->effective, cred->bounding,
-                  cred->ambient, u32{cred->no_new_privileges});
+        out.print(
+            "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n"
+            "CapAmb:\t{:016x}\nNoNewPrivs:\t{}\n",
+            cred->inheritable, cred->permitted, cred->effective, cred->bounding, cred->ambient,
+            u32{cred->no_new_privileges});
     }
     const u64 possible = arch::online_mask().bits();
     const u64 allowed = sched::affinity(task).bits() & possible;
-    out.print("Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"
-              "SpeculationIndirectBranch:\talways enabled\nCpus_allowed:\t{:x}\n"
-              "Cpus_allowed_list:\t",
-              allowed);
+    out.print(
+        "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"
+        "SpeculationIndirectBranch:\talways enabled\nCpus_allowed:\t{:x}\n"
+        "Cpus_allowed_list:\t",
+        allowed);
     write_list(out, allowed);
-    out.print("\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\n"
-              "nonvoluntary_ctxt_switches:\t{}\n",
-              task.sched.voluntary_switches, task.sched.involuntary_switches);
+    out.print(
+        "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\n"
+        "nonvoluntary_ctxt_switches:\t{}\n",
+        task.sched.voluntary_switches, task.sched.involuntary_switches);
     return {};
 }
 

@@ -1,6 +1,5 @@
-#include <tenon/lib/radix_tree.h>
-
 #include <gtest/gtest.h>
+#include <tenon/lib/radix_tree.h>
 
 #include <atomic>
 #include <map>

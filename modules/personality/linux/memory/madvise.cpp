@@ -22,18 +22,30 @@ struct FlagChange {
 FlagChange flag_change(i32 advice) {
     const auto none = VmaFlags::none;
     switch (advice) {
-        case MADV_NORMAL: return {none, VmaFlags::sequential | VmaFlags::random, true};
-        case MADV_SEQUENTIAL: return {VmaFlags::sequential, VmaFlags::random, true};
-        case MADV_RANDOM: return {VmaFlags::random, VmaFlags::sequential, true};
-        case MADV_DONTFORK: return {VmaFlags::dont_fork, none, true};
-        case MADV_DOFORK: return {none, VmaFlags::dont_fork, true};
-        case MADV_WIPEONFORK: return {VmaFlags::wipe_on_fork, none, true};
-        case MADV_KEEPONFORK: return {none, VmaFlags::wipe_on_fork, true};
-        case MADV_DONTDUMP: return {VmaFlags::dont_dump, none, true};
-        case MADV_DODUMP: return {none, VmaFlags::dont_dump, true};
-        case MADV_HUGEPAGE: return {VmaFlags::huge, VmaFlags::no_huge, true};
-        case MADV_NOHUGEPAGE: return {VmaFlags::no_huge, VmaFlags::huge, true};
-        default: return {};
+        case MADV_NORMAL:
+            return {none, VmaFlags::sequential | VmaFlags::random, true};
+        case MADV_SEQUENTIAL:
+            return {VmaFlags::sequential, VmaFlags::random, true};
+        case MADV_RANDOM:
+            return {VmaFlags::random, VmaFlags::sequential, true};
+        case MADV_DONTFORK:
+            return {VmaFlags::dont_fork, none, true};
+        case MADV_DOFORK:
+            return {none, VmaFlags::dont_fork, true};
+        case MADV_WIPEONFORK:
+            return {VmaFlags::wipe_on_fork, none, true};
+        case MADV_KEEPONFORK:
+            return {none, VmaFlags::wipe_on_fork, true};
+        case MADV_DONTDUMP:
+            return {VmaFlags::dont_dump, none, true};
+        case MADV_DODUMP:
+            return {none, VmaFlags::dont_dump, true};
+        case MADV_HUGEPAGE:
+            return {VmaFlags::huge, VmaFlags::no_huge, true};
+        case MADV_NOHUGEPAGE:
+            return {VmaFlags::no_huge, VmaFlags::huge, true};
+        default:
+            return {};
     }
 }
 
@@ -50,8 +62,10 @@ bool known_advice(i32 advice) {
         case kPopulateRead:
         case kPopulateWrite:
         case kDontneedLocked:
-        case kCollapse: return true;
-        default: return flag_change(advice).known;
+        case kCollapse:
+            return true;
+        default:
+            return flag_change(advice).known;
     }
 }
 
@@ -64,7 +78,8 @@ Result<void> check_flag_change(const mm::Vma& vma, i32 advice) {
         case MADV_DODUMP:
             return mm::has(vma.flags, VmaFlags::io) ? Result<void>(Err(Error::inval))
                                                     : Result<void>{};
-        default: return {};
+        default:
+            return {};
     }
 }
 
@@ -82,8 +97,7 @@ Result<void> remove(mm::AddressSpace& space, u64 start, u64 end) {
             if (vma == nullptr || vma->range.start > at) return Err(Error::nomem);
             if (mm::has(vma->flags, VmaFlags::locked)) return Err(Error::inval);
             if (vma->mapping == nullptr) return Err(Error::inval);
-            if (!vma->is_shared() || !mm::has(vma->prot, mm::Prot::write))
-                return Err(Error::acces);
+            if (!vma->is_shared() || !mm::has(vma->prot, mm::Prot::write)) return Err(Error::acces);
             file = vma->file;
             backing = vma->backing;
             mapping = vma->mapping;
@@ -105,9 +119,12 @@ Result<void> populate(mm::AddressSpace& space, u64 start, u64 end, bool write) {
     auto r = space.populate(start, end, write);
     if (r) return {};
     switch (r.error()) {
-        case Error::acces: return Err(Error::inval);  // the protection forbids it
-        case Error::io: return Err(Error::fault);
-        default: return r;
+        case Error::acces:
+            return Err(Error::inval);  // the protection forbids it
+        case Error::io:
+            return Err(Error::fault);
+        default:
+            return r;
     }
 }
 
@@ -132,7 +149,9 @@ Result<i64> sys_madvise(u64 start, u64 length, i32 advice) {
     }
     switch (advice) {
         case MADV_DONTNEED:
-        case kDontneedLocked: TRY(space.discard(start, end)); return 0;
+        case kDontneedLocked:
+            TRY(space.discard(start, end));
+            return 0;
         case MADV_FREE: {
             TRY_ASSIGN(const bool whole, walk(space, start, end, [](mm::Vma& vma) {
                            return vma.is_private_anon() ? Result<void>{} : Err(Error::inval);
@@ -142,9 +161,15 @@ Result<i64> sys_madvise(u64 start, u64 length, i32 advice) {
             TRY(space.discard(start, end));
             return 0;
         }
-        case MADV_REMOVE: TRY(remove(space, start, end)); return 0;
-        case kPopulateRead: TRY(populate(space, start, end, false)); return 0;
-        case kPopulateWrite: TRY(populate(space, start, end, true)); return 0;
+        case MADV_REMOVE:
+            TRY(remove(space, start, end));
+            return 0;
+        case kPopulateRead:
+            TRY(populate(space, start, end, false));
+            return 0;
+        case kPopulateWrite:
+            TRY(populate(space, start, end, true));
+            return 0;
         case MADV_WILLNEED: {
             TRY_ASSIGN(const bool whole, walk(space, start, end, [](mm::Vma& vma) {
                            // There is no swap to read anonymous memory from.

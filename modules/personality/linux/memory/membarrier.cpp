@@ -20,7 +20,9 @@ constexpr i32 kSupported =
 // The interrupt's entry and return serialise the CPU: that is the barrier, for data and for code.
 void barrier_on(CpuMask cpus) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!cpus.empty()) arch::call_on(cpus, [](void*) {}, nullptr);
+    if (!cpus.empty())
+        arch::call_on(
+            cpus, [](void*) {}, nullptr);
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
@@ -43,9 +45,12 @@ Result<i64> sys_membarrier(i32 command, u32 flags, i32 cpu) {
     (void)cpu;  // a barrier on all is one on that
     std::atomic<u32>& state = own_space().barrier_state;
     switch (command) {
-        case MEMBARRIER_CMD_QUERY: return kSupported;
+        case MEMBARRIER_CMD_QUERY:
+            return kSupported;
         case MEMBARRIER_CMD_GLOBAL:
-        case MEMBARRIER_CMD_GLOBAL_EXPEDITED: barrier_on(arch::online_mask()); return 0;
+        case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+            barrier_on(arch::online_mask());
+            return 0;
         case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
         case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
         case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
@@ -58,7 +63,8 @@ Result<i64> sys_membarrier(i32 command, u32 flags, i32 cpu) {
             return private_barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
         case MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
             return private_barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
-        default: return Err(Error::inval);
+        default:
+            return Err(Error::inval);
     }
 }
 

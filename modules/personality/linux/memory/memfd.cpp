@@ -22,9 +22,8 @@ Result<i64> sys_memfd_create(u64 name, u32 flags) {
     if (flags & ~known) return Err(Error::inval);
     char text[prefix.size() + kMaxName + 1 + suffix.size()];
     prefix.copy(text, prefix.size());
-    TRY_ASSIGN(const usize length,
-               mm::copy_string_from_user({text + prefix.size(), kMaxName + 1}, UserAddr{name},
-                                         Error::inval));
+    TRY_ASSIGN(const usize length, mm::copy_string_from_user({text + prefix.size(), kMaxName + 1},
+                                                             UserAddr{name}, Error::inval));
     suffix.copy(text + prefix.size() + length, suffix.size());
     TRY_ASSIGN(Ref<vfs::File> file,
                vfs::make_memory_file({text, prefix.size() + length + suffix.size()}, 0,

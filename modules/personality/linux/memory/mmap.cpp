@@ -30,8 +30,10 @@ Result<void> check_file(vfs::File& file, u64 prot, u64 flags, MapRequest& reques
             if (!file.writable()) request.max_prot = Prot::read | Prot::exec;
             request.flags = request.flags | VmaFlags::shared;
             break;
-        case MAP_PRIVATE: break;
-        default: return Err(Error::inval);
+        case MAP_PRIVATE:
+            break;
+        default:
+            return Err(Error::inval);
     }
     if (!file.readable()) return Err(Error::acces);
     const vfs::Mount* mount = file.path().mount.get();
@@ -97,7 +99,8 @@ Result<i64> sys_mmap(u64 address, u64 length, u64 prot, u64 flags, i32 fd, i64 o
             case MAP_PRIVATE:
                 if (flags & MAP_GROWSDOWN) request.flags = request.flags | VmaFlags::stack;
                 break;
-            default: return Err(Error::inval);
+            default:
+                return Err(Error::inval);
         }
     }
     TRY_ASSIGN(const u64 at, space.map(request));

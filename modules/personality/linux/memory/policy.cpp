@@ -33,12 +33,14 @@ Result<u64> read_nodes(u64 mask, u64 max_node) {
 }
 
 Result<void> check_policy(u64 mode_and_flags, u64 nodes) {
-    const u64 flags = mode_and_flags & MPOL_MODE_FLAGS, mode = mode_and_flags & ~u64{MPOL_MODE_FLAGS};
+    const u64 flags = mode_and_flags & MPOL_MODE_FLAGS,
+              mode = mode_and_flags & ~u64{MPOL_MODE_FLAGS};
     if (mode >= MPOL_MAX) return Err(Error::inval);
     if ((flags & MPOL_F_STATIC_NODES) && (flags & MPOL_F_RELATIVE_NODES)) return Err(Error::inval);
     if ((flags & MPOL_F_NUMA_BALANCING) && mode != MPOL_BIND) return Err(Error::inval);
     switch (mode) {
-        case MPOL_DEFAULT: return nodes != 0 ? Result<void>(Err(Error::inval)) : Result<void>{};
+        case MPOL_DEFAULT:
+            return nodes != 0 ? Result<void>(Err(Error::inval)) : Result<void>{};
         case MPOL_LOCAL:
             if (nodes != 0 || (flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)))
                 return Err(Error::inval);
@@ -47,7 +49,8 @@ Result<void> check_policy(u64 mode_and_flags, u64 nodes) {
             if (nodes == 0 && (flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)))
                 return Err(Error::inval);
             return {};
-        default: return nodes == 0 ? Result<void>(Err(Error::inval)) : Result<void>{};
+        default:
+            return nodes == 0 ? Result<void>(Err(Error::inval)) : Result<void>{};
     }
 }
 
@@ -63,8 +66,8 @@ Result<i64> sys_mbind(u64 start, u64 length, u64 mode, u64 mask, u64 max_node, u
     if (end < start) return Err(Error::inval);
     if (end == start) return 0;
     TRY(check_policy(mode, nodes));
-    TRY_ASSIGN(const bool whole, walk(own_space(), start, end,
-                                      [](mm::Vma&) { return Result<void>{}; }));
+    TRY_ASSIGN(const bool whole,
+               walk(own_space(), start, end, [](mm::Vma&) { return Result<void>{}; }));
     if (!whole) return Err(Error::fault);
     return 0;
 }

@@ -99,8 +99,8 @@ Result<i64> sys_process_vm_readv(i32 pid, u64 local, u64 local_count, u64 remote
     return transfer(pid, local, local_count, remote, remote_count, flags, false);
 }
 
-Result<i64> sys_process_vm_writev(i32 pid, u64 local, u64 local_count, u64 remote,
-                                  u64 remote_count, u64 flags) {
+Result<i64> sys_process_vm_writev(i32 pid, u64 local, u64 local_count, u64 remote, u64 remote_count,
+                                  u64 flags) {
     return transfer(pid, local, local_count, remote, remote_count, flags, true);
 }
 
