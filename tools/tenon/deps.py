@@ -17,7 +17,7 @@ BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboos
          "libarchive-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev", "libdw-dev",
          "libelf-dev", "libgtest-dev",
          "nettle-dev", "file"]
-ANALYSIS = ["clang-19", "clang-tidy-19"]
+ANALYSIS = ["clang-19", "clang-tidy-19", "libclang-rt-19-dev"]
 TEST = ["expect", "strace"]
 GDB = ["gdb"]
 
