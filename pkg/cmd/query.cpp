@@ -58,7 +58,8 @@ Status info_of_file(const std::string& path) {
 
 }  // namespace
 
-Status run_list(const Options& o, const Words&) {
+Status run_list(const Options& o, const Words& words) {
+    if (!words.empty()) return fail("list: takes no name; 'pkg info NAME' shows one package");
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     size_t width = 0;
