@@ -64,7 +64,8 @@ class TextFile final : public vfs::FileOps {
     }
 
   private:
-    sync::Mutex lock_{sync::LockRank::tty_ioctl};
+    // Behind file_position, before whatever show() takes.
+    sync::Mutex lock_{sync::LockRank::vfs_rename};
     Text text_;
     bool made_ = false;
 };
