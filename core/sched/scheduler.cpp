@@ -240,6 +240,7 @@ void tick(bool user) {
     const u64 now = arch::clock_ns();
     RunQueue& queue = this_run_queue();
     time::run_expired(now);
+    sync::rcu_poll();
     queue.lock.lock_raw();
     if (queue.current != queue.idle) {
         queue.current->sched.sampled_user = user;
@@ -266,6 +267,7 @@ void run_idle(u32 cpu) {
         // With irqs off nothing can set the flag between the look and the halt, and the halt turns
         // them on in the same instruction.
         arch::irq_disable();
+        if (sync::rcu_wants_thread()) sync::rcu_poll();
         if (arch::need_resched() || queue.has_waiting()) {
             arch::irq_enable();
             schedule();

@@ -5,7 +5,6 @@
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/time/clock.h>
-#include <tenon/time/timer.h>
 
 #include "core/sync/rcu_thread.h"
 
@@ -13,13 +12,10 @@ namespace tenon::sync {
 
 namespace {
 
-constexpr u64 kBatchDelayNs = 4'000'000;  // callbacks wait this long for company
 constexpr u64 kPollNs = 1'000'000;
-constexpr u32 kManyCallbacks = 512;  // then they do not wait
 
 struct CpuRcu {
     std::atomic<RcuHead*> head;  // callbacks, newest first
-    std::atomic<u32> count;
     std::atomic<u64> quiescent;  // switches and interrupts that found no reader
 };
 TENON_PERCPU(CpuRcu, g_rcu);
@@ -34,14 +30,6 @@ constinit WaitQueue g_thread_queue, g_done_queue;
 void kick() {
     if (g_kick.exchange(true, std::memory_order_seq_cst)) return;
     g_thread_queue.wake_one();
-}
-
-void delay_over(time::Timer&) {
-    kick();
-}
-alignas(time::Timer) u8 g_timer_storage[sizeof(time::Timer)];
-time::Timer& delay_timer() {
-    return *reinterpret_cast<time::Timer*>(g_timer_storage);
 }
 
 // In an interrupt on each CPU: outside of a reader, unless the interrupted code kept preemption
@@ -59,7 +47,6 @@ RcuHead* take_all() {
         if (!arch::online_mask().test(cpu)) continue;
         // Pairs with the release in rcu_call().
         RcuHead* list = g_rcu.of(cpu).head.exchange(nullptr, std::memory_order_acquire);
-        g_rcu.of(cpu).count.store(0, std::memory_order_relaxed);
         while (list != nullptr) {
             RcuHead* next = list->next;
             list->next = all;
@@ -127,22 +114,24 @@ void rcu_synchronize() {
 
 void rcu_call(RcuHead& head, void (*function)(RcuHead*)) {
     head.function = function;
-    u32 pending;
-    {
-        const PreemptGuard guard;
-        CpuRcu& cpu = g_rcu.local();
-        RcuHead* first = cpu.head.load(std::memory_order_relaxed);
-        do {
-            head.next = first;
-        } while (!cpu.head.compare_exchange_weak(first, &head, std::memory_order_release,
-                                                 std::memory_order_relaxed));
-        pending = cpu.count.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (!g_running.load(std::memory_order_acquire)) return;
-    if (pending == 0)
-        delay_timer().arm_at(time::monotonic_ns() + kBatchDelayNs);
-    else if (pending >= kManyCallbacks)
+    const PreemptGuard guard;
+    CpuRcu& cpu = g_rcu.local();
+    RcuHead* first = cpu.head.load(std::memory_order_relaxed);
+    do {
+        head.next = first;
+    } while (!cpu.head.compare_exchange_weak(first, &head, std::memory_order_release,
+                                             std::memory_order_relaxed));
+}
+
+void rcu_poll() {
+    if (g_rcu.local().head.load(std::memory_order_relaxed) != nullptr &&
+        g_running.load(std::memory_order_relaxed))
         kick();
+}
+
+bool rcu_wants_thread() {
+    return g_rcu.local().head.load(std::memory_order_relaxed) != nullptr &&
+           !g_kick.load(std::memory_order_relaxed) && g_running.load(std::memory_order_relaxed);
 }
 
 void rcu_barrier() {
@@ -155,7 +144,6 @@ void rcu_barrier() {
 }
 
 void rcu_start_thread() {
-    new (g_timer_storage) time::Timer(&delay_over);
     g_running.store(true, std::memory_order_release);
     if (auto r = sched::KThread::start("rcu", thread_main, nullptr); !r)
         panic("no memory for the RCU thread");

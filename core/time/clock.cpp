@@ -11,7 +11,8 @@ constexpr i64 kNsPerSecond = 1'000'000'000;
 
 constinit std::atomic<i64> g_offset_ns{0};  // realtime - monotonic
 constinit std::atomic<u32> g_steps{0};
-constinit sync::WaitQueue g_step_queue;
+// Outermost: its callbacks arm timers and wake other queues.
+constinit sync::WaitQueue g_step_queue{sync::LockRank::spin_outer};
 
 }  // namespace
 

@@ -14,7 +14,8 @@ namespace {
 enum : u16 { kData = 0, kInterruptEnable = 1, kInterruptId = 2, kFifoControl = 2, kLineControl = 3,
              kModemControl = 4, kLineStatus = 5, kModemStatus = 6, kScratch = 7 };
 constexpr u8 kEnableReceive = 1, kEnableTransmit = 2, kEnableStatus = 4;
-constexpr u8 kNoInterrupt = 1;
+constexpr u8 kNoInterrupt = 1, kInterruptKind = 0x0e, kReceiveReached = 0x04;
+constexpr u32 kTrigger = 14;  // bytes that are there when the chip says kReceiveReached
 constexpr u8 kDataReady = 1, kOverrun = 2, kBreak = 0x10, kTransmitEmpty = 0x20;
 constexpr u32 kFifoBytes = 16;
 constexpr u32 kMajor = 4, kFirstMinor = 64;
@@ -149,6 +150,16 @@ class Port final : public Driver {
             const u8 id = arch::port_in8(base_ + kInterruptId);
             if ((id & kNoInterrupt) != 0) break;
             mine = true;
+            // At the trigger level so many bytes can be read without asking for each.
+            if ((id & kInterruptKind) == kReceiveReached && input_.room() >= kTrigger &&
+                (enable_ & kEnableReceive) != 0) {
+                const u8 first = arch::port_in8(base_ + kLineStatus);
+                if ((first & (kOverrun | kBreak)) == 0 && (first & kDataReady) != 0) {
+                    for (u32 i = 0; i < kTrigger; ++i) input_.put(arch::port_in8(base_ + kData));
+                    wakes = true;
+                    continue;
+                }
+            }
             u8 status = arch::port_in8(base_ + kLineStatus);
             while ((status & (kDataReady | kBreak)) != 0 && (enable_ & kEnableReceive) != 0) {
                 if ((status & kOverrun) != 0) ++overruns_;

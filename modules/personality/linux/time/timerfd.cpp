@@ -153,7 +153,8 @@ class TimerFd final : public vfs::FileOps {
     time::Timer timer_;
     StepEntry steps_;
     sync::WaitQueue queue_{sync::LockRank::wait_queue2};
-    sync::SpinLock lock_{sync::LockRank::spin_outer};
+    // Taken under the step queue's lock; timers are armed under it.
+    sync::SpinLock lock_{sync::LockRank::dentry_parent};
     i64 expiry_ns_ = 0, interval_ns_ = 0;
     u64 ticks_ = 0;
     u32 flags_ = 0;
