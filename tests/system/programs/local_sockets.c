@@ -90,7 +90,7 @@ int main(void) {
     strcpy(a.sun_path, "/tmp/unsock-test");
     mkdir("/tmp", 0777);
     unlink(a.sun_path);
-    int ls = SAY(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int ls = OK(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     SAY(listen(ls, 5));
     SAY(bind(ls, (void*)&a, sizeof a));
     SAY(bind(ls, (void*)&a, sizeof a));
@@ -101,7 +101,7 @@ int main(void) {
     struct sockaddr_un n;
     l = sizeof n;
     memset(&n, 0, sizeof n);
-    int srv = SAY(accept4(ls, (void*)&n, &l, SOCK_NONBLOCK));
+    int srv = OK(accept4(ls, (void*)&n, &l, SOCK_NONBLOCK));
     printf("len %d fam %d\n", l, n.sun_family);
     l = sizeof n;
     SAY(getpeername(c, (void*)&n, &l));

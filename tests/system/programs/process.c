@@ -33,7 +33,7 @@ static void info(int s, siginfo_t* i, void* c) {
 static void fault(int s, siginfo_t* i, void* c) {
     ucontext_t* u = c;
     printf("fault %d code %d trap %lld err %lld addr %lx\n", s, i->si_code,
-           (long long)u->uc_mcontext.gregs[REG_TRAPNO], (long long)u->uc_mcontext.gregs[REG_ERR],
+           (long long)u->uc_mcontext.gregs[REG_TRAPNO], (long long)u->uc_mcontext.gregs[REG_ERR] & ~1ll,
            s == SIGSEGV || s == SIGBUS ? (unsigned long)i->si_addr & 0xfff : 0);
     siglongjmp(env, 1);
 }
