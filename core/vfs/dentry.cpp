@@ -310,12 +310,14 @@ Result<const Dentry::Name*> DentryCache::make_name(std::string_view name) {
 void DentryCache::set_name(Dentry& dentry, const Dentry::Name* name) {
     const Dentry::Name* old = dentry.name_.exchange(name);
     if (old == dentry.inline_name()) return;
-    auto* retired = new (std::nothrow) RetiredName{{}, old};
-    if (retired == nullptr) return;  // a leak of a few bytes rather than a reader's use after free
+    // Under the tree lock: no sleep.
+    void* memory = mm::kmalloc(sizeof(RetiredName), mm::Alloc::atomic);
+    if (memory == nullptr) return;  // a leak of a few bytes rather than a reader's use after free
+    auto* retired = new (memory) RetiredName{{}, old};
     sync::rcu_call(retired->rcu, [](sync::RcuHead* head) {
         auto* r = reinterpret_cast<RetiredName*>(head);
         mm::kfree(const_cast<void*>(r->name));
-        delete r;
+        mm::kfree(r);
     });
 }
 
