@@ -52,7 +52,8 @@ class TextFile final : public vfs::FileOps {
     }
     Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
         Node& node = node_of(file.inode());
-        if (node.entry.store == nullptr) return Err(Error::inval);
+        // As Linux: EIO at the top, EINVAL below /proc/PID.
+        if (node.entry.store == nullptr) return Err(node.who.tid == 0 ? Error::io : Error::inval);
         char text[1024];
         const usize n = std::min(buffer.remaining(), sizeof(text));
         TRY_ASSIGN(const usize got, buffer.get(text, n));
