@@ -57,6 +57,8 @@ if(NOT TARGET tenon_kernel_flags)
     add_library(tenon_kernel_flags INTERFACE)
     target_compile_options(tenon_kernel_flags INTERFACE
         "$<$<COMPILE_LANGUAGE:CXX>:${TENON_KERNEL_COMPILE_OPTIONS}>"
-        "$<$<COMPILE_LANGUAGE:CXX>:-std=gnu++23;-Wno-invalid-offsetof>")
+        "$<$<COMPILE_LANGUAGE:CXX>:-std=gnu++23;-Wno-invalid-offsetof>"
+        # At -Og gcc leaves an empty constructor for a global whose destructor it does not inline.
+        "$<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<CONFIG:Debug>>:-finline-small-functions>")
     target_compile_definitions(tenon_kernel_flags INTERFACE ${TENON_KERNEL_DEFINITIONS})
 endif()
