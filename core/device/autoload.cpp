@@ -1,5 +1,5 @@
-// Asking for a driver's module: in a worker, for the one who adds a device may itself be a module that
-// is being loaded.
+// Asking for a driver's module: in a worker, for the one who adds a device may itself be a module
+// that is being loaded.
 #include <tenon/module/loader.h>
 #include <tenon/sched/kthread.h>
 #include <tenon/trace/log.h>

@@ -1,8 +1,8 @@
 // Binding devices and drivers.
 //
-// A device is unbound, busy or bound. Who finds it unbound makes it busy under the tree's mutex and then
-// owns the transition: probe() and the Binding's destructor run without the mutex. Who finds it busy
-// waits. A driver that leaves is marked first, so that nothing binds to it behind its back.
+// A device is unbound, busy or bound. Who finds it unbound makes it busy under the tree's mutex and
+// then owns the transition: probe() and the Binding's destructor run without the mutex. Who finds
+// it busy waits. A driver that leaves is marked first, so that nothing binds to it behind its back.
 #include <tenon/trace/log.h>
 
 #include <cstring>

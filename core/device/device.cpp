@@ -37,8 +37,8 @@ Result<Ref<Device>> Tree::make(DeviceOptions& o) {
     Ref<Device> device = adopt_ref(new (std::nothrow) Device);
     if (!device) return Err(Error::nomem);
     Device& d = *device;
-    if (o.name.empty() || !copy_name(d.name_, o.name) ||
-        !copy_name(d.class_name_, o.class_name) || !copy_name(d.node_name_, o.node.name))
+    if (o.name.empty() || !copy_name(d.name_, o.name) || !copy_name(d.class_name_, o.class_name) ||
+        !copy_name(d.node_name_, o.node.name))
         return Err(Error::nametoolong);
     if (!o.modalias.empty()) {
         d.modalias_text_.reset(new (std::nothrow) char[o.modalias.size()]);
@@ -151,8 +151,7 @@ void for_each_bus(void (*visit)(Bus&, void*), void* context) {
     for (Bus& b : *g_tree.buses) visit(b, context);
 }
 
-void for_each_driver(Bus& bus,
-                     void (*visit)(std::string_view name, std::string_view module, void*),
+void for_each_driver(Bus& bus, void (*visit)(std::string_view name, std::string_view module, void*),
                      void* context) {
     sync::MutexGuard guard(g_tree.mutex);
     for (DriverRecord& r : *g_tree.drivers)

@@ -1,4 +1,5 @@
-// The device tree's own view of buses, drivers and devices. See tenon/device/device.h for the theory.
+// The device tree's own view of buses, drivers and devices. See tenon/device/device.h for the
+// theory.
 #pragma once
 
 #include <tenon/device/device.h>

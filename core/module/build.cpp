@@ -1,5 +1,5 @@
-// From a checked ELF image to a module in memory: laid out, bound to its imports, relocated. Nothing of
-// the module has run yet, and dropping the Module undoes everything.
+// From a checked ELF image to a module in memory: laid out, bound to its imports, relocated.
+// Nothing of the module has run yet, and dropping the Module undoes everything.
 #include <tenon/mm/vmalloc.h>
 #include <tenon/trace/log.h>
 
@@ -158,13 +158,14 @@ Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports)
     const std::string_view from = found->provider != nullptr ? found->provider->name() : "core";
     if ((flags_ & kLoadIgnoreVersions) == 0) {
         if (!recorded) {
-            fmt::print(why_,
-                       "no type checksum for {}: link it with tenon_add_module() of the SDK", name);
+            fmt::print(why_, "no type checksum for {}: link it with tenon_add_module() of the SDK",
+                       name);
             return Err(Error::noexec);
         }
         if (record.type_checksum != found->type_checksum) {
-            fmt::print(why_, "needs {}:{} type {:08x}, loaded {} {} exports {:08x}: rebuild it "
-                             "with that SDK",
+            fmt::print(why_,
+                       "needs {}:{} type {:08x}, loaded {} {} exports {:08x}: rebuild it "
+                       "with that SDK",
                        imports.provider(record), name, record.type_checksum, from,
                        found->provider != nullptr ? found->provider->modinfo.get("version")
                                                   : TENON_RELEASE,
@@ -183,8 +184,8 @@ Result<void> Builder::take_descriptor() {
         why_.write("no TENON_MODULE() in it: not a module of this kernel");
         return Err(Error::noexec);
     }
-    module_.descriptor = reinterpret_cast<const Descriptor*>(
-        module_.address_of(module_.layout.section_offset[at]));
+    module_.descriptor =
+        reinterpret_cast<const Descriptor*>(module_.address_of(module_.layout.section_offset[at]));
     const Descriptor& d = *module_.descriptor;
     if (d.magic != Descriptor{}.magic || d.abi != TENON_MODULE_ABI ||
         !module_.contains(reinterpret_cast<u64>(d.create))) {

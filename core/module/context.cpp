@@ -1,10 +1,9 @@
-// Context: each function acquires from the core, wraps what calls back into the module with its gate,
-// and enters a Grant into the ledger. The grant is allocated first, so that nothing can fail after the
-// resource is there.
-#include <tenon/module/context.h>
-
+// Context: each function acquires from the core, wraps what calls back into the module with its
+// gate, and enters a Grant into the ledger. The grant is allocated first, so that nothing can fail
+// after the resource is there.
 #include <tenon/device/device.h>
 #include <tenon/mm/vmalloc.h>
+#include <tenon/module/context.h>
 #include <tenon/process/personality.h>
 #include <tenon/sched/kthread.h>
 #include <tenon/time/timer.h>
@@ -114,8 +113,8 @@ Gate& Context::gate() const {
     return *module_.gate;
 }
 
-#define ENTER_GRANT(grant_pointer)          \
-    module_.ledger.add(*(grant_pointer));   \
+#define ENTER_GRANT(grant_pointer)        \
+    module_.ledger.add(*(grant_pointer)); \
     return Held(grant_pointer)
 
 namespace {
@@ -129,8 +128,8 @@ Result<Grant*> request_line(Module& m, const char* what, uptr site, irq::Handler
     grant->thread = thread;
     grant->context = context;
     TRY_ASSIGN(grant->line, request(handler != nullptr ? &IrqGrant::on_irq : nullptr,
-                                    thread != nullptr ? &IrqGrant::on_thread : nullptr,
-                                    grant.get(), m.name_text));
+                                    thread != nullptr ? &IrqGrant::on_thread : nullptr, grant.get(),
+                                    m.name_text));
     return grant.release();
 }
 
@@ -138,33 +137,31 @@ Result<Grant*> request_line(Module& m, const char* what, uptr site, irq::Handler
 
 Result<Held> Context::request_irq(u32 gsi, arch::IrqTrigger trigger, irq::Handler handler,
                                   irq::ThreadHandler thread, void* context) {
-    TRY_ASSIGN(Grant * grant,
-               request_line(module_, "gsi", CALL_SITE(), handler, thread, context,
-                            [&](auto h, auto t, void* c, const char* owner) {
-                                return irq::request_gsi(gsi, trigger, h, t, c, owner);
-                            }));
+    TRY_ASSIGN(Grant * grant, request_line(module_, "gsi", CALL_SITE(), handler, thread, context,
+                                           [&](auto h, auto t, void* c, const char* owner) {
+                                               return irq::request_gsi(gsi, trigger, h, t, c,
+                                                                       owner);
+                                           }));
     grant->detail = gsi;
     ENTER_GRANT(grant);
 }
 
 Result<Held> Context::request_isa_irq(u32 isa_irq, irq::Handler handler, irq::ThreadHandler thread,
                                       void* context) {
-    TRY_ASSIGN(Grant * grant,
-               request_line(module_, "isa", CALL_SITE(), handler, thread, context,
-                            [&](auto h, auto t, void* c, const char* owner) {
-                                return irq::request_isa(isa_irq, h, t, c, owner);
-                            }));
+    TRY_ASSIGN(Grant * grant, request_line(module_, "isa", CALL_SITE(), handler, thread, context,
+                                           [&](auto h, auto t, void* c, const char* owner) {
+                                               return irq::request_isa(isa_irq, h, t, c, owner);
+                                           }));
     grant->detail = isa_irq;
     ENTER_GRANT(grant);
 }
 
 Result<Held> Context::request_msi(irq::Handler handler, irq::ThreadHandler thread, void* context,
                                   arch::MsiMessage& message) {
-    TRY_ASSIGN(Grant * grant,
-               request_line(module_, "msi", CALL_SITE(), handler, thread, context,
-                            [&](auto h, auto t, void* c, const char* owner) {
-                                return irq::request_msi(h, t, c, owner, message);
-                            }));
+    TRY_ASSIGN(Grant * grant, request_line(module_, "msi", CALL_SITE(), handler, thread, context,
+                                           [&](auto h, auto t, void* c, const char* owner) {
+                                               return irq::request_msi(h, t, c, owner, message);
+                                           }));
     grant->detail = message.data;
     ENTER_GRANT(grant);
 }
@@ -208,8 +205,8 @@ Result<Held> Context::start_thread(std::string_view name, Callback entry, void* 
 Result<Mmio> Context::map_mmio(PhysAddr start, usize length_bytes, arch::PageFlags cache) {
     const uptr site = CALL_SITE();
     TRY_ASSIGN(volatile void* window, mm::map_mmio(start, length_bytes, cache));
-    Grant* grant = make_grant(module_, GrantKind::mmio, "window", site,
-                              [window] { mm::unmap_mmio(window); });
+    Grant* grant =
+        make_grant(module_, GrantKind::mmio, "window", site, [window] { mm::unmap_mmio(window); });
     if (grant == nullptr) {
         mm::unmap_mmio(window);
         return Err(Error::nomem);
@@ -257,20 +254,20 @@ Result<CharDevice> Context::register_char_device(u32 major, u32 first_minor, u32
     std::unique_ptr<u32> number(new (std::nothrow) u32(major));
     if (!number) return Err(Error::nomem);
     u32* at = number.get();
-    TRY_ASSIGN(Grant * grant,
-               register_with(
-                   module_, GrantKind::char_device, "device numbers", CALL_SITE(),
-                   [&]() -> Result<void> {
-                       TRY_ASSIGN(*at, vfs::register_char_device(
-                                           major, first_minor, count, name,
-                                           Gated<vfs::DeviceOpener>::own(std::move(opener),
-                                                                         module_.gate.get())));
-                       return {};
-                   },
-                   [at, first_minor, count] {
-                       vfs::unregister_char_device(*at, first_minor, count);
-                       delete at;
-                   }));
+    TRY_ASSIGN(Grant * grant, register_with(
+                                  module_, GrantKind::char_device, "device numbers", CALL_SITE(),
+                                  [&]() -> Result<void> {
+                                      TRY_ASSIGN(*at,
+                                                 vfs::register_char_device(
+                                                     major, first_minor, count, name,
+                                                     Gated<vfs::DeviceOpener>::own(
+                                                         std::move(opener), module_.gate.get())));
+                                      return {};
+                                  },
+                                  [at, first_minor, count] {
+                                      vfs::unregister_char_device(*at, first_minor, count);
+                                      delete at;
+                                  }));
     grant->detail = *number.release();
     module_.ledger.add(*grant);
     return CharDevice(grant, static_cast<u32>(grant->detail));
@@ -282,8 +279,8 @@ Result<Held> Context::register_file_system(std::unique_ptr<vfs::FileSystemType> 
                register_with(
                    module_, GrantKind::file_system, "type", CALL_SITE(),
                    [&] {
-                       return vfs::register_file_system(Gated<vfs::FileSystemType>::own(
-                           std::move(type), module_.gate.get()));
+                       return vfs::register_file_system(
+                           Gated<vfs::FileSystemType>::own(std::move(type), module_.gate.get()));
                    },
                    [raw] {
                        // The name lies in the object that goes away with it.
@@ -310,8 +307,7 @@ Result<Held> Context::register_driver(device::Bus& bus, std::unique_ptr<device::
                    module_, GrantKind::driver, "driver", CALL_SITE(),
                    [&] {
                        return device::register_driver(
-                           bus,
-                           Gated<device::Driver>::own(std::move(driver), module_.gate.get()));
+                           bus, Gated<device::Driver>::own(std::move(driver), module_.gate.get()));
                    },
                    [raw, &bus] {
                        char name[48] = {};
@@ -341,15 +337,15 @@ Result<Held> Context::add_device(Ref<device::Device> device, device::Device* par
 }
 
 Result<Held> Context::register_personality(process::Personality& personality) {
-    TRY_ASSIGN(Grant * grant,
-               register_with(
-                   module_, GrantKind::personality, "personality", CALL_SITE(),
-                   [&] { return process::register_personality(personality); },
-                   [&personality] {
-                       if (auto r = process::unregister_personality(personality); !r)
-                           log::err("a personality is taken down while it has tasks: {}",
-                                    r.error());
-                   }));
+    TRY_ASSIGN(Grant * grant, register_with(
+                                  module_, GrantKind::personality, "personality", CALL_SITE(),
+                                  [&] { return process::register_personality(personality); },
+                                  [&personality] {
+                                      if (auto r = process::unregister_personality(personality); !r)
+                                          log::err(
+                                              "a personality is taken down while it has tasks: {}",
+                                              r.error());
+                                  }));
     ENTER_GRANT(grant);
 }
 

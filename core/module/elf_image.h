@@ -1,6 +1,6 @@
 // A relocatable ELF64 file, read as hostile bytes: every offset, size, index and name is checked
-// once, in parse(); afterwards the accessors cannot leave the file. Pure code: also built on the host,
-// for tests and the fuzzer.
+// once, in parse(); afterwards the accessors cannot leave the file. Pure code: also built on the
+// host, for tests and the fuzzer.
 #pragma once
 
 #include <elf.h>

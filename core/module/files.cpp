@@ -13,8 +13,8 @@ FileBytes::~FileBytes() {
 
 Result<FileBytes> read_whole_file(std::string_view path, usize limit_bytes) {
     // The kernel's own view, whoever asks: a worker has no root, a program may be in a chroot.
-    TRY_ASSIGN(auto fs, process::FsContext::create(vfs::root_of_everything(),
-                                                   vfs::root_of_everything()));
+    TRY_ASSIGN(auto fs,
+               process::FsContext::create(vfs::root_of_everything(), vfs::root_of_everything()));
     const auto credentials = process::Credentials::root();
     const vfs::LookupStart start{*fs, nullptr, *credentials};
     TRY_ASSIGN(auto file, vfs::open(start, path, vfs::OpenRequest{.flags = vfs::kOpenRead}));

@@ -2,9 +2,9 @@
 //
 // Theory. Each CPU counts entries and exits apart, in two phases (as SRCU does), because a task may
 // enter on one CPU and leave on another. A gate is quiet when, for each phase, the exits read first
-// equal the entries read after: an entry that the second sum misses came after close() and finds the
-// gate closed. Two phases let a waiter that does not close the gate (an update) wait for the calls
-// that were inside when it asked, however many come after.
+// equal the entries read after: an entry that the second sum misses came after close() and finds
+// the gate closed. Two phases let a waiter that does not close the gate (an update) wait for the
+// calls that were inside when it asked, however many come after.
 #include <tenon/arch/cpu.h>
 #include <tenon/module/gate.h>
 #include <tenon/process/task.h>
@@ -36,8 +36,7 @@ Result<Ref<Gate>> Gate::create(std::string_view name, u32 tag, bool trusted) {
         if (gate->counters_ == nullptr) return Err(Error::nomem);
         // Only the CPUs that may come up are given memory.
         gate->counters_->cpus = arch::possible_cpus();
-        gate->counters_->cpu.reset(new (std::nothrow)
-                                       Counters::PerCpu[gate->counters_->cpus]);
+        gate->counters_->cpu.reset(new (std::nothrow) Counters::PerCpu[gate->counters_->cpus]);
         if (!gate->counters_->cpu) return Err(Error::nomem);
     }
     gate->tag_ = tag;
@@ -56,7 +55,8 @@ bool Gate::enter(u32& phase) {
     phase = phase_.load(std::memory_order_relaxed) & 1;
     // seq_cst: the entry must be visible before `closed_` is read; pairs with close() then count().
     counters_->cpu[arch::cpu_id()].entries[phase].fetch_add(1, std::memory_order_seq_cst);
-    // A call that the module makes into the core may come back into it: those are let in to the end.
+    // A call that the module makes into the core may come back into it: those are let in to the
+    // end.
     if (closed_.load(std::memory_order_seq_cst) && current_gate() != this) [[unlikely]] {
         leave(phase);
         return false;
@@ -103,8 +103,7 @@ Result<void> Gate::quiesce(u64 deadline_ns) {
     for (int round = 0; round < 2; ++round) {
         const u32 phase = phase_.fetch_xor(1, std::memory_order_seq_cst) & 1;
         TRY(counters_->drained.wait([&] { return count(phase) == 0; },
-                                    sync::WaitMode::uninterruptible,
-                                    sync::Deadline{deadline_ns}));
+                                    sync::WaitMode::uninterruptible, sync::Deadline{deadline_ns}));
     }
     return {};
 }

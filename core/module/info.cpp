@@ -41,8 +41,7 @@ bool with_module(std::string_view name, void (*visit)(Module&, const ModuleInfo&
 }
 
 // These four are for visitors: the mutex is held.
-void for_each_holder(Module& module, void (*visit)(std::string_view holder, void*),
-                     void* context) {
+void for_each_holder(Module& module, void (*visit)(std::string_view holder, void*), void* context) {
     for (const Module& other : *registry().modules)
         for (u32 i = 0; i < other.provider_count; ++i)
             if (other.providers[i] == &module) visit(other.name(), context);

@@ -8,9 +8,8 @@ namespace tenon::module {
 
 const char* grant_kind_name(GrantKind kind) {
     static constexpr const char* kNames[] = {
-        "irq",    "timer",  "work",        "thread", "mmio",             "dma",
-        "char",   "fstype", "bus",         "driver", "device",           "personality",
-        "metric", "module", "other",
+        "irq", "timer",  "work",   "thread",      "mmio",   "dma",    "char",  "fstype",
+        "bus", "driver", "device", "personality", "metric", "module", "other",
     };
     static_assert(std::size(kNames) == static_cast<usize>(GrantKind::other) + 1);
     return kNames[static_cast<usize>(kind)];

@@ -1,6 +1,6 @@
-// What a module holds: one Grant for each thing it acquired through its Context, with the place that
-// asked for it. Dropping a handle removes the grant; what is left when the module has gone is swept,
-// newest first, and reported.
+// What a module holds: one Grant for each thing it acquired through its Context, with the place
+// that asked for it. Dropping a handle removes the grant; what is left when the module has gone is
+// swept, newest first, and reported.
 #pragma once
 
 #include <tenon/lib/format.h>

@@ -1,5 +1,5 @@
-// Copies the sections of a module to where they will run and applies its relocations. Pure code: the
-// memory and the addresses it will have are given apart, so that the host can test and fuzz it.
+// Copies the sections of a module to where they will run and applies its relocations. Pure code:
+// the memory and the addresses it will have are given apart, so that the host can test and fuzz it.
 #pragma once
 
 #include "core/module/layout.h"

@@ -1,8 +1,9 @@
 // load_image(): check, link, activate; all or nothing.
 //
-// Theory. Linking (build.cpp) is done under the loader's mutex and changes nothing that others see but
-// its own entry in the list, `coming`. create() then runs without the mutex, for it may add devices and
-// so load other modules. Only when it succeeded is the module `live`: its exports can be imported.
+// Theory. Linking (build.cpp) is done under the loader's mutex and changes nothing that others see
+// but its own entry in the list, `coming`. create() then runs without the mutex, for it may add
+// devices and so load other modules. Only when it succeeded is the module `live`: its exports can
+// be imported.
 #include <tenon/arch/relocate.h>
 #include <tenon/module/loader.h>
 #include <tenon/module/version.h>
@@ -48,8 +49,9 @@ Result<void> check_origin(const ElfImage& image, const Modinfo& info, u32 flags,
     u32 built_for = 0;
     if (abi.size() >= sizeof built_for) std::memcpy(&built_for, abi.data(), sizeof built_for);
     if (built_for != core_api_checksum()) {
-        fmt::print(why, "built with SDK headers {:08x}, this kernel's are {:08x}: rebuild it with "
-                        "this kernel's SDK",
+        fmt::print(why,
+                   "built with SDK headers {:08x}, this kernel's are {:08x}: rebuild it with "
+                   "this kernel's SDK",
                    built_for, core_api_checksum());
         return Err(Error::noexec);
     }

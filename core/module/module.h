@@ -30,8 +30,9 @@ struct TraceSymbol {
     u32 size;
 };
 
-// Life: built by load_image() under the loader's mutex, `coming` while create() runs, `live`, `going`
-// while it is taken down. The list holds one that is not yet live too, so that a name is loaded once.
+// Life: built by load_image() under the loader's mutex, `coming` while create() runs, `live`,
+// `going` while it is taken down. The list holds one that is not yet live too, so that a name is
+// loaded once.
 class Module {
   public:
     Module() : context(*this) {}
@@ -40,9 +41,9 @@ class Module {
 
     std::string_view name() const { return {name_text}; }
     u64 address_of(u64 offset) const {
-        return offset < layout.kept_bytes ? reinterpret_cast<u64>(base) + offset
-                                          : reinterpret_cast<u64>(init_base) + offset -
-                                                layout.kept_bytes;
+        return offset < layout.kept_bytes
+                   ? reinterpret_cast<u64>(base) + offset
+                   : reinterpret_cast<u64>(init_base) + offset - layout.kept_bytes;
     }
     bool contains(u64 address) const {
         return address - reinterpret_cast<u64>(base) < layout.kept_bytes ||

@@ -1,9 +1,8 @@
 // Loading by name: find the files, plan, commit; on a failure, take back what the plan loaded.
+#include <tenon/arch/relocate.h>
 #include <tenon/device/device.h>
 #include <tenon/module/loader.h>
 #include <tenon/trace/log.h>
-
-#include <tenon/arch/relocate.h>
 
 #include <cstring>
 
@@ -142,8 +141,8 @@ Result<void> commit(const Plan& plan, std::string_view parameters) {
     for (; done < plan.count; ++done) {
         auto& node = static_cast<FileNode&>(*plan.order[done]);
         load_soft(node.info, "pre:");
-        result = load_image(node.file.bytes(), done + 1 == plan.count ? parameters : "",
-                            kLoadResolve);
+        result =
+            load_image(node.file.bytes(), done + 1 == plan.count ? parameters : "", kLoadResolve);
         if (!result && result.error() == Error::exist) {
             result = {};
             continue;
@@ -152,8 +151,7 @@ Result<void> commit(const Plan& plan, std::string_view parameters) {
         mine[done] = true;
     }
     if (result) {
-        for (u32 i = 0; i < plan.count; ++i)
-            load_soft(plan.order[i]->info, "post:");
+        for (u32 i = 0; i < plan.count; ++i) load_soft(plan.order[i]->info, "post:");
         return {};
     }
     for (u32 i = done; i-- > 0;)

@@ -1,9 +1,10 @@
 // Exports by hash, and the way back from an address to a name.
 //
-// The core's exports are a table in its image, made after the link by modpost: entries sorted by the
-// hash of their name, found through a bucket index on the hash's upper bits: O(1). Modules' exports
-// hang in a chained hash, guarded by the loader's mutex (they are looked up only while a module is
-// linked). Two symbols are the same when their 64-bit hashes are; modpost refuses a collision.
+// The core's exports are a table in its image, made after the link by modpost: entries sorted by
+// the hash of their name, found through a bucket index on the hash's upper bits: O(1). Modules'
+// exports hang in a chained hash, guarded by the loader's mutex (they are looked up only while a
+// module is linked). Two symbols are the same when their 64-bit hashes are; modpost refuses a
+// collision.
 #include <tenon/sync/rcu.h>
 #include <tenon/trace/log.h>
 
@@ -68,7 +69,8 @@ u32 core_api_checksum() {
 
 Result<Resolved> find_export(u64 hash, std::string_view name) {
     if (const CoreEntry* e = find_core(hash)) {
-        const u64 address = reinterpret_cast<u64>(&e->relative) + static_cast<u64>(i64{e->relative});
+        const u64 address =
+            reinterpret_cast<u64>(&e->relative) + static_cast<u64>(i64{e->relative});
         return Resolved{address, e->type_checksum, nullptr};
     }
     for (Export* e = g_buckets[hash % kBuckets]; e != nullptr; e = e->next) {

@@ -37,8 +37,7 @@ int compare_versions(std::string_view a, std::string_view b) {
         if (int c = take_run(a, false).compare(take_run(b, false)); c != 0) return c < 0 ? -1 : 1;
         if (int c = compare_digits(take_run(a, true), take_run(b, true)); c != 0)
             return c < 0 ? -1 : 1;
-        const bool more_a = !a.empty() && a.front() == '.',
-                   more_b = !b.empty() && b.front() == '.';
+        const bool more_a = !a.empty() && a.front() == '.', more_b = !b.empty() && b.front() == '.';
         if (more_a != more_b) return more_a ? 1 : -1;
         if (more_a) {
             a.remove_prefix(1);
@@ -65,18 +64,17 @@ bool Need::accepts(std::string_view version) const {
         rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
         while (!condition.empty() && is_blank(condition.front())) condition.remove_prefix(1);
         while (!condition.empty() && is_blank(condition.back())) condition.remove_suffix(1);
-        const usize operator_length =
-            condition.find_first_not_of("<>=") == std::string_view::npos
-                ? condition.size()
-                : condition.find_first_not_of("<>=");
+        const usize operator_length = condition.find_first_not_of("<>=") == std::string_view::npos
+                                          ? condition.size()
+                                          : condition.find_first_not_of("<>=");
         const std::string_view op = condition.substr(0, operator_length);
         std::string_view bound = condition.substr(operator_length);
         while (!bound.empty() && is_blank(bound.front())) bound.remove_prefix(1);
         const int c = compare_versions(version, bound);
-        const bool holds = op == ">="  ? c >= 0
-                           : op == ">" ? c > 0
-                           : op == "<" ? c < 0
-                           : op == "<=" ? c <= 0
+        const bool holds = op == ">="                ? c >= 0
+                           : op == ">"               ? c > 0
+                           : op == "<"               ? c < 0
+                           : op == "<="              ? c <= 0
                            : op == "=" || op == "==" ? c == 0
                                                      : false;
         if (!holds) return false;

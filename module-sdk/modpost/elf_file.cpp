@@ -53,8 +53,7 @@ ElfFile::ElfFile(std::string path) : path_(std::move(path)), bytes_(read_file(pa
         header_.e_shoff + uint64_t{header_.e_shnum} * sizeof(Elf64_Shdr) > bytes_.size())
         die(path_ + ": not a whole ELF64 file");
     sections_.resize(header_.e_shnum);
-    std::memcpy(sections_.data(), &bytes_[header_.e_shoff],
-                sections_.size() * sizeof(Elf64_Shdr));
+    std::memcpy(sections_.data(), &bytes_[header_.e_shoff], sections_.size() * sizeof(Elf64_Shdr));
     for (const auto& s : sections_)
         if (s.sh_type != SHT_NOBITS && s.sh_offset + s.sh_size > bytes_.size())
             die(path_ + ": truncated");
@@ -122,9 +121,8 @@ void ElfFile::write_with(const std::string& path, const std::vector<NewSection>&
     n.sh_offset = append(names, 1);
     n.sh_size = names.size();
     Elf64_Ehdr header = header_;
-    header.e_shoff = append({reinterpret_cast<const char*>(sections.data()),
-                             sections.size() * sizeof(Elf64_Shdr)},
-                            8);
+    header.e_shoff = append(
+        {reinterpret_cast<const char*>(sections.data()), sections.size() * sizeof(Elf64_Shdr)}, 8);
     header.e_shnum = static_cast<Elf64_Half>(sections.size());
     std::memcpy(out.data(), &header, sizeof header);
     std::ofstream file(path, std::ios::binary);

@@ -1,9 +1,9 @@
 // modpost core   --headers DIR... --exports OUT --asm OUT.S IMAGE
 // modpost module --name NAME --headers DIR... --use FILE.exports... [--check-types]
 //                --exports OUT --full FULL.o --out NAME.ko STRIPPED.o
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -135,8 +135,9 @@ void ModuleLink::refuse_sections() {
         const char* reason = nullptr;
         if (name.starts_with(".init_array") || name.starts_with(".ctors") ||
             name.starts_with(".fini_array"))
-            reason = "a global object has a constructor or destructor; nobody runs them. Make it "
-                     "constinit, or a member of the module's Instance";
+            reason =
+                "a global object has a constructor or destructor; nobody runs them. Make it "
+                "constinit, or a member of the module's Instance";
         if (name.starts_with(".percpu"))
             reason = "TENON_PERCPU is for the core; use an array by CPU";
         if (name.starts_with(".tdata") || name.starts_with(".tbss")) reason = "thread_local data";

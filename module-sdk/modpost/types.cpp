@@ -16,7 +16,7 @@ namespace {
 const char* die_name(Dwarf_Die* die) {
     Dwarf_Attribute attr;
     return dwarf_attr_integrate(die, DW_AT_name, &attr) != nullptr ? dwarf_formstring(&attr)
-                                                                  : nullptr;
+                                                                   : nullptr;
 }
 
 bool flag(Dwarf_Die* die, unsigned at) {
@@ -165,8 +165,9 @@ std::string TypeGraph::Impl::describe(Dwarf_Die* type, std::set<std::string>& us
             std::string text = of("array ");
             for_each_child(type, [&](Dwarf_Die* child) {
                 if (dwarf_tag(child) != DW_TAG_subrange_type) return;
-                text += "[" + std::to_string(number(child, DW_AT_upper_bound,
-                                                    number(child, DW_AT_count, ~uint64_t{0}))) +
+                text += "[" +
+                        std::to_string(number(child, DW_AT_upper_bound,
+                                              number(child, DW_AT_count, ~uint64_t{0}))) +
                         "]";
             });
             return text;

@@ -90,26 +90,23 @@ Result<std::unique_ptr<Acpi>> Acpi::create(module::Context& context) {
     std::unique_ptr<Acpi> self(new (std::nothrow) Acpi);
     if (!self) return Err(Error::nomem);
     self->fadt_ = acpi::fadt();
-    if (self->fadt_ == nullptr || self->fadt_->hardware_reduced() ||
-        self->fadt_->pm1a_event == 0 || self->fadt_->pm1_event_length < 4)
+    if (self->fadt_ == nullptr || self->fadt_->hardware_reduced() || self->fadt_->pm1a_event == 0 ||
+        self->fadt_->pm1_event_length < 4)
         return Err(Error::nodev);
     TRY(self->enter_acpi_mode());
     TRY_ASSIGN(self->bus_held_, context.register_bus(self->bus_));
     std::unique_ptr<device::DeviceOps> ops(new (std::nothrow) ButtonOps(self->presses_));
     if (!ops) return Err(Error::nomem);
-    TRY_ASSIGN(self->button_,
-               device::Device::create(
-                   {.name = "LNXPWRBN:00",
-                    .modalias = "acpi:LNXPWRBN:",
-                    .ops = module::Gated<device::DeviceOps>::own(std::move(ops),
-                                                                 &context.gate())}));
+    TRY_ASSIGN(self->button_, device::Device::create({.name = "LNXPWRBN:00",
+                                                      .modalias = "acpi:LNXPWRBN:",
+                                                      .ops = module::Gated<device::DeviceOps>::own(
+                                                          std::move(ops), &context.gate())}));
     TRY_ASSIGN(self->button_held_, context.add_device(self->button_, nullptr, &self->bus_));
     TRY_ASSIGN(self->press_work_, context.make_work<&Acpi::on_press>(self.get()));
-    TRY_ASSIGN(self->interrupt_,
-               context.request_isa_irq(
-                   self->fadt_->sci_irq,
-                   [](void* o) { return static_cast<Acpi*>(o)->on_interrupt(); }, nullptr,
-                   self.get()));
+    TRY_ASSIGN(self->interrupt_, context.request_isa_irq(
+                                     self->fadt_->sci_irq,
+                                     [](void* o) { return static_cast<Acpi*>(o)->on_interrupt(); },
+                                     nullptr, self.get()));
     arch::port_out16(self->status_port(), kPowerButton);
     self->armed_ = true;
     self->enable(kPowerButton);
@@ -120,7 +117,7 @@ Result<std::unique_ptr<Acpi>> Acpi::create(module::Context& context) {
 }  // namespace tenon::acpi_events
 
 TENON_MODULE(tenon::acpi_events::Acpi, {
-    .name = "acpi",
-    .version = "1.0",
-    .description = "Fixed ACPI events: the power button",
-});
+                                           .name = "acpi",
+                                           .version = "1.0",
+                                           .description = "Fixed ACPI events: the power button",
+                                       });

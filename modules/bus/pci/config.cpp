@@ -41,8 +41,8 @@ volatile u8* ecam_address(const Address& a, u16 offset) {
         if (base == nullptr) {
             sync::MutexGuard guard(s.map_lock);
             if (w.base.load(std::memory_order_relaxed) == nullptr) {
-                auto mmio = s.context.map_mmio(
-                    r.base + u64{kBusBytes} * (a.bus - r.first_bus), kBusBytes);
+                auto mmio =
+                    s.context.map_mmio(r.base + u64{kBusBytes} * (a.bus - r.first_bus), kBusBytes);
                 if (!mmio) return nullptr;
                 w.mmio = std::move(*mmio);
                 w.base.store(w.mmio.base(), std::memory_order_release);
@@ -67,8 +67,7 @@ Result<void> init_config(module::Context& context) {
     g_state->region_count = acpi::ecam_regions(g_state->regions);
     for (usize i = 0; i < g_state->region_count; ++i) {
         const acpi::EcamRegion& r = g_state->regions[i];
-        g_state->windows[i].reset(new (std::nothrow)
-                                      State::Window[r.last_bus - r.first_bus + 1u]);
+        g_state->windows[i].reset(new (std::nothrow) State::Window[r.last_bus - r.first_bus + 1u]);
         if (!g_state->windows[i]) return Err(Error::nomem);
     }
     return {};

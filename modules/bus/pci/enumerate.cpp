@@ -125,8 +125,8 @@ Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, device::Device
     return {};
 }
 
-Result<void> Enumerator::scan_slot(const Segment& segment, u8 bus, u8 slot,
-                                   device::Device* parent, u32 depth) {
+Result<void> Enumerator::scan_slot(const Segment& segment, u8 bus, u8 slot, device::Device* parent,
+                                   u32 depth) {
     u8 functions = 1;
     for (u8 n = 0; n < functions; ++n) {
         const Address a{segment.number, bus, slot, n};

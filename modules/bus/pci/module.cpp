@@ -37,7 +37,7 @@ class Pci final : public module::Instance {
 }  // namespace tenon::pci
 
 TENON_MODULE(tenon::pci::Pci, {
-    .name = "pci",
-    .version = "1.0",
-    .description = "PCI and PCI Express bus",
-});
+                                  .name = "pci",
+                                  .version = "1.0",
+                                  .description = "PCI and PCI Express bus",
+                              });

@@ -17,8 +17,8 @@ class Virtio final : public module::Instance {
 }  // namespace tenon::virtio
 
 TENON_MODULE(tenon::virtio::Virtio, {
-    .name = "virtio",
-    .version = "1.0",
-    .description = "Virtio PCI transport and virtqueues",
-    .needs = {"pci>=1.0,<2"},
-});
+                                        .name = "virtio",
+                                        .version = "1.0",
+                                        .description = "Virtio PCI transport and virtqueues",
+                                        .needs = {"pci>=1.0,<2"},
+                                    });

@@ -59,8 +59,7 @@ Result<void> Queue::add(std::span<const Segment> device_reads,
     u16 at = head, last = head;
     for (usize i = 0; i < count; ++i) {
         const bool writes = i >= device_reads.size();
-        const Segment& s =
-            writes ? device_writes[i - device_reads.size()] : device_reads[i];
+        const Segment& s = writes ? device_writes[i - device_reads.size()] : device_reads[i];
         Descriptor& d = table[at];
         d.address = s.address.value;
         d.length = s.length_bytes;

@@ -1,7 +1,7 @@
 // Spec: virtio 1.2 sections 3.1 (initialization) and 4.1.4 (PCI structures).
 #include <tenon/module/module.h>
-#include <tenon/time/clock.h>
 #include <tenon/sched/scheduler.h>
+#include <tenon/time/clock.h>
 #include <virtio/virtio.h>
 
 namespace tenon::virtio {
@@ -96,8 +96,8 @@ void Transport::start() {
     add_status(kDriverOk);
 }
 
-Result<std::unique_ptr<Queue>> Transport::make_queue(u16 index, u16 max_size,
-                                                     irq::Handler handler, void* object) {
+Result<std::unique_ptr<Queue>> Transport::make_queue(u16 index, u16 max_size, irq::Handler handler,
+                                                     void* object) {
     common_.write16(kQueueSelect, index);
     u16 size = common_.read16(kQueueSize);
     if (size == 0) return Err(Error::nodev);
@@ -110,10 +110,9 @@ Result<std::unique_ptr<Queue>> Transport::make_queue(u16 index, u16 max_size,
     // Descriptors 16 bytes each, then the available ring, then, aligned, the used ring.
     const usize available_at = usize{16} * size;
     const usize used_at = align_up(available_at + 6 + usize{2} * size, 4);
-    TRY_ASSIGN(queue->memory_, context_->alloc_dma(used_at + 6 + usize{8} * size,
-                                                   mm::Alloc::zero));
+    TRY_ASSIGN(queue->memory_, context_->alloc_dma(used_at + 6 + usize{8} * size, mm::Alloc::zero));
     queue->rings_ = reinterpret_cast<Queue::Rings*>(queue->memory_.data());
-    queue->tokens_.reset(new (std::nothrow) void*[size]{});
+    queue->tokens_.reset(new (std::nothrow) void* [size] {});
     if (!queue->tokens_) return Err(Error::nomem);
     queue->free_count_ = size;
     // Free descriptors are chained through their `next` field.

@@ -50,10 +50,10 @@ Result<std::unique_ptr<Rng>> Rng::create(module::Context& context, pci::Function
     TRY_ASSIGN(self->transport_, virtio::Transport::create(context, function));
     TRY(self->transport_->negotiate(0));
     TRY_ASSIGN(self->buffer_, context.alloc_dma(kChunkBytes));
-    TRY_ASSIGN(self->queue_,
-               self->transport_->make_queue(
-                   0, 16, [](void* o) { return static_cast<Rng*>(o)->on_interrupt(); },
-                   self.get()));
+    TRY_ASSIGN(
+        self->queue_,
+        self->transport_->make_queue(
+            0, 16, [](void* o) { return static_cast<Rng*>(o)->on_interrupt(); }, self.get()));
     self->transport_->start();
     u8 seed[64];
     TRY_ASSIGN(const usize n, self->read(seed, sync::WaitMode::uninterruptible));
@@ -81,8 +81,8 @@ Result<usize> Rng::read(std::span<u8> out, sync::WaitMode mode) {
                              sync::Deadline::after_ns(kTimeoutNs));
     if (!waited) return Err(waited.error() == Error::timedout ? Error::io : waited.error());
     in_flight_ = false;
-    const usize n = std::min<usize>(out.size(), std::min<usize>(completed.written_bytes,
-                                                                kChunkBytes));
+    const usize n =
+        std::min<usize>(out.size(), std::min<usize>(completed.written_bytes, kChunkBytes));
     if (n == 0) return Err(Error::io);
     std::copy_n(buffer_.data(), n, out.data());
     return n;
@@ -150,11 +150,10 @@ class VirtioRng final : public module::Instance {
         TRY_ASSIGN(self->numbers_, context.register_char_device(kMiscMajor, kHwrngMinor, 1,
                                                                 "hw_random", std::move(opener)));
         TRY_ASSIGN(auto node,
-                   device::Device::create({.name = "hw_random",
-                                           .class_name = "misc",
-                                           .node = {.major = kMiscMajor,
-                                                    .minor = kHwrngMinor,
-                                                    .name = "hwrng"}}));
+                   device::Device::create(
+                       {.name = "hw_random",
+                        .class_name = "misc",
+                        .node = {.major = kMiscMajor, .minor = kHwrngMinor, .name = "hwrng"}}));
         TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
         TRY_ASSIGN(self->node_, context.add_device(std::move(node), nullptr, nullptr));
         return self;
@@ -168,11 +167,12 @@ class VirtioRng final : public module::Instance {
 }  // namespace
 }  // namespace tenon::virtio_rng
 
-TENON_MODULE(tenon::virtio_rng::VirtioRng, {
-    .name = "virtio_rng",
-    .version = "1.0",
-    .description = "Random bytes from the host, /dev/hwrng",
-    .needs = {"virtio>=1.0,<2"},
-    .aliases = {"pci:v00001AF4d00001044sv*sd*bc*sc*i*", "pci:v00001AF4d00001005sv*sd*bc*sc*i*",
-                "char-major-10-183"},
-});
+TENON_MODULE(tenon::virtio_rng::VirtioRng,
+             {
+                 .name = "virtio_rng",
+                 .version = "1.0",
+                 .description = "Random bytes from the host, /dev/hwrng",
+                 .needs = {"virtio>=1.0,<2"},
+                 .aliases = {"pci:v00001AF4d00001044sv*sd*bc*sc*i*",
+                             "pci:v00001AF4d00001005sv*sd*bc*sc*i*", "char-major-10-183"},
+             });

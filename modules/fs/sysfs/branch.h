@@ -80,9 +80,7 @@ extern Branch& firmware_branch;
 template <typename Visit>
 void each_device(Visit&& visit) {
     device::for_each_device(
-        [](device::Device& d, void* c) {
-            (*static_cast<std::remove_reference_t<Visit>*>(c))(d);
-        },
+        [](device::Device& d, void* c) { (*static_cast<std::remove_reference_t<Visit>*>(c))(d); },
         &visit);
 }
 template <typename Visit>

@@ -7,7 +7,7 @@ namespace tenon::sysfs {
 
 namespace {
 
-constexpr std::string_view kOwnFiles[] = {"config", "dev",     "driver", "driver_override",
+constexpr std::string_view kOwnFiles[] = {"config",   "dev",       "driver", "driver_override",
                                           "modalias", "subsystem", "uevent"};
 
 // "/devices/a/b" of the first `count` parts.
@@ -188,8 +188,7 @@ class DeviceBranch final : public Branch {
             // "add", "change", ..., perhaps with a UUID and values behind it.
             const std::string_view action = text.substr(0, text.find(' '));
             if (action != "add" && action != "change" && action != "remove" && action != "bind" &&
-                action != "unbind" && action != "move" && action != "online" &&
-                action != "offline")
+                action != "unbind" && action != "move" && action != "online" && action != "offline")
                 return Err(Error::inval);
             device::emit_uevent(*d, action);
             return {};

@@ -74,7 +74,8 @@ class FirmwareBranch final : public Branch {
                 if (same == 0)
                     s.out.file(name);
                 else
-                    s.out.file(fmt::Line<16>("{}{}", static_cast<const char*>(name), same + 1).view());
+                    s.out.file(
+                        fmt::Line<16>("{}{}", static_cast<const char*>(name), same + 1).view());
             },
             &seen);
     }

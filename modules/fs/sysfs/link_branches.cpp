@@ -194,7 +194,8 @@ class ClassBranch final : public Branch {
     }
     void target(const Parts& p, Text& out) override {
         each_device([&](device::Device& d) {
-            if (d.class_name() == p[0] && d.name() == p[1] && out.view().find("devices/") == out.view().npos)
+            if (d.class_name() == p[0] && d.name() == p[1] &&
+                out.view().find("devices/") == out.view().npos)
                 write_target(d, out);
         });
     }

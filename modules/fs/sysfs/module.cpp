@@ -72,8 +72,8 @@ std::span<const std::string_view> branch_names() {
 }  // namespace tenon::sysfs
 
 TENON_MODULE(tenon::sysfs::Sysfs, {
-    .name = "sysfs",
-    .version = "1.0",
-    .description = "/sys: devices, drivers and modules",
-    .aliases = {"fs-sysfs"},
-});
+                                      .name = "sysfs",
+                                      .version = "1.0",
+                                      .description = "/sys: devices, drivers and modules",
+                                      .aliases = {"fs-sysfs"},
+                                  });

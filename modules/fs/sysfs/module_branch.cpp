@@ -68,11 +68,9 @@ class ModuleBranch final : public Branch {
 
     void list(const Parts& p, Lister& out) override {
         if (p.count == 0) {
-            module::for_each_module(
-                [](module::Module&, const module::ModuleInfo& i, void* c) {
-                    static_cast<Lister*>(c)->dir(i.name);
-                },
-                &out);
+            module::for_each_module([](module::Module&, const module::ModuleInfo& i,
+                                       void* c) { static_cast<Lister*>(c)->dir(i.name); },
+                                    &out);
             return;
         }
         with(p[0], [&](module::Module& m, const module::ModuleInfo&) {

@@ -78,8 +78,7 @@ class TextFile final : public vfs::FileOps {
         Place place(node_of(file.inode()).path());
         if (place.branch == nullptr) return Err(Error::nodev);
         std::string_view view(text.get(), n);
-        while (!view.empty() && (view.back() == '\n' || view.back() == '\0'))
-            view.remove_suffix(1);
+        while (!view.empty() && (view.back() == '\n' || view.back() == '\0')) view.remove_suffix(1);
         TRY(place.branch->store(place.parts, view));
         made_ = false;
         position += n;
@@ -158,8 +157,7 @@ class Ops final : public vfs::InodeOps {
     }
     Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
         if (inode.is_dir())
-            return module::Gated<vfs::FileOps>::borrow(
-                static_cast<vfs::FileOps*>(&directory_file));
+            return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file(new (std::nothrow) TextFile);
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));

@@ -20,8 +20,9 @@ static_assert(kInterruptRaise < kInterruptAck);
 
 constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
 
-TENON_PARAMETER(u32, dma_bits, {.value = 28, .min = 20, .max = 64,
-                                .description = "address bits that the device drives"});
+TENON_PARAMETER(
+    u32, dma_bits,
+    {.value = 28, .min = 20, .max = 64, .description = "address bits that the device drives"});
 
 }  // namespace
 
@@ -41,8 +42,7 @@ Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function
     const u64 limit = bits >= 64 ? ~u64{0} : (u64{1} << bits) - 1;
     if (self->dma_.address().value + kBufferBytes - 1 > limit) {
         // Only the lowest zone is sure to be within reach.
-        TRY_ASSIGN(self->dma_,
-                   context.alloc_dma(kBufferBytes, mm::Alloc::dma | mm::Alloc::zero));
+        TRY_ASSIGN(self->dma_, context.alloc_dma(kBufferBytes, mm::Alloc::dma | mm::Alloc::zero));
     }
     self->can_dma_ = self->dma_.address().value + kBufferBytes - 1 <= limit;
     function.set_bus_master(true);
@@ -122,13 +122,12 @@ class EduModule final : public module::Instance {
     static Result<std::unique_ptr<EduModule>> create(module::Context& context) {
         std::unique_ptr<EduModule> self(new (std::nothrow) EduModule);
         if (!self) return Err(Error::nomem);
-        TRY_ASSIGN(self->numbers_,
-                   context.register_char_device(0, 0, 1, "edu", make_opener()));
-        TRY_ASSIGN(auto node, device::Device::create({.name = "edu",
-                                                      .class_name = "edu",
-                                                      .node = {.major = self->numbers_.major(),
-                                                               .minor = 0,
-                                                               .mode = 0666}}));
+        TRY_ASSIGN(self->numbers_, context.register_char_device(0, 0, 1, "edu", make_opener()));
+        TRY_ASSIGN(auto node,
+                   device::Device::create(
+                       {.name = "edu",
+                        .class_name = "edu",
+                        .node = {.major = self->numbers_.major(), .minor = 0, .mode = 0666}}));
         std::unique_ptr<EduDriver> driver(new (std::nothrow) EduDriver(context));
         if (!driver) return Err(Error::nomem);
         TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
@@ -144,10 +143,11 @@ class EduModule final : public module::Instance {
 }  // namespace
 }  // namespace tenon::edu
 
-TENON_MODULE(tenon::edu::EduModule, {
-    .name = "edu",
-    .version = "1.0",
-    .description = "QEMU's teaching device: factorials, interrupts, DMA",
-    .needs = {"pci>=1.0,<2"},
-    .aliases = {"pci:v00001234d000011E8sv*sd*bc*sc*i*"},
-});
+TENON_MODULE(tenon::edu::EduModule,
+             {
+                 .name = "edu",
+                 .version = "1.0",
+                 .description = "QEMU's teaching device: factorials, interrupts, DMA",
+                 .needs = {"pci>=1.0,<2"},
+                 .aliases = {"pci:v00001234d000011E8sv*sd*bc*sc*i*"},
+             });

@@ -38,7 +38,7 @@ class Edu final : public device::Binding {
     u32 last_result_ = 0;
     bool can_dma_ = false;
     sync::Mutex lock_{sync::LockRank::tty};  // user memory is copied under it
-    pci::Interrupt interrupt_;  // last: it ends before what its handler uses
+    pci::Interrupt interrupt_;               // last: it ends before what its handler uses
 };
 
 // The file operations behind /dev/edu, for the device that is bound now.

@@ -6,8 +6,11 @@
 namespace tenon::symbols {
 namespace {
 
-TENON_PARAMETER(u64, limit, {.value = 1'000'000, .min = 1, .mode = 0644,
-                             .description = "tickets to give before take_ticket() refuses"});
+TENON_PARAMETER(u64, limit,
+                {.value = 1'000'000,
+                 .min = 1,
+                 .mode = 0644,
+                 .description = "tickets to give before take_ticket() refuses"});
 std::atomic<u64> next_ticket{1};
 
 class Provider final : public module::Instance {
@@ -34,7 +37,7 @@ u64 tickets_taken() {
 }  // namespace tenon::symbols
 
 TENON_MODULE(tenon::symbols::Provider, {
-    .name = "symbols_provider",
-    .version = "1.0",
-    .description = "Exports a counter to other modules",
-});
+                                           .name = "symbols_provider",
+                                           .version = "1.0",
+                                           .description = "Exports a counter to other modules",
+                                       });

@@ -4,8 +4,8 @@
 namespace tenon::symbols {
 namespace {
 
-TENON_PARAMETER(u32, count, {.value = 3, .min = 1, .max = 1000,
-                             .description = "tickets to take when loaded"});
+TENON_PARAMETER(u32, count,
+                {.value = 3, .min = 1, .max = 1000, .description = "tickets to take when loaded"});
 
 class User final : public module::Instance {
   public:
@@ -28,8 +28,8 @@ class User final : public module::Instance {
 }  // namespace tenon::symbols
 
 TENON_MODULE(tenon::symbols::User, {
-    .name = "symbols_user",
-    .version = "1.0",
-    .description = "Takes tickets from symbols_provider",
-    .needs = {"symbols_provider>=1.0,<2"},
-});
+                                       .name = "symbols_user",
+                                       .version = "1.0",
+                                       .description = "Takes tickets from symbols_provider",
+                                       .needs = {"symbols_provider>=1.0,<2"},
+                                   });

@@ -36,8 +36,7 @@ TEST(Link, keeps_regions_on_pages_of_their_own) {
     auto file = ordinary().file();
     Loaded l = load_for_test(view(file));
     ASSERT_TRUE(l.result);
-    EXPECT_EQ(region_of({.sh_flags = SHF_ALLOC | SHF_EXECINSTR}, ".init.text"),
-              Region::init_text);
+    EXPECT_EQ(region_of({.sh_flags = SHF_ALLOC | SHF_EXECINSTR}, ".init.text"), Region::init_text);
     EXPECT_NE(l.layout.section_offset[1] / kPageSize, l.layout.section_offset[2] / kPageSize);
     EXPECT_NE(l.layout.section_offset[2] / kPageSize, l.layout.section_offset[3] / kPageSize);
     EXPECT_EQ(l.layout.section_offset[4] % 32, 0u);
@@ -65,8 +64,9 @@ TEST(Link, checks_the_range_of_narrow_relocations) {
 TEST(Link, refuses_places_outside_the_section_and_unknown_types) {
     EXPECT_EQ(refused(R_X86_64_64, 57, 0),
               "relocation 64 (1) at .text+0x39 against import is outside its section");
-    EXPECT_EQ(refused(R_X86_64_64, ~u64{0}, 0),
-              "relocation 64 (1) at .text+0xffffffffffffffff against import is outside its section");
+    EXPECT_EQ(
+        refused(R_X86_64_64, ~u64{0}, 0),
+        "relocation 64 (1) at .text+0xffffffffffffffff against import is outside its section");
     EXPECT_EQ(refused(R_X86_64_TPOFF32, 0, 0),
               "relocation ? (23) at .text+0x0 against import is of unknown type");
 }

@@ -32,8 +32,9 @@ inline Loaded load_for_test(std::span<const u8> file) {
     };
     auto image = ElfImage::parse(file, arch::elf_machine(), why);
     if (!image) return std::move(fail(image.error()));
-    const Modinfo info({reinterpret_cast<const char*>(image->bytes(image->find_section(".modinfo")).data()),
-                        image->bytes(image->find_section(".modinfo")).size()});
+    const Modinfo info(
+        {reinterpret_cast<const char*>(image->bytes(image->find_section(".modinfo")).data()),
+         image->bytes(image->find_section(".modinfo")).size()});
     (void)info.get("name");
     auto layout = plan_layout(*image, count_got_slots(*image), why);
     if (!layout) return std::move(fail(layout.error()));

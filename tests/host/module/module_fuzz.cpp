@@ -7,7 +7,6 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<tenon::u64> aligned((size + 7) / 8);
     std::memcpy(aligned.data(), data, size);
-    tenon::module::test::load_for_test(
-        {reinterpret_cast<const tenon::u8*>(aligned.data()), size});
+    tenon::module::test::load_for_test({reinterpret_cast<const tenon::u8*>(aligned.data()), size});
     return 0;
 }

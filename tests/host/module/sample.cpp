@@ -108,10 +108,8 @@ Sample ordinary() {
                             .flags = SHF_ALLOC | SHF_EXECINSTR,
                             .bytes = std::vector<u8>(64, 0x90),
                             .alignment = 16});
-    const u32 rodata = s.add({.name = ".rodata",
-                              .flags = SHF_ALLOC,
-                              .bytes = std::vector<u8>(24),
-                              .alignment = 8});
+    const u32 rodata = s.add(
+        {.name = ".rodata", .flags = SHF_ALLOC, .bytes = std::vector<u8>(24), .alignment = 8});
     const u32 data = s.add({.name = ".data",
                             .flags = SHF_ALLOC | SHF_WRITE,
                             .bytes = std::vector<u8>(16),

@@ -41,8 +41,8 @@ inline std::span<const u8> view(const std::vector<u64>& words) {
     return {reinterpret_cast<const u8*>(words.data()), words.size() * 8};
 }
 
-// Parses, lays out, copies and relocates as the loader does, with imports bound to a fixed address. What it
-// answers does not matter; what it touches does.
+// Parses, lays out, copies and relocates as the loader does, with imports bound to a fixed address.
+// What it answers does not matter; what it touches does.
 void run_loader(std::span<const u8> file);
 
 }  // namespace tenon::module::test
