@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
         return _list(plan[0][0], args)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for preset, labels in plan:
-        build.build(preset)
+        build.build(preset, ["all", "tenon_sdk"])  # the SDK tests want it packed
         for key, value in _run(preset, labels, args).items():
             counts[key] += value
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
