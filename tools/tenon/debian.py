@@ -96,7 +96,7 @@ def _unpack(options: Options, debs: list[Path], directory: Path, owners: Path, f
         _apply_owners(tree, owners)
     settle_times(tree, began)
     if full:
-        _complete_debian(tree)
+        _complete_debian(tree, pkg_program(options))
     return tree
 
 
@@ -123,10 +123,12 @@ def settle_times(tree: Tree, began: int) -> None:
             entry.mtime = None
 
 
-def _complete_debian(tree: Tree) -> None:
+def _complete_debian(tree: Tree, pkg: Path) -> None:
     for path in ("dev", "proc", "sys", "run", "tmp", "mnt", "root"):
         if path not in tree.entries:
             tree.dir(path)
+    # Ours beside dpkg: both work on the one database.
+    tree.file("usr/bin/pkg", pkg, 0o755)
     tree.text("etc/hostname", "tenon\n")
     tree.text("etc/hosts", "127.0.0.1\tlocalhost tenon\n::1\tlocalhost ip6-localhost\n")
     tree.text("etc/fstab", "# init mounts what every boot needs.\n")
