@@ -45,8 +45,8 @@ class _Writer:
             gap = -(self._at + HEADER_BYTES + len(name)) % PAGE
             if len(name) + gap > MAX_NAME:
                 # Too far for one name field: a repeated root directory takes up half of it.
-                self._header(b".".ljust(PAGE // 2, b"\0"), 0, stat.S_IFDIR | 0o755, 0, 0, 2, 0, 0,
-                             (0, 0))
+                self._header(b".".ljust(PAGE // 2, b"\0"), 0, stat.S_IFDIR | 0o755, 0, 0, 2,
+                             FIXED_TIME, 0, (0, 0))
                 gap = -(self._at + HEADER_BYTES + len(name)) % PAGE
             name += b"\0" * gap
         self._header(name, inode, entry.mode, entry.uid, entry.gid, nlink, mtime, size, entry.rdev)
@@ -76,6 +76,8 @@ class _Writer:
 
 def write(tree: Tree, out) -> None:
     writer = _Writer(out)
+    # The root itself: without an entry its mode would be each kernel's own idea.
+    writer.entry(".", Entry(stat.S_IFDIR | 0o755), 0, 2, FIXED_TIME)
     names = sorted(tree.entries)
     # Hard links share the inode of their target, and follow it so that the content comes first.
     nlink: dict[str, int] = {}
