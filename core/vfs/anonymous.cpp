@@ -192,6 +192,8 @@ Result<u32> set_pipe_capacity(File& file, u32 bytes) {
     if (bytes > (1u << 31)) return Err(Error::inval);
     if (bytes > kMaxPipeBytes && !process::capable(process::Capability::sys_resource))
         return Err(Error::perm);
+    // Linux asks for one kmalloc of 40 bytes a page, and that ends at 4 MiB.
+    if (bytes > (256u << 20)) return Err(Error::nomem);
     return p->resize(bytes);
 }
 

@@ -208,6 +208,8 @@ Result<Ref<Inode>> make_inode(SuperBlock& super, const CreateRequest& request) {
     made->uid = request.uid;
     made->gid = request.gid;
     made->rdev = request.rdev;
+    // Only a memfd lets its seals be chosen; every other file has those that it will ever have.
+    if (is_regular(request.mode)) made->seals.store(Inode::kSealSeal, std::memory_order_relaxed);
     if (target != nullptr) {
         made->link_target = target;
         made->size_bytes = request.target.size();

@@ -1,5 +1,5 @@
 // Extended attributes of tmpfs: a chain on the inode, guarded by its lock. Who may is checked
-// above. (Linux 6.1 keeps trusted. and security. here; user. came with 6.6. We keep all three.)
+// above. As in Linux 6.1, trusted. and security. are kept; user. came with 6.6 and is not.
 #include <cstring>
 
 #include "core/vfs/tmpfs/tmpfs.h"
@@ -14,9 +14,14 @@ Xattr** find_link(Node& node, std::string_view name) {
     return nullptr;
 }
 
+bool kept(std::string_view name) {
+    return !name.starts_with("user.");
+}
+
 }  // namespace
 
 Result<usize> get_xattr(Node& node, std::string_view name, std::span<u8> out) {
+    if (!kept(name)) return Err(Error::opnotsupp);
     Xattr** link = find_link(node, name);
     if (link == nullptr) return Err(Error::nodata);
     Xattr* x = *link;
@@ -28,6 +33,7 @@ Result<usize> get_xattr(Node& node, std::string_view name, std::span<u8> out) {
 
 Result<void> set_xattr(Node& node, std::string_view name, std::span<const u8> value,
                        InodeOps::XattrSet how) {
+    if (!kept(name)) return Err(Error::opnotsupp);
     Xattr** link = find_link(node, name);
     if (link != nullptr && how == InodeOps::XattrSet::create) return Err(Error::exist);
     if (link == nullptr && how == InodeOps::XattrSet::replace) return Err(Error::nodata);
@@ -50,6 +56,7 @@ Result<void> set_xattr(Node& node, std::string_view name, std::span<const u8> va
 }
 
 Result<void> remove_xattr(Node& node, std::string_view name) {
+    if (!kept(name)) return Err(Error::opnotsupp);
     Xattr** link = find_link(node, name);
     if (link == nullptr) return Err(Error::nodata);
     Xattr* old = *link;

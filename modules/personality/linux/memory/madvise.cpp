@@ -170,16 +170,8 @@ Result<i64> sys_madvise(u64 start, u64 length, i32 advice) {
         case kPopulateWrite:
             TRY(populate(space, start, end, true));
             return 0;
-        case MADV_WILLNEED: {
-            TRY_ASSIGN(const bool whole, walk(space, start, end, [](mm::Vma& vma) {
-                           // There is no swap to read anonymous memory from.
-                           return vma.mapping ? Result<void>{} : Err(Error::badf);
-                       }));
-            if (!whole) return Err(Error::nomem);
-            return 0;
-        }
         default: {
-            // Cold pages, page-out, merging, collapsing: nothing to gain yet, but holes are errors.
+            // Read-ahead, cold pages, page-out, merging, collapsing: nothing to gain yet, but holes are errors.
             TRY_ASSIGN(const bool whole,
                        walk(space, start, end, [](mm::Vma&) { return Result<void>{}; }));
             if (!whole) return Err(Error::nomem);
