@@ -21,6 +21,8 @@ from tenon.options import Options  # noqa: E402
 PROGRAMS = "/usr/lib/tenon-tests"
 CASE_TIMEOUT_S = 180
 CACHE = paths.ROOT / "build" / "cache" / "oracle"
+# Tenon has four levels of page tables; so has Linux here, or user space would end elsewhere.
+SAME_MACHINE = {"linux": "no5lvl", "tenon": ""}
 CFLAGS = ["-O1", "-g0", "-static", "-pthread", "-w", "-D_GNU_SOURCE"]
 
 
@@ -107,7 +109,8 @@ class Runner:
 
 def oracle_key(options: Options, case: Case) -> str:
     kernel = sorted(Path("/boot").glob("vmlinuz-*"))
-    text = json.dumps([options.profile, options.debs, options.smp, [k.name for k in kernel], case.argv[:1]])
+    text = json.dumps([options.profile, options.debs, options.smp, options.append,
+                       [k.name for k in kernel], case.argv[:1]])
     return hashlib.sha256(text.encode() + case.source).hexdigest()[:32]
 
 
@@ -149,7 +152,8 @@ def main() -> int:
         raise SystemExit("no such case")
 
     def options(kernel: str) -> Options:
-        return Options(profile=args.profile, debs=args.deb, files=files, smp=args.smp, kernel=kernel, direct=True,
+        return Options(profile=args.profile, debs=args.deb, files=files, smp=args.smp,
+                       kernel=kernel, direct=True, append=SAME_MACHINE[kernel],
                        preset=args.preset, log=paths.RUN / f"compare-{args.profile}-{kernel}.log")
 
     linux, tenon = Runner(options("linux")), Runner(options("tenon"))

@@ -129,11 +129,13 @@ int main(void) {
     status("segv", wait_for(p));
     if (!(p = fork())) abort();
     status("abort", wait_for(p));
-    if (!(p = fork())) { raise(SIGSTOP); _exit(3); }
+    if (!(p = fork())) { raise(SIGSTOP); for (;;) pause(); }
     printf("stop %d ", waitpid(p, &st, WUNTRACED) == p);
     printf("%d %d\n", WIFSTOPPED(st) != 0, WSTOPSIG(st));
     kill(p, SIGCONT);
-    printf("cont %d %d\n", waitpid(p, &st, WCONTINUED) == p, WIFCONTINUED(st) != 0);
+    printf("cont %d ", waitpid(p, &st, WCONTINUED) == p);
+    printf("%d\n", WIFCONTINUED(st) != 0);
+    kill(p, SIGKILL);
     status("after", wait_for(p));
     errno = 0;
     printf("no child %d %d\n", waitpid(-1, &st, 0), errno);

@@ -1,5 +1,5 @@
 sleep 0.05 & p=$!; wait $p; echo $?
-sh -c 'sleep 10' & p=$!; kill $p; wait $p; echo $?
+sh -c 'sleep 10' & p=$!; kill $p; wait $p 2>/dev/null; echo $?  # ash says "Terminated" if it waited in time
 (exit 5) & wait $!; echo $?
 trap 'echo usr1' USR1; kill -USR1 $$; echo after
 trap '' TERM; sh -c 'kill -TERM $$; echo immune'; trap - TERM
