@@ -1,7 +1,8 @@
 // Kernel virtual memory: areas in the vmalloc and module regions, each with a guard page behind it.
 //
 // Areas stand in a tree by address; room is found first-fit from a rover, so that a freed range is
-// not used again at once. Unmapped pages are freed after the shootdown.
+// not used again at once. The rover stays within a window, since page tables, once made, are kept:
+// they are bounded by twice the greatest use. Unmapped pages are freed after the shootdown.
 #include <tenon/arch/context.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/assert.h>
@@ -38,6 +39,8 @@ using AreaTree =
 
 // One region of the kernel's half.
 class Region {
+    static constexpr u64 kWindow = u64{8} << 20;
+
   public:
     void init(u64 start, u64 end) {
         new (&storage_) AreaTree;
@@ -46,7 +49,10 @@ class Region {
     }
     bool place(Area& area) {
         sync::IrqSpinGuard guard(lock_);
-        return place_from(area, rover_) || place_from(area, start_);
+        if (rover_ - start_ > 2 * used_ + kWindow) rover_ = start_;
+        if (!place_from(area, rover_) && !place_from(area, start_)) return false;
+        used_ += area.end() - area.start;
+        return true;
     }
     Area* take(u64 start) {
         sync::IrqSpinGuard guard(lock_);
@@ -54,6 +60,7 @@ class Region {
         if (it == areas().end()) return nullptr;
         Area& area = *it;
         areas().erase(it);
+        used_ -= area.end() - area.start;
         return &area;
     }
     Area* find(u64 start) {
@@ -79,6 +86,7 @@ class Region {
     // A Boost tree has no constant constructor: made by init().
     alignas(AreaTree) u8 storage_[sizeof(AreaTree)] = {};
     u64 start_ = 0, end_ = 0, rover_ = 0;
+    u64 used_ = 0;  // bytes, guard pages included
 };
 constinit Region kernel_region, module_region;
 

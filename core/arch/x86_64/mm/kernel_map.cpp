@@ -40,8 +40,8 @@ Result<Pte*> ensure_kernel(u64 va) {
         u64 value = __atomic_load_n(&entry, __ATOMIC_ACQUIRE);
         if (value & kLarge && level < 3) return Err(Error::busy);
         if ((value & kPresent) == 0) {
-            TRY_ASSIGN(mm::Page * page, mm::alloc_page(mm::Alloc::zero | mm::Alloc::atomic));
-            page->kind = mm::Page::Kind::page_table;
+            TRY_ASSIGN(mm::Page * page, mm::alloc_page(mm::Alloc::zero | mm::Alloc::atomic |
+                                                      mm::Alloc::page_table));
             const u64 fresh = mm::pfn_of(page).phys().value | kPresent | kWrite | kAccessed;
             {
                 sync::IrqSpinGuard guard(g_lock);
