@@ -68,11 +68,4 @@ void assertion_failed(const char* expression, const char* file, u32 line) {
     panic(text.c_str());
 }
 
-// Where calls to functions that are not written yet end (core/cmake/stub_missing.sh).
-extern "C" [[noreturn]] __attribute__((visibility("hidden"))) void tenon_missing_symbol(
-    const char* name) {
-    fmt::Line<256> text("called {}, which is not there yet", name);
-    panic(text.c_str());
-}
-
 }  // namespace tenon
