@@ -1,0 +1,32 @@
+"""Load, use, unload: nothing is left, and what is in use stays."""
+
+from machine import LONG, Case, main, script
+
+COUNT = 1000 if LONG else 250
+
+
+class Cycles(Case):
+    def test_nothing_is_left(self):
+        done = script("cycles.sh", str(COUNT), options=["--smp", "4"], timeout=900)
+        self.alive(done)
+        before, after = done.values("before"), done.values("after")
+        print({k: after[k] - before[k] for k in before})
+        # Caches of a CPU fill and empty; what is lost each time shows as COUNT.
+        for key, slack in (("pages", COUNT // 4), ("objects", COUNT // 4)):
+            self.assertLess(after[key] - before[key], slack, key)
+        for key in before.keys() - {"pages", "objects"}:
+            self.assertEqual(after[key], before[key], key)
+        self.assertNotIn("leaked", done.log)
+
+    def test_one_that_is_needed_or_open_stays(self):
+        done = script("held.sh", options=["--smp", "2"])
+        self.alive(done)
+        self.assertIn("symbols_provider", done.stdout)
+        self.assertIn("symbols_user", done.stdout)
+        self.assertIn("720", done.stdout)
+        self.assertIn("symbols_provider: not unloaded: held by symbols_user", done.log)
+        self.assertRegex(done.log, r"edu: not unloaded: 1 open files or mounts use it")
+
+
+if __name__ == "__main__":
+    main()
