@@ -1,13 +1,9 @@
 // Running programs: the core's half of exec, personalities, and the first program.
 #include <tenon/mm/address_space.h>
-#include <tenon/mm/slab.h>
-#include <tenon/mm/vmalloc.h>
 #include <tenon/process/personality.h>
 #include <tenon/vfs/file_table.h>
 #include <tenon/vfs/lookup.h>
 
-#include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "core/process/internal.h"
@@ -17,7 +13,6 @@ namespace tenon::process {
 namespace {
 
 constexpr u32 kMaxPersonalities = 4;
-constexpr usize kSmallBlock = 8192;  // larger ones are not worth contiguous frames
 constinit sync::SpinLock g_lock{sync::LockRank::spin_leaf};
 constinit Personality* g_personalities[kMaxPersonalities] = {};
 
@@ -147,48 +142,6 @@ Result<void> unregister_personality(Personality& personality) {
     return {};
 }
 
-ArgumentBlock::~ArgumentBlock() {
-    if (capacity_ > kSmallBlock)
-        mm::vfree(bytes_);
-    else
-        mm::kfree(bytes_);
-}
-
-void ArgumentBlock::swap(ArgumentBlock& o) {
-    std::swap(bytes_, o.bytes_);
-    std::swap(used_, o.used_);
-    std::swap(capacity_, o.capacity_);
-    std::swap(argc, o.argc);
-    std::swap(envc, o.envc);
-}
-
-Result<char*> ArgumentBlock::reserve(usize more) {
-    if (used_ + more > capacity_) {
-        const usize wanted = std::bit_ceil(std::max<usize>(used_ + more, 4096));
-        ArgumentBlock grown;
-        if (wanted > kSmallBlock) {
-            TRY_ASSIGN(void* p, mm::vmalloc(wanted));
-            grown.bytes_ = static_cast<char*>(p);
-        } else {
-            grown.bytes_ = static_cast<char*>(mm::kmalloc(wanted));
-            if (grown.bytes_ == nullptr) return Err(Error::nomem);
-        }
-        grown.capacity_ = wanted;
-        if (used_ != 0) std::memcpy(grown.bytes_, bytes_, used_);
-        std::swap(bytes_, grown.bytes_);
-        std::swap(capacity_, grown.capacity_);
-    }
-    return bytes_ + used_;
-}
-
-Result<void> ArgumentBlock::append(std::string_view text) {
-    TRY_ASSIGN(char* to, reserve(text.size() + 1));
-    std::memcpy(to, text.data(), text.size());
-    to[text.size()] = '\0';
-    commit(text.size() + 1);
-    return {};
-}
-
 Result<void> exec(ExecRequest& request) {
     std::memset(request.head, 0, sizeof(request.head));
     auto head = vfs::IoBuffer::kernel(static_cast<void*>(request.head), sizeof(request.head));
@@ -206,20 +159,9 @@ Result<void> start_init(std::string_view path) {
     Task& self = *current();
     vfs::OpenRequest open{.flags = vfs::kOpenRead | vfs::kOpenExec};
     TRY_ASSIGN(auto file, vfs::open(vfs::lookup_start_of_current(), path, open));
-    char copy[256];
-    if (path.size() >= sizeof(copy)) return Err(Error::nametoolong);
-    path.copy(copy, path.size());
-    copy[path.size()] = '\0';
-    ArgumentBlock arguments;
-    for (std::string_view text :
-         {std::string_view(copy), std::string_view("HOME=/"), std::string_view("TERM=linux")})
-        TRY(arguments.append(text));
-    arguments.argc = 1;
-    arguments.envc = 2;
     ExecRequest request;
     request.file = std::move(file);
-    request.path = {copy, path.size()};
-    request.arguments = &arguments;
+    request.path = path;
 
     // From here on it is a user task: its registers, TLS and FPU state are switched.
     auto* entry = std::exchange(self.kernel_entry, nullptr);

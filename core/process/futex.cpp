@@ -249,53 +249,24 @@ Result<Requeued> requeue(u64 from, u64 to, Scope scope, u32 wake_count, u32 move
 }
 
 Result<u32> wake_op(u64 first, u64 second, Scope scope, u32 wake_first, u32 wake_second,
-                    u32 operation) {
-    // Spec: man 2 futex, FUTEX_WAKE_OP: op(4) cmp(4) oparg(12) cmparg(12), both arguments signed.
-    const u32 op = (operation >> 28) & 7;
-    const bool shift = (operation >> 31) != 0;
-    const u32 compare = (operation >> 24) & 15;
-    u32 argument = static_cast<u32>(static_cast<i32>(operation << 8) >> 20);
-    const i32 compared = static_cast<i32>(operation << 20) >> 20;
-    if (shift) argument = u32{1} << (argument & 31);
-    constexpr arch::UserAtomicOp kOps[] = {arch::UserAtomicOp::set, arch::UserAtomicOp::add,
-                                           arch::UserAtomicOp::or_, arch::UserAtomicOp::andn,
-                                           arch::UserAtomicOp::xor_};
+                    const WakeOp& op) {
     for (;;) {
         TRY_ASSIGN(const Key first_key, key_of(first, scope));
         TRY_ASSIGN(const Key second_key, key_of(second, scope));
-        if (op >= std::size(kOps)) return Err(Error::nosys);
+        if (op.change > arch::UserAtomicOp::xor_) return Err(Error::nosys);
         Bucket& a = bucket_of(first_key);
         Bucket& b = bucket_of(second_key);
-        u32 old_bits = 0;
+        u32 word = 0;
         {
             TwoBuckets both(a, b);
-            if (arch::user_atomic32(kOps[op], second, argument, old_bits)) {
-                const i32 old = static_cast<i32>(old_bits);
-                bool holds;
-                switch (compare) {
-                    case 0:
-                        holds = old == compared;
-                        break;
-                    case 1:
-                        holds = old != compared;
-                        break;
-                    case 2:
-                        holds = old < compared;
-                        break;
-                    case 3:
-                        holds = old <= compared;
-                        break;
-                    case 4:
-                        holds = old > compared;
-                        break;
-                    case 5:
-                        holds = old >= compared;
-                        break;
-                    default:
-                        return Err(Error::nosys);
-                }
+            if (arch::user_atomic32(op.change, second, op.argument, word)) {
+                const i32 old = static_cast<i32>(word);
+                const u8 order = old < op.compared    ? WakeOp::less
+                                 : old == op.compared ? WakeOp::equal
+                                                      : WakeOp::greater;
+                if (op.when == 0) return Err(Error::nosys);
                 u32 woken = wake_locked(a, first_key, wake_first, ~u32{0});
-                if (holds) woken += wake_locked(b, second_key, wake_second, ~u32{0});
+                if (op.when & order) woken += wake_locked(b, second_key, wake_second, ~u32{0});
                 return woken;
             }
         }

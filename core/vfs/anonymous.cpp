@@ -1,17 +1,16 @@
 // Files outside any tree: pipes, and what a personality or module makes (epoll, sockets, memfd).
 #include <tenon/process/task.h>
+#include <tenon/vfs/pipe.h>
 
 #include "core/vfs/dentry_cache.h"
 #include "core/vfs/internal.h"
 #include "core/vfs/mount_table.h"
-#include "core/vfs/pipe.h"
 
 namespace tenon::vfs {
 
 namespace {
 
 constexpr u64 kPipeMagic = 0x50495045, kAnonymousMagic = 0x09041934;
-constexpr u32 kMaxPipeBytes = 1 << 20;
 
 class AnonymousType final : public FileSystemType {
   public:
@@ -158,43 +157,6 @@ Result<Ref<File>> make_memory_file(std::string_view name, u64 size_bytes, u32 op
 Pipe* pipe_of(File& file) {
     if ((file.inode().mode & kTypeMask) != kFifo || file.is_path_only()) return nullptr;
     return static_cast<Pipe*>(file.raw_ops());
-}
-
-bool is_pipe(File& file) {
-    return pipe_of(file) != nullptr;
-}
-Result<usize> pipe_bytes(File& file) {
-    Pipe* p = pipe_of(file);
-    if (p == nullptr) return Err(Error::badf);
-    return p->bytes();
-}
-Result<usize> pipe_peek(File& file, IoBuffer& buffer) {
-    Pipe* p = pipe_of(file);
-    if (p == nullptr) return Err(Error::inval);
-    return p->peek(buffer);
-}
-Result<void> pipe_wait_readable(File& file) {
-    Pipe* p = pipe_of(file);
-    return p == nullptr ? Result<void>(Err(Error::inval)) : p->wait_readable(file);
-}
-Result<void> pipe_wait_writable(File& file) {
-    Pipe* p = pipe_of(file);
-    return p == nullptr ? Result<void>(Err(Error::inval)) : p->wait_writable(file);
-}
-Result<u32> pipe_capacity(File& file) {
-    Pipe* p = pipe_of(file);
-    if (p == nullptr) return Err(Error::badf);
-    return p->capacity_bytes();
-}
-Result<u32> set_pipe_capacity(File& file, u32 bytes) {
-    Pipe* p = pipe_of(file);
-    if (p == nullptr) return Err(Error::badf);
-    if (bytes > (1u << 31)) return Err(Error::inval);
-    if (bytes > kMaxPipeBytes && !process::capable(process::Capability::sys_resource))
-        return Err(Error::perm);
-    // Linux asks for one kmalloc of 40 bytes a page, and that ends at 4 MiB.
-    if (bytes > (256u << 20)) return Err(Error::nomem);
-    return p->resize(bytes);
 }
 
 }  // namespace tenon::vfs

@@ -3,7 +3,6 @@
 // The position of a seekable file is locked only while the description is shared: who holds the
 // only reference is alone with it.
 #include <tenon/process/task.h>
-#include <tenon/vfs/locks.h>
 
 #include "core/vfs/internal.h"
 
@@ -11,8 +10,7 @@ namespace tenon::vfs {
 
 namespace {
 
-constinit std::atomic<void (*)(File&)> watcher_hook{nullptr};
-constinit std::atomic<FileSizeHook> size_hook{nullptr};
+constinit std::atomic<const FileHooks*> hooks_set{nullptr};
 constexpr usize kMaxTransfer = 0x7ffff000;  // what Linux moves at most in one call
 
 class PositionGuard {
@@ -31,11 +29,11 @@ class PositionGuard {
 
 }  // namespace
 
-void File::set_watcher_hook(void (*closed)(File&)) {
-    watcher_hook.store(closed, std::memory_order_release);
+void set_file_hooks(const FileHooks* hooks) {
+    hooks_set.store(hooks, std::memory_order_release);
 }
-void set_file_size_hook(FileSizeHook hook) {
-    size_hook.store(hook, std::memory_order_release);
+const FileHooks* file_hooks() {
+    return hooks_set.load(std::memory_order_acquire);
 }
 
 File::File(Path path, module::Gated<FileOps> ops, u32 flags)
@@ -43,8 +41,6 @@ File::File(Path path, module::Gated<FileOps> ops, u32 flags)
     // An open file keeps its module from being unloaded, unless by force.
     if (module::Gate* gate = ops_.gate()) gate->pin();
 }
-
-File::~File() = default;
 
 Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_flags) {
     auto* file = new (std::nothrow) File(std::move(path), std::move(ops), open_flags);
@@ -54,14 +50,11 @@ Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_f
 }
 
 void File::on_last_ref() {
-    if (watchers.load(std::memory_order_acquire) != nullptr)
-        if (auto hook = watcher_hook.load(std::memory_order_acquire)) hook(*this);
+    if (watchers.load(std::memory_order_acquire) != nullptr ||
+        inode().locks.load(std::memory_order_relaxed) != nullptr)
+        if (const FileHooks* hooks = file_hooks()) hooks->file_closed(*this);
     if (!(flags() & kOpenPath)) {
         Inode& inode = this->inode();
-        if (inode.locks.load(std::memory_order_relaxed) != nullptr) {
-            release_record_locks(*this, this);
-            release_flock(*this);
-        }
         if (ops_) ops_.call(&FileOps::release, *this);
         if (counted_writer_) inode.write_count.fetch_sub(1, std::memory_order_acq_rel);
         if (counted_execute_) inode.write_count.fetch_add(1, std::memory_order_acq_rel);
@@ -132,8 +125,8 @@ Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags)
         if ((seals & Inode::kSealGrow) &&
             position + buffer.remaining() > node.size_bytes.load(std::memory_order_relaxed))
             return Err(Error::perm);
-        if (auto hook = size_hook.load(std::memory_order_relaxed)) {
-            TRY_ASSIGN(usize allowed, hook(position, buffer.remaining()));
+        if (const FileHooks* hooks = file_hooks()) {
+            TRY_ASSIGN(usize allowed, hooks->size_limit(position, buffer.remaining()));
             buffer.truncate(allowed);
         }
         if (node.mode & (kSetUid | kSetGid)) drop_privilege_bits(node, *current()->credentials);
@@ -214,7 +207,8 @@ Result<u64> FileOps::seek(File& file, i64 offset, Whence whence) {
 
 Result<void> File::close_descriptor(const void* owner) {
     if (flags() & kOpenPath) return {};
-    if (has_posix_locks_ && owner != nullptr) release_record_locks(*this, owner);
+    if (has_record_locks)
+        if (const FileHooks* hooks = file_hooks()) hooks->descriptor_closed(*this, owner);
     return ops_.call(&FileOps::flush, *this);
 }
 

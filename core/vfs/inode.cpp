@@ -4,24 +4,14 @@
 // reference the page cache goes at once; the memory waits for a grace period, because lookups read
 // mode and owner under RCU.
 #include <tenon/time/clock.h>
-#include <tenon/vfs/locks.h>
 #include <tenon/vfs/super_block.h>
 
 #include "core/vfs/internal.h"
 
 namespace tenon::vfs {
 
-namespace {
-constinit std::atomic<NotifyHook> notify_hook{nullptr};
-}
-
-void set_notify_hook(NotifyHook hook) {
-    notify_hook.store(hook, std::memory_order_release);
-}
-
 void notify_slow(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie) {
-    if (NotifyHook hook = notify_hook.load(std::memory_order_acquire))
-        hook(event, directory, name, inode, cookie);
+    if (const FileHooks* hooks = file_hooks()) hooks->notify(event, directory, name, inode, cookie);
 }
 
 Inode::Inode(SuperBlock& super, u64 ino, Mode m, module::Gated<InodeOps> ops)
@@ -40,7 +30,8 @@ Inode::~Inode() {
 }
 
 void Inode::on_last_ref() {
-    release_lock_state(*this);
+    if (locks.load(std::memory_order_relaxed) != nullptr)
+        if (const FileHooks* hooks = file_hooks()) hooks->inode_gone(*this);
     if (ops_) ops_.call(&InodeOps::evict, *this);
     if (mm::Mapping* m = mapping_.exchange(nullptr, std::memory_order_acq_rel)) delete m;
     // A module's inodes carry its code in their vtable: once unlinked from the cache nobody calls
@@ -116,6 +107,34 @@ Result<void> InodeOps::set_attributes(Inode& inode, const AttributeChange& chang
     if (change.which & AttributeChange::size_bit) return Err(Error::inval);
     inode.apply(change);
     return {};
+}
+
+Mode without_privilege(Mode mode) {
+    mode &= ~kSetUid;
+    // setgid without group execution is mandatory locking's old mark and stays.
+    if ((mode & (kSetGid | 0010)) == (kSetGid | 0010)) mode &= ~kSetGid;
+    return mode;
+}
+
+void drop_privilege_bits(Inode& inode, const process::Credentials& cred) {
+    if (!is_regular(inode.mode)) return;
+    if ((inode.mode & kSetUid) || (inode.mode & (kSetGid | 0010)) == (kSetGid | 0010)) {
+        if (cred.has(process::Capability::fsetid)) return;
+        inode.mode = without_privilege(inode.mode);
+    }
+}
+
+Result<void> truncate_inode(Inode& inode, u64 size_bytes, const process::Credentials& cred) {
+    sync::WriteGuard guard(inode.lock);
+    u32 seals = inode.live_seals();
+    u64 now = inode.size_bytes.load(std::memory_order_relaxed);
+    if ((seals & Inode::kSealShrink) && size_bytes < now) return Err(Error::perm);
+    if ((seals & Inode::kSealGrow) && size_bytes > now) return Err(Error::perm);
+    AttributeChange change;
+    change.which = AttributeChange::size_bit;
+    change.size_bytes = size_bytes;
+    drop_privilege_bits(inode, cred);
+    return inode.ops().call(&InodeOps::set_attributes, inode, change);
 }
 
 Result<void> permission(Inode& inode, u32 access, const process::Credentials& cred) {

@@ -4,12 +4,11 @@
 // packet mode (O_DIRECT) each write makes packets of at most a page, and a read takes one. Two
 // spare pages are kept, so that a ping-pong never meets the page allocator.
 // Spec: man 7 pipe, man 7 fifo.
-#include "core/vfs/pipe.h"
-
 #include <tenon/mm/page.h>
 #include <tenon/mm/slab.h>
 #include <tenon/process/process.h>
 #include <tenon/process/signal.h>
+#include <tenon/vfs/pipe.h>
 
 #include <bit>
 
@@ -216,10 +215,6 @@ u32 Pipe::poll(File& file, PollTable* table) {
         if (readers_.load(std::memory_order_relaxed) == 0) events |= kPollErr;
     }
     return events;
-}
-
-Result<i64> Pipe::ioctl(File&, u32, u64) {
-    return Err(Error::notty);  // FIONREAD is the personality's, through pipe_bytes()
 }
 
 Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {

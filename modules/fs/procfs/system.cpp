@@ -6,7 +6,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/trace/metrics.h>
 #include <tenon/vfs/char_device.h>
-#include <tenon/vfs/locks.h>
+#include <tenon/vfs/file.h>
 
 #include "files.h"
 
@@ -92,27 +92,7 @@ Result<void> show_misc(Text&, const Subject&) {
 }
 
 Result<void> show_locks(Text& out, const Subject&) {
-    struct State {
-        Text& text;
-        u32 number = 0;
-    } state{out};
-    vfs::for_each_lock(
-        [](vfs::Inode& inode, const vfs::RecordLock& lock, bool is_flock, bool blocked,
-           void* context) {
-            auto& s = *static_cast<State*>(context);
-            if (!blocked) ++s.number;
-            const vfs::DeviceNumber device = inode.super().device;
-            const char* kind = is_flock ? "FLOCK " : lock.pid == -1 ? "OFDLCK" : "POSIX ";
-            s.text.print("{}: {}{} ADVISORY  {} {} {:02x}:{:02x}:{} {} ", s.number,
-                         blocked ? "-> " : "", kind,
-                         lock.type == vfs::LockType::write ? "WRITE" : "READ ", lock.pid,
-                         device.major, device.minor, inode.ino(), lock.start);
-            if (lock.end == ~u64{0})
-                s.text.print("EOF\n");
-            else
-                s.text.print("{}\n", lock.end);
-        },
-        &state);
+    if (const vfs::FileHooks* hooks = vfs::file_hooks()) hooks->show_locks(out);
     return {};
 }
 

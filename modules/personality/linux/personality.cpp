@@ -5,6 +5,7 @@
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/futex.h>
 
+#include "personality/linux/exec/arguments.h"
 #include "personality/linux/exec/elf.h"
 #include "personality/linux/exec/script.h"
 #include "personality/linux/hooks.h"
@@ -14,6 +15,14 @@
 namespace tenon::personality {
 
 Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
+    ArgumentBlock first;
+    if (request.arguments == nullptr) {
+        for (std::string_view text :
+             {request.path, std::string_view("HOME=/"), std::string_view("TERM=linux")})
+            TRY(first.append(text));
+        first.argc = 1, first.envc = 2;
+        request.arguments = &first;
+    }
     auto r = script::exec(request);
     if (r || r.error() != Error::noexec) return r;
     if (request.head[0] == '#' && request.head[1] == '!') return r;

@@ -1,11 +1,11 @@
-#include "core/vfs/lock_ranges.h"
+#include "modules/personality/linux/file/lock_ranges.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
 
-namespace tenon::vfs {
+namespace tenon::personality {
 namespace {
 
 class LockRanges : public testing::Test {
@@ -108,4 +108,4 @@ TEST_F(LockRanges, agrees_with_a_byte_map_on_random_operations) {
 }
 
 }  // namespace
-}  // namespace tenon::vfs
+}  // namespace tenon::personality

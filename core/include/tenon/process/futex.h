@@ -5,6 +5,7 @@
 // in every process that maps the page.
 #pragma once
 
+#include <tenon/arch/user_copy.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/sync/wait_queue.h>
 
@@ -26,10 +27,17 @@ struct Requeued {
 };
 TENON_API Result<Requeued> requeue(u64 from, u64 to, Scope scope, u32 wake_count, u32 move_count,
                                    const u32* expected);
-// FUTEX_WAKE_OP: changes *second by `operation` (the ABI's encoding), wakes at the first, and at
-// the second if the old value compares. Error::nosys for an unknown operation or comparison.
+// Changes *second, wakes at the first, and at the second if the old value compares to `compared` as
+// `when` says. Error::nosys for an unknown change, and after it for an empty `when`.
+struct WakeOp {
+    enum : u8 { less = 1, equal = 2, greater = 4 };
+    arch::UserAtomicOp change;
+    u32 argument;
+    u8 when;
+    i32 compared;
+};
 TENON_API Result<u32> wake_op(u64 first, u64 second, Scope scope, u32 wake_first, u32 wake_second,
-                              u32 operation);
+                              const WakeOp& op);
 // futex_waitv: sleeps until one of them is woken; its index. A word that differs already: again.
 struct WaitSpec {
     u64 address;

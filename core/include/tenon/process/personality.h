@@ -7,36 +7,15 @@
 
 namespace tenon::process {
 
-// Strings of a program start in one block: arguments, then environment, each with its NUL.
-class ArgumentBlock {
-  public:
-    ArgumentBlock() = default;
-    TENON_NONCOPYABLE(ArgumentBlock);
-    TENON_API ~ArgumentBlock();
-    // Room for `more` bytes after what is there; grows. Error::nomem.
-    TENON_API Result<char*> reserve(usize more);
-    void commit(usize more) { used_ += more; }
-    TENON_API Result<void> append(std::string_view text);  // adds the NUL
-    TENON_API void swap(ArgumentBlock& o);
-    const char* bytes() const { return bytes_; }
-    usize used() const { return used_; }
-    usize room() const { return capacity_ - used_; }
-    u32 argc = 0, envc = 0;
-
-  private:
-    char* bytes_ = nullptr;
-    usize used_ = 0, capacity_ = 0;
-};
-
 // One program start, as an executable format sees it.
 struct ExecRequest {
-    Ref<vfs::File> file;    // opened for execution
-    std::string_view path;  // as the caller named it (AT_EXECFN)
-    ArgumentBlock* arguments = nullptr;
-    u8 head[256] = {};  // first bytes of the file, zero-filled
-    u32 depth = 0;      // of interpreters
-    bool close_on_exec =
-        false;  // `path` names a descriptor that will be closed: scripts cannot run
+    Ref<vfs::File> file;        // opened for execution
+    std::string_view path;      // as the caller named it (AT_EXECFN)
+    void* arguments = nullptr;  // the personality's own; null: the first program, its path alone
+    u8 head[256] = {};          // first bytes of the file, zero-filled
+    u32 depth = 0;              // of interpreters
+    // `path` names a descriptor that will be closed: scripts cannot run.
+    bool close_on_exec = false;
 };
 
 class Personality {
@@ -53,8 +32,8 @@ class Personality {
     virtual void user_fault(const arch::PageFault& fault, Error why, arch::UserRegs& regs) = 0;
     // Task life. `child` is not running yet.
     virtual Result<void> task_cloned(Task& child, const CloneOptions& options) = 0;
-    virtual void task_exiting(
-        Task& task) = 0;  // still has its address space (robust list, clear_child_tid)
+    // Still has its address space (robust list, clear_child_tid).
+    virtual void task_exiting(Task& task) = 0;
     virtual void process_exiting(Process& process) = 0;  // last thread
     virtual void exec_done(Task& task) = 0;
 };

@@ -67,6 +67,14 @@ class Dentry : public RefCounted<Dentry> {
     alignas(u32) char inline_name_[Name::kHeader + kInlineName];
 };
 
+// notify() for an event on what `dentry` names.
+inline void notify_dentry(u32 event, Dentry& dentry) {
+    Inode* inode = dentry.inode();
+    Inode* directory = dentry.parent() != nullptr ? dentry.parent()->inode() : nullptr;
+    if (inode != nullptr && (is_watched(inode) || is_watched(directory))) [[unlikely]]
+        notify_slow(event, directory, dentry.name(), *inode, 0);
+}
+
 class Mount : public RefCounted<Mount> {
   public:
     Ref<SuperBlock> super;

@@ -82,7 +82,6 @@ class File final : public RefCounted<File> {
     // `ops`.
     TENON_API static Result<Ref<File>> create(Path path, module::Gated<FileOps> ops,
                                               u32 open_flags);
-    TENON_API ~File();
 
     const Path& path() const { return path_; }
     TENON_API Inode& inode() const;
@@ -120,10 +119,9 @@ class File final : public RefCounted<File> {
     u32 owner_signal = 0;
     u32 owner_uid = 0, owner_euid = 0;
     u8 owner_type = 0;  // 0 thread, 1 process, 2 group
-    // Epoll watches hang here, so that the last close removes them. Owned by the personality, which
-    // says by set_watcher_hook() who cleans up.
+    // Epoll watches and whether record locks were ever set: the personality's, see FileHooks.
     std::atomic<void*> watchers{nullptr};
-    TENON_API static void set_watcher_hook(void (*closed)(File&));
+    bool has_record_locks = false;
     // Where a file system keeps its own state of this description.
     void* private_data = nullptr;
     // Read-ahead advice and the write-life hint; kept for F_GET_RW_HINT.
@@ -148,16 +146,26 @@ class File final : public RefCounted<File> {
     bool counted_execute_ = false;  // holds it down
     // A table that other tasks read under RCU held it: the memory goes after a grace period.
     std::atomic<bool> rcu_seen_{false};
-    bool has_posix_locks_ = false;
     u64 position_ = 0;  // guarded by position_lock_
     sync::Mutex position_lock_{sync::LockRank::file_position};
     sync::RcuHead rcu_;
-    friend class RecordLocks;
 };
 
-// Called with the size after a write would end, and how much was asked: how many bytes the caller's
-// file-size limit lets through. Error::fbig (with its signal) when none. Set by the personality.
-using FileSizeHook = Result<usize> (*)(u64 position, usize length_bytes);
-TENON_API void set_file_size_hook(FileSizeHook hook);
+// What a personality keeps beside files and inodes, and how it hears of them. Called in thread
+// context without spin locks.
+struct FileHooks {
+    void (*file_closed)(File& file);  // the description goes
+    // A descriptor of the table `owner` was closed; for files with `has_record_locks`.
+    void (*descriptor_closed)(File& file, const void* owner);
+    void (*inode_gone)(Inode& inode);  // for inodes with `locks`
+    // How many of the bytes to write at `position` the caller's file-size limit lets through;
+    // Error::fbig (with its signal) when none.
+    Result<usize> (*size_limit)(u64 position, usize length_bytes);
+    // See notify().
+    void (*notify)(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie);
+    void (*show_locks)(fmt::Sink& out);  // the text of /proc/locks
+};
+TENON_API void set_file_hooks(const FileHooks* hooks);  // null: none
+TENON_API const FileHooks* file_hooks();
 
 }  // namespace tenon::vfs

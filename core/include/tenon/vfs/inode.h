@@ -109,12 +109,11 @@ class Inode : public RefCounted<Inode> {
     TENON_API void set_page_source(mm::PageSource* source);
     // Writers exclude execution and the reverse (ETXTBSY). >0 writers, <0 executions.
     std::atomic<i32> write_count{0};
-    // POSIX, OFD and flock locks: vfs/locks.h.
-    std::atomic<struct FileLocks*> locks{nullptr};
+    // Advisory locks and watches (inotify), owned by the personality: see FileHooks.
+    std::atomic<void*> locks{nullptr};
+    std::atomic<void*> watches{nullptr};
     // What opening a FIFO or a socket node finds (Pipe*, bound socket). Owned by who set it.
     std::atomic<void*> attached{nullptr};
-    // Watches of the personality (inotify); see set_notify_hook().
-    std::atomic<void*> watches{nullptr};
     // F_ADD_SEALS bits, for memory files that allow them; ~0: not sealable.
     static constexpr u32 kSealSeal = 1, kSealShrink = 2, kSealGrow = 4, kSealWrite = 8,
                          kSealFutureWrite = 16;
@@ -149,7 +148,7 @@ class Inode : public RefCounted<Inode> {
     sync::RcuHead rcu_;
 };
 
-// What happened to names and files, for inotify. The hook runs in thread context without locks.
+// What happened to names and files, for inotify.
 enum : u32 {
     kNotifyAccess = 1,
     kNotifyModify = 2,
@@ -165,10 +164,18 @@ enum : u32 {
     kNotifyMoveSelf = 0x800,
     kNotifyUnmount = 0x2000,
 };
-// `directory` holds `name` (null and empty for events of the inode alone).
-using NotifyHook = void (*)(u32 event, Inode* directory, std::string_view name, Inode& inode,
-                            u32 cookie);
-TENON_API void set_notify_hook(NotifyHook hook);
+// Tells the personality's hook. `directory` holds `name` (null and empty for events of the inode
+// alone).
+TENON_API void notify_slow(u32 event, Inode* directory, std::string_view name, Inode& inode,
+                           u32 cookie);
+inline bool is_watched(const Inode* inode) {
+    return inode != nullptr && inode->watches.load(std::memory_order_relaxed) != nullptr;
+}
+inline void notify(u32 event, Inode* directory, std::string_view name, Inode& inode,
+                   u32 cookie = 0) {
+    if (is_watched(&inode) || is_watched(directory)) [[unlikely]]
+        notify_slow(event, directory, name, inode, cookie);
+}
 
 // Access bits asked of permission().
 enum : u32 { kMayExec = 1, kMayWrite = 2, kMayRead = 4 };

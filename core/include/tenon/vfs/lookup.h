@@ -55,22 +55,11 @@ TENON_API Result<void> unlink(const LookupStart& start, std::string_view path, U
 enum : u32 { kRenameNoReplace = 1, kRenameExchange = 2, kRenameWhiteout = 4 };
 TENON_API Result<void> rename(const LookupStart& from, std::string_view from_path,
                               const LookupStart& to, std::string_view to_path, u32 flags);
-TENON_API Result<usize> read_link(const Path& path, std::span<char> out);
-TENON_API Result<void> change_attributes(const Path& path, const AttributeChange& change,
-                                         const process::Credentials& cred);
-TENON_API Result<void> truncate(const Path& path, u64 size_bytes, const process::Credentials& cred);
-// Through an open file that may write: seals and set-id bits, no permission.
-TENON_API Result<void> truncate_open(File& file, u64 size_bytes);
-TENON_API Result<void> access_check(const Path& path, u32 access, const process::Credentials& cred);
-
-// Extended attributes, permissions and name spaces checked as setxattr(2).
-TENON_API Result<usize> get_xattr(const Path& path, std::string_view name, std::span<u8> out,
-                                  const process::Credentials& cred);
-TENON_API Result<void> set_xattr(const Path& path, std::string_view name, std::span<const u8> value,
-                                 InodeOps::XattrSet how, const process::Credentials& cred);
-TENON_API Result<void> remove_xattr(const Path& path, std::string_view name,
-                                    const process::Credentials& cred);
-TENON_API Result<usize> list_xattr(const Path& path, std::span<char> out);
+// Without permission checks, the caller has write access: seals, and set-id bits go.
+TENON_API Result<void> truncate_inode(Inode& inode, u64 size_bytes,
+                                      const process::Credentials& cred);
+// The bits that a file keeps when its owner or contents change.
+TENON_API Mode without_privilege(Mode mode);
 
 // Mounting. Errors as mount(2).
 TENON_API Result<void> mount(std::string_view fs_type, std::string_view source, const Path& at,

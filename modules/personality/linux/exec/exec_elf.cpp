@@ -97,7 +97,7 @@ Result<void> map_stack(mm::AddressSpace& space, u64 needed, bool executable) {
 Result<void> load(process::ExecRequest& request, Program& program, mm::AddressSpace& space,
                   const CredentialChange& change, bool randomize) {
     auto& layout = space.layout;
-    const auto& arguments = *request.arguments;
+    const auto& arguments = arguments_of(request);
     const u64 pointers = (arguments.argc + arguments.envc + 64) * 8ull;
     TRY(map_stack(space, arguments.used() + pointers + request.path.size() + 256,
                   program.executable_stack));

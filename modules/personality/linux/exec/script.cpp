@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "personality/linux/exec/arguments.h"
+
 namespace tenon::personality::script {
 
 namespace {
@@ -56,8 +58,8 @@ Result<void> exec(process::ExecRequest& request) {
     TRY_ASSIGN(const Line line, parse({head, sizeof(request.head)}));
 
     // interpreter [argument] path, then what followed argv[0].
-    process::ArgumentBlock& old = *request.arguments;
-    process::ArgumentBlock fresh;
+    ArgumentBlock& old = arguments_of(request);
+    ArgumentBlock fresh;
     TRY(fresh.append(line.interpreter));
     fresh.argc = 2;
     if (!line.argument.empty()) {

@@ -39,7 +39,7 @@ void point_at_strings(u64*& to, const char*& text, u64 delta, u32 count) {
 }  // namespace
 
 Result<u64> build_stack(mm::AddressSpace& space, const StackInput& input) {
-    const process::ArgumentBlock& arguments = input.arguments;
+    const ArgumentBlock& arguments = input.arguments;
     auto& layout = space.layout;
 
     // From the top: eight zero bytes, the path, the strings.

@@ -1,12 +1,13 @@
 // The first stack of a program: strings, auxiliary vector, pointers, argc.
 #pragma once
 
+#include "personality/linux/exec/arguments.h"
 #include "personality/linux/exec/elf.h"
 
 namespace tenon::personality::elf {
 
 struct StackInput {
-    const process::ArgumentBlock& arguments;
+    const ArgumentBlock& arguments;
     std::string_view path;
     const Image& image;
     const Placement& program;

@@ -10,7 +10,7 @@ using C = vfs::AttributeChange;
 namespace {
 
 Result<i64> change(const vfs::Path& path, const C& c) {
-    TRY(vfs::change_attributes(path, c, process::current_credentials()));
+    TRY(change_attributes(path, c, process::current_credentials()));
     return 0;
 }
 
@@ -173,7 +173,7 @@ Result<i64> sys_truncate(u64 path, i64 length) {
     if (length < 0) return Err(Error::inval);
     TRY_ASSIGN(vfs::Path found, resolve_at(AT_FDCWD, path, vfs::kLookupFollow));
     TRY(check_size_limit(static_cast<u64>(length)));
-    TRY(vfs::truncate(found, static_cast<u64>(length), process::current_credentials()));
+    TRY(truncate(found, static_cast<u64>(length), process::current_credentials()));
     return 0;
 }
 Result<i64> sys_ftruncate(i32 fd, i64 length) {
@@ -181,7 +181,7 @@ Result<i64> sys_ftruncate(i32 fd, i64 length) {
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
     if (!vfs::is_regular(file->inode().mode) || !file->writable()) return Err(Error::inval);
     TRY(check_size_limit(static_cast<u64>(length)));
-    TRY(vfs::truncate_open(*file, static_cast<u64>(length)));
+    TRY(truncate_open(*file, static_cast<u64>(length)));
     return 0;
 }
 

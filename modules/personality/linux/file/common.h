@@ -94,6 +94,14 @@ inline Seconds split(vfs::Timestamp t) {
     return {s, static_cast<u32>(n)};
 }
 
+// Changing what stat reports, with the permission checks of chmod(2), chown(2), utimensat(2) and
+// truncate(2); access(2).
+Result<void> change_attributes(const vfs::Path& path, const vfs::AttributeChange& wanted,
+                               const process::Credentials& cred);
+Result<void> truncate(const vfs::Path& path, u64 size_bytes, const process::Credentials& cred);
+Result<void> truncate_open(vfs::File& file, u64 size_bytes);
+Result<void> access_check(const vfs::Path& path, u32 access, const process::Credentials& cred);
+
 // iovec arrays of readv and friends. Error::inval (count, total), fault, nomem.
 class UserVector {
   public:

@@ -1,14 +1,15 @@
 // fcntl and flock. Spec: man 2 fcntl, flock.
-#include <tenon/vfs/locks.h>
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
 
 namespace {
 
+constexpr u32 kMaxPipeBytes = 1 << 20;
 constexpr u64 kOffsetMax = 0x7fff'ffff'ffff'ffff;
 constexpr u32 kSettable = O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME;
 
@@ -25,7 +26,7 @@ Result<i64> set_status_flags(vfs::File& file, u32 wanted) {
     if ((wanted & O_NOATIME) && !(file.flags() & vfs::kOpenNoAtime) &&
         cred.fsuid != file.inode().uid && !cred.has(process::Capability::fowner))
         return Err(Error::perm);
-    if ((wanted & O_DIRECT) && !vfs::is_pipe(file) && !(file.flags() & vfs::kOpenDirect))
+    if ((wanted & O_DIRECT) && vfs::pipe_of(file) == nullptr && !(file.flags() & vfs::kOpenDirect))
         return Err(Error::inval);
     u32 set = open_flags_from(wanted & kSettable) & ~(vfs::kOpenRead | vfs::kOpenWrite);
     u32 all = open_flags_from(kSettable) & ~(vfs::kOpenRead | vfs::kOpenWrite);
@@ -34,7 +35,7 @@ Result<i64> set_status_flags(vfs::File& file, u32 wanted) {
 }
 
 // A struct flock as a range. Errors as Linux's flock64_to_posix_lock().
-Result<vfs::RecordLock> lock_from(vfs::File& file, const uapi::flock& fl) {
+Result<RecordLock> lock_from(vfs::File& file, const uapi::flock& fl) {
     i64 base;
     switch (fl.l_whence) {
         case SEEK_SET:
@@ -53,7 +54,7 @@ Result<vfs::RecordLock> lock_from(vfs::File& file, const uapi::flock& fl) {
     if (__builtin_add_overflow(base, static_cast<i64>(fl.l_start), &start))
         return Err(Error::overflow);
     if (start < 0) return Err(Error::inval);
-    vfs::RecordLock lock{};
+    RecordLock lock{};
     lock.start = static_cast<u64>(start);
     lock.end = kOffsetMax;
     if (fl.l_len > 0) {
@@ -68,13 +69,13 @@ Result<vfs::RecordLock> lock_from(vfs::File& file, const uapi::flock& fl) {
     }
     switch (fl.l_type) {
         case F_RDLCK:
-            lock.type = vfs::LockType::read;
+            lock.type = LockType::read;
             break;
         case F_WRLCK:
-            lock.type = vfs::LockType::write;
+            lock.type = LockType::write;
             break;
         case F_UNLCK:
-            lock.type = vfs::LockType::unlock;
+            lock.type = LockType::unlock;
             break;
         default:
             return Err(Error::inval);
@@ -82,7 +83,7 @@ Result<vfs::RecordLock> lock_from(vfs::File& file, const uapi::flock& fl) {
     return lock;
 }
 
-Result<void> set_owner(vfs::File& file, vfs::RecordLock& lock, const uapi::flock& fl, bool ofd) {
+Result<void> set_owner(vfs::File& file, RecordLock& lock, const uapi::flock& fl, bool ofd) {
     if (ofd) {
         if (fl.l_pid != 0) return Err(Error::inval);
         lock.owner = &file;
@@ -97,11 +98,11 @@ Result<void> set_owner(vfs::File& file, vfs::RecordLock& lock, const uapi::flock
 Result<i64> set_lock(vfs::File& file, u64 arg, bool ofd, bool wait) {
     uapi::flock fl;
     TRY(mm::copy_from_user(&fl, UserAddr{arg}, sizeof(fl)));
-    TRY_ASSIGN(vfs::RecordLock lock, lock_from(file, fl));
+    TRY_ASSIGN(RecordLock lock, lock_from(file, fl));
     TRY(set_owner(file, lock, fl, ofd));
-    if (lock.type == vfs::LockType::read && !file.readable()) return Err(Error::badf);
-    if (lock.type == vfs::LockType::write && !file.writable()) return Err(Error::badf);
-    TRY(vfs::set_record_lock(file, lock, wait));
+    if (lock.type == LockType::read && !file.readable()) return Err(Error::badf);
+    if (lock.type == LockType::write && !file.writable()) return Err(Error::badf);
+    TRY(set_record_lock(file, lock, wait));
     return 0;
 }
 
@@ -109,13 +110,13 @@ Result<i64> get_lock(vfs::File& file, u64 arg, bool ofd) {
     uapi::flock fl;
     TRY(mm::copy_from_user(&fl, UserAddr{arg}, sizeof(fl)));
     if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK) return Err(Error::inval);
-    TRY_ASSIGN(vfs::RecordLock lock, lock_from(file, fl));
+    TRY_ASSIGN(RecordLock lock, lock_from(file, fl));
     TRY(set_owner(file, lock, fl, ofd));
-    TRY_ASSIGN(vfs::RecordLock held, vfs::test_record_lock(file, lock));
-    if (held.type == vfs::LockType::unlock) {
+    TRY_ASSIGN(RecordLock held, test_record_lock(file, lock));
+    if (held.type == LockType::unlock) {
         fl.l_type = F_UNLCK;
     } else {
-        fl.l_type = held.type == vfs::LockType::read ? F_RDLCK : F_WRLCK;
+        fl.l_type = held.type == LockType::read ? F_RDLCK : F_WRLCK;
         fl.l_whence = SEEK_SET;
         fl.l_start = static_cast<i64>(held.start);
         fl.l_len = held.end >= kOffsetMax ? 0 : static_cast<i64>(held.end - held.start + 1);
@@ -240,11 +241,19 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             if (!file->inode().is_dir()) return Err(Error::notdir);
             return arg == 0 ? Result<i64>(0) : Err(Error::inval);
         case F_GETPIPE_SZ: {
-            TRY_ASSIGN(u32 bytes, vfs::pipe_capacity(*file));
-            return bytes;
+            vfs::Pipe* pipe = vfs::pipe_of(*file);
+            return pipe != nullptr ? Result<i64>(pipe->capacity_bytes()) : Err(Error::badf);
         }
         case F_SETPIPE_SZ: {
-            TRY_ASSIGN(u32 bytes, vfs::set_pipe_capacity(*file, static_cast<u32>(arg)));
+            vfs::Pipe* pipe = vfs::pipe_of(*file);
+            if (pipe == nullptr) return Err(Error::badf);
+            const u32 wanted = static_cast<u32>(arg);
+            if (wanted > (1u << 31)) return Err(Error::inval);
+            if (wanted > kMaxPipeBytes && !process::capable(process::Capability::sys_resource))
+                return Err(Error::perm);
+            // Linux asks for one kmalloc of 40 bytes a page, and that ends at 4 MiB.
+            if (wanted > (256u << 20)) return Err(Error::nomem);
+            TRY_ASSIGN(u32 bytes, pipe->resize(wanted));
             return bytes;
         }
         case F_ADD_SEALS:
@@ -272,24 +281,23 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
 
 Result<i64> sys_flock(i32 fd, u32 cmd) {
     if (cmd & LOCK_MAND) return 0;
-    vfs::LockType type;
+    LockType type;
     switch (cmd & ~static_cast<u32>(LOCK_NB)) {
         case LOCK_SH:
-            type = vfs::LockType::read;
+            type = LockType::read;
             break;
         case LOCK_EX:
-            type = vfs::LockType::write;
+            type = LockType::write;
             break;
         case LOCK_UN:
-            type = vfs::LockType::unlock;
+            type = LockType::unlock;
             break;
         default:
             return Err(Error::inval);
     }
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
-    if (type != vfs::LockType::unlock && !file->readable() && !file->writable())
-        return Err(Error::badf);
-    TRY(vfs::set_flock(*file, type, !(cmd & LOCK_NB)));
+    if (type != LockType::unlock && !file->readable() && !file->writable()) return Err(Error::badf);
+    TRY(set_flock(*file, type, !(cmd & LOCK_NB)));
     return 0;
 }
 

@@ -1,9 +1,14 @@
 // What the file family hangs into the core while the module lives.
 #pragma once
 
+#include <tenon/vfs/inode.h>
+
 namespace tenon::personality {
 
 void install_file_hooks();
 void remove_file_hooks();
+// The core's notify hook, for inotify.
+void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
+                   u32 cookie);
 
 }  // namespace tenon::personality

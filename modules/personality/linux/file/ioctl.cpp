@@ -54,8 +54,8 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
                            static_cast<i64>(file->position());
                 return put_int(arg, static_cast<i32>(left));
             }
-            if (vfs::is_pipe(*file)) {
-                TRY_ASSIGN(usize bytes, vfs::pipe_bytes(*file));
+            if (vfs::Pipe* pipe = vfs::pipe_of(*file)) {
+                const usize bytes = pipe->bytes();
                 return put_int(arg, static_cast<i32>(bytes));
             }
             break;

@@ -109,7 +109,8 @@ Result<i64> readlink_at(i32 dfd, u64 pathname, u64 buf, i32 size) {
     if (!vfs::is_symlink(inode.mode)) return Err(empty ? Error::noent : Error::inval);
     std::unique_ptr<char[]> text(new (std::nothrow) char[PATH_MAX]);
     if (!text) return Err(Error::nomem);
-    TRY_ASSIGN(usize length, vfs::read_link(found, {text.get(), std::min<usize>(PATH_MAX, size)}));
+    const std::span<char> room(text.get(), std::min<usize>(PATH_MAX, size));
+    TRY_ASSIGN(usize length, inode.ops().call(&vfs::InodeOps::read_link, inode, room));
     TRY(mm::copy_to_user(UserAddr{buf}, text.get(), length));
     return static_cast<i64>(length);
 }

@@ -142,8 +142,8 @@ Result<i64> sys_sendfile(i32 out_fd, i32 in_fd, u64 offset, u64 count) {
     if (offset != 0 && position < 0) return Err(Error::inval);
     if ((out->flags() & vfs::kOpenAppend)) return Err(Error::inval);
     // A source without a page cache (a pipe to a file) is not for sendfile.
-    if (in->is_stream() && !vfs::is_pipe(*in)) return Err(Error::inval);
-    if (vfs::is_pipe(*in) && !out->is_stream()) return Err(Error::inval);
+    if (in->is_stream() && vfs::pipe_of(*in) == nullptr) return Err(Error::inval);
+    if (vfs::pipe_of(*in) != nullptr && !out->is_stream()) return Err(Error::inval);
     End from{*in, offset != 0, static_cast<u64>(position)}, to{*out, false, 0};
     TRY_ASSIGN(i64 moved, move(from, to, std::min(count, kMaxMove)));
     if (offset != 0) TRY(mm::UserOut<i64>(offset).write(static_cast<i64>(from.position)));
@@ -156,8 +156,8 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
     TRY_ASSIGN(vfs::FileRef in, file_of(fd_in));
     TRY_ASSIGN(vfs::FileRef out, file_of(fd_out));
     if (!in->readable() || !out->writable()) return Err(Error::badf);
-    bool pipe_in = vfs::is_pipe(*in), pipe_out = vfs::is_pipe(*out);
-    if (!pipe_in && !pipe_out) return Err(Error::inval);
+    vfs::Pipe *pipe_in = vfs::pipe_of(*in), *pipe_out = vfs::pipe_of(*out);
+    if (pipe_in == nullptr && pipe_out == nullptr) return Err(Error::inval);
     if ((pipe_in && off_in != 0) || (pipe_out && off_out != 0)) return Err(Error::spipe);
     if (pipe_in && pipe_out && &in->inode() == &out->inode()) return Err(Error::inval);
     if (!pipe_out && (out->flags() & vfs::kOpenAppend)) return Err(Error::inval);
@@ -179,8 +179,7 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
     u64 limit = std::min(len, kMaxMove);
     if (pipe_out) {
         for (;;) {
-            TRY_ASSIGN(u32 capacity, vfs::pipe_capacity(*out));
-            TRY_ASSIGN(usize used, vfs::pipe_bytes(*out));
+            usize capacity = pipe_out->capacity_bytes(), used = pipe_out->bytes();
             u32 ready = out->poll(nullptr);
             if (ready & vfs::kPollErr) break;  // the write will say EPIPE
             if (ready & vfs::kPollOut) {
@@ -189,15 +188,14 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
                 break;
             }
             if (nonblock) return Err(Error::again);
-            TRY(vfs::pipe_wait_writable(*out));
+            TRY(pipe_out->wait_writable(*out));
         }
     }
     if (pipe_in) {
-        TRY_ASSIGN(usize waiting, vfs::pipe_bytes(*in));
-        if (waiting == 0) {
+        if (pipe_in->bytes() == 0) {
             if (in->poll(nullptr) & vfs::kPollHup) return 0;
             if (nonblock) return Err(Error::again);
-            TRY(vfs::pipe_wait_readable(*in));
+            TRY(pipe_in->wait_readable(*in));
         }
     }
     TRY_ASSIGN(i64 moved, move(from, to, limit));
@@ -212,26 +210,24 @@ Result<i64> sys_tee(i32 fdin, i32 fdout, u64 len, u32 flags) {
     TRY_ASSIGN(vfs::FileRef in, file_of(fdin));
     TRY_ASSIGN(vfs::FileRef out, file_of(fdout));
     if (!in->readable() || !out->writable()) return Err(Error::badf);
-    if (!vfs::is_pipe(*in) || !vfs::is_pipe(*out) || &in->inode() == &out->inode())
-        return Err(Error::inval);
+    vfs::Pipe *source = vfs::pipe_of(*in), *target = vfs::pipe_of(*out);
+    if (source == nullptr || target == nullptr || source == target) return Err(Error::inval);
     bool nonblock = flags & SPLICE_F_NONBLOCK;
-    TRY_ASSIGN(usize waiting, vfs::pipe_bytes(*in));
-    if (waiting == 0) {
+    if (source->bytes() == 0) {
         if (in->poll(nullptr) & vfs::kPollHup) return 0;
         if (nonblock) return Err(Error::again);
-        TRY(vfs::pipe_wait_readable(*in));
+        TRY(source->wait_readable(*in));
     }
     if (!(out->poll(nullptr) & (vfs::kPollOut | vfs::kPollErr))) {
         if (nonblock) return Err(Error::again);
-        TRY(vfs::pipe_wait_writable(*out));
+        TRY(target->wait_writable(*out));
     }
-    TRY_ASSIGN(u32 capacity, vfs::pipe_capacity(*out));
-    TRY_ASSIGN(usize used, vfs::pipe_bytes(*out));
+    usize capacity = target->capacity_bytes(), used = target->bytes();
     usize room = std::max<usize>(capacity > used ? capacity - used : 0, kPageSize);
     Bounce bounce;
     TRY(bounce.make(std::min<u64>(len, room)));
     vfs::IoBuffer peeked = vfs::IoBuffer::kernel(bounce.bytes, std::min<u64>(len, bounce.size));
-    TRY_ASSIGN(usize got, vfs::pipe_peek(*in, peeked));
+    TRY_ASSIGN(usize got, source->peek(peeked));
     if (got == 0) return 0;
     vfs::IoBuffer data = vfs::IoBuffer::kernel(bounce.bytes, got);
     TRY_ASSIGN(usize put, out->write(data));
@@ -241,7 +237,7 @@ Result<i64> sys_tee(i32 fdin, i32 fdout, u64 len, u32 flags) {
 Result<i64> sys_vmsplice(i32 fd, u64 iov, u64 nr_segs, u32 flags) {
     if (flags & ~SPLICE_F_ALL) return Err(Error::inval);
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
-    if (!vfs::is_pipe(*file)) return Err(Error::badf);
+    if (vfs::pipe_of(*file) == nullptr) return Err(Error::badf);
     UserVector vector;
     TRY(vector.load(iov, nr_segs));
     vfs::IoBuffer buffer = vector.buffer();

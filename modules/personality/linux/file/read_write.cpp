@@ -4,7 +4,9 @@
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/hooks.h"
+#include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/poll/epoll.h"
 
 namespace tenon::personality {
 
@@ -61,15 +63,26 @@ Result<usize> size_limit(u64 position, usize length) {
     return std::min<usize>(length, limit - position);
 }
 
+void file_closed(vfs::File& file) {
+    if (file.watchers.load(std::memory_order_acquire) != nullptr) Epoll::file_closed(file);
+    release_file_locks(file);
+}
+
+constexpr vfs::FileHooks kHooks = {.file_closed = file_closed,
+                                   .descriptor_closed = release_record_locks,
+                                   .inode_gone = release_inode_locks,
+                                   .size_limit = size_limit,
+                                   .notify = inotify_event,
+                                   .show_locks = show_locks};
+
 }  // namespace
 
 void install_file_hooks() {
-    vfs::set_file_size_hook(size_limit);
+    vfs::set_file_hooks(&kHooks);
 }
 void remove_file_hooks() {
-    vfs::set_file_size_hook(nullptr);
-    vfs::set_notify_hook(nullptr);
-    vfs::File::set_watcher_hook(nullptr);
+    forget_all_locks();
+    vfs::set_file_hooks(nullptr);
 }
 
 Result<i64> sys_read(i32 fd, u64 buf, u64 count) {

@@ -204,7 +204,7 @@ Result<i64> access_at(i32 dfd, u64 filename, u32 mode, u32 flags) {
         cred = real.get();
     }
     TRY_ASSIGN(vfs::Path path, resolve_at(dfd, filename, lookup_flags, cred));
-    TRY(vfs::access_check(path, mode, *cred));
+    TRY(access_check(path, mode, *cred));
     return 0;
 }
 

@@ -1,10 +1,85 @@
-// The extended attribute calls. Spec: man 2 setxattr, getxattr, listxattr, removexattr.
+// The extended attribute calls.
+// Spec: man 2 setxattr, getxattr, listxattr, removexattr; man 7 xattr.
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
 
 namespace {
+
+enum class XattrUse : u8 { read, write };
+
+// user.: by the file's permissions, on files and directories only. trusted.: CAP_SYS_ADMIN.
+// security.: readable by all, written with CAP_SYS_ADMIN (capabilities: CAP_SETFCAP).
+Result<void> may_use_xattr(const vfs::Path& path, std::string_view name, XattrUse use,
+                           const process::Credentials& cred) {
+    vfs::Inode& inode = *path.dentry->inode();
+    bool writes = use == XattrUse::write;
+    if (writes && path.mount && path.mount->is_read_only()) return Err(Error::rofs);
+    if (name.starts_with("user.")) {
+        if (name.size() == 5) return Err(Error::inval);
+        if (!vfs::is_regular(inode.mode) && !inode.is_dir())
+            return Err(writes ? Error::perm : Error::nodata);
+        if (writes && inode.is_dir() && (inode.mode & vfs::kSticky) && inode.uid != cred.fsuid &&
+            !cred.has(process::Capability::fowner))
+            return Err(Error::perm);
+        return vfs::permission(inode, writes ? vfs::kMayWrite : vfs::kMayRead, cred);
+    }
+    if (name.starts_with("trusted.")) {
+        if (name.size() == 8) return Err(Error::inval);
+        if (!cred.has(process::Capability::sys_admin))
+            return Err(writes ? Error::perm : Error::nodata);
+        return {};
+    }
+    if (name.starts_with("security.")) {
+        if (name.size() == 9) return Err(Error::inval);
+        if (!writes) return {};
+        process::Capability need = name == "security.capability" ? process::Capability::setfcap
+                                                                 : process::Capability::sys_admin;
+        return cred.has(need) ? Result<void>{} : Err(Error::perm);
+    }
+    return Err(Error::opnotsupp);
+}
+
+Result<usize> get_xattr(const vfs::Path& path, std::string_view name, std::span<u8> out,
+                        const process::Credentials& cred) {
+    TRY(may_use_xattr(path, name, XattrUse::read, cred));
+    vfs::Inode& inode = *path.dentry->inode();
+    sync::ReadGuard guard(inode.lock);
+    return inode.ops().call(&vfs::InodeOps::get_xattr, inode, name, out);
+}
+
+Result<void> set_xattr(const vfs::Path& path, std::string_view name, std::span<const u8> value,
+                       vfs::InodeOps::XattrSet how, const process::Credentials& cred) {
+    TRY(may_use_xattr(path, name, XattrUse::write, cred));
+    vfs::Inode& inode = *path.dentry->inode();
+    {
+        sync::WriteGuard guard(inode.lock);
+        TRY(inode.ops().call(&vfs::InodeOps::set_xattr, inode, name, value, how));
+        inode.touch_ctime();
+    }
+    vfs::notify_dentry(vfs::kNotifyAttrib, *path.dentry);
+    return {};
+}
+
+Result<void> remove_xattr(const vfs::Path& path, std::string_view name,
+                          const process::Credentials& cred) {
+    TRY(may_use_xattr(path, name, XattrUse::write, cred));
+    vfs::Inode& inode = *path.dentry->inode();
+    {
+        sync::WriteGuard guard(inode.lock);
+        TRY(inode.ops().call(&vfs::InodeOps::remove_xattr, inode, name));
+        inode.touch_ctime();
+    }
+    vfs::notify_dentry(vfs::kNotifyAttrib, *path.dentry);
+    return {};
+}
+
+Result<usize> list_xattr(const vfs::Path& path, std::span<char> out) {
+    vfs::Inode& inode = *path.dentry->inode();
+    sync::ReadGuard guard(inode.lock);
+    return inode.ops().call(&vfs::InodeOps::list_xattr, inode, out);
+}
 
 // The name argument: 1..255 bytes, else ERANGE.
 class AttributeName {
@@ -35,8 +110,7 @@ Result<i64> set(const vfs::Path& path, u64 user_name, u64 value, u64 size, i32 f
     How how = (flags & XATTR_CREATE)    ? How::create
               : (flags & XATTR_REPLACE) ? How::replace
                                         : How::any;
-    TRY(vfs::set_xattr(path, name.view(), {bytes.get(), size}, how,
-                       process::current_credentials()));
+    TRY(set_xattr(path, name.view(), {bytes.get(), size}, how, process::current_credentials()));
     return 0;
 }
 
@@ -49,8 +123,8 @@ Result<i64> get(const vfs::Path& path, u64 user_name, u64 value, u64 size) {
         bytes.reset(new (std::nothrow) u8[size]);
         if (!bytes) return Err(Error::nomem);
     }
-    TRY_ASSIGN(usize got, vfs::get_xattr(path, name.view(), {bytes.get(), size},
-                                         process::current_credentials()));
+    TRY_ASSIGN(usize got,
+               get_xattr(path, name.view(), {bytes.get(), size}, process::current_credentials()));
     if (size != 0) TRY(mm::copy_to_user(UserAddr{value}, bytes.get(), got));
     return static_cast<i64>(got);
 }
@@ -62,7 +136,7 @@ Result<i64> list(const vfs::Path& path, u64 out, u64 size) {
         names.reset(new (std::nothrow) char[size]);
         if (!names) return Err(Error::nomem);
     }
-    TRY_ASSIGN(usize got, vfs::list_xattr(path, {names.get(), size}));
+    TRY_ASSIGN(usize got, list_xattr(path, {names.get(), size}));
     if (size != 0) TRY(mm::copy_to_user(UserAddr{out}, names.get(), got));
     return static_cast<i64>(got);
 }
@@ -70,7 +144,7 @@ Result<i64> list(const vfs::Path& path, u64 out, u64 size) {
 Result<i64> remove(const vfs::Path& path, u64 user_name) {
     AttributeName name;
     TRY(name.load(user_name));
-    TRY(vfs::remove_xattr(path, name.view(), process::current_credentials()));
+    TRY(remove_xattr(path, name.view(), process::current_credentials()));
     return 0;
 }
 

@@ -43,7 +43,6 @@ Result<i64> sys_epoll_create1(u32 flags) {
     if (flags & ~static_cast<u32>(EPOLL_CLOEXEC)) return Err(Error::inval);
     auto ops = mm::make<Epoll>();
     if (!ops) return Err(Error::nomem);
-    vfs::File::set_watcher_hook(Epoll::file_closed);
     TRY_ASSIGN(Ref<vfs::File> file,
                vfs::make_anonymous_file("anon_inode:[eventpoll]",
                                         module::Gated<vfs::FileOps>::own(std::move(ops), nullptr),

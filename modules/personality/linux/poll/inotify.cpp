@@ -219,9 +219,11 @@ Result<void> Inotify::remove_watch(i32 wd) {
     return Err(Error::inval);
 }
 
+}  // namespace
+
 // The core's hook: `event` happened to `inode`, whose name is in `directory`.
-void notified(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
-              u32 cookie) {
+void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
+                   u32 cookie) {
     Ref<vfs::Inode> gone[4];
     u32 gone_count = 0;
     u32 flags = inode.is_dir() ? IN_ISDIR : 0;
@@ -248,6 +250,8 @@ void notified(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inod
     if (!(event & of_directory)) tell(inode, {});
 }
 
+namespace {
+
 Inotify* inotify_of(vfs::File& file) {
     vfs::FileOps* ops = file.raw_ops();
     return ops->tag() == &kTag ? static_cast<Inotify*>(ops) : nullptr;
@@ -259,7 +263,6 @@ Result<i64> sys_inotify_init1(u32 flags) {
     if (flags & ~static_cast<u32>(IN_CLOEXEC | IN_NONBLOCK)) return Err(Error::inval);
     auto ops = mm::make<Inotify>();
     if (!ops) return Err(Error::nomem);
-    vfs::set_notify_hook(notified);
     u32 open_flags = vfs::kOpenRead | ((flags & IN_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0);
     TRY_ASSIGN(Ref<vfs::File> file,
                vfs::make_anonymous_file("anon_inode:inotify",

@@ -7,6 +7,7 @@
 #include <tenon/vfs/lookup.h>
 
 #include "personality/linux/abi.h"
+#include "personality/linux/exec/arguments.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
@@ -23,7 +24,7 @@ u64 argument_limit() {
     return std::clamp(stack / 4, kMinAll, kMaxAll);
 }
 
-Result<void> append_string(process::ArgumentBlock& block, u64 from, u64 limit) {
+Result<void> append_string(ArgumentBlock& block, u64 from, u64 limit) {
     usize length = 0;
     for (;;) {
         // As much as there is room for; most strings come in one go.
@@ -44,7 +45,7 @@ Result<void> append_string(process::ArgumentBlock& block, u64 from, u64 limit) {
     return block.used() > limit ? Result<void>(Err(Error::toobig)) : Result<void>();
 }
 
-Result<u32> append_vector(process::ArgumentBlock& block, u64 vector, u64& limit) {
+Result<u32> append_vector(ArgumentBlock& block, u64 vector, u64& limit) {
     u32 count = 0;
     if (vector == 0) return count;
     for (;;) {
@@ -70,7 +71,7 @@ Result<u32> append_vector(process::ArgumentBlock& block, u64 vector, u64& limit)
 
 Result<i64> do_exec(Ref<vfs::File> file, std::string_view path, u64 argv, u64 envp,
                     bool close_on_exec) {
-    process::ArgumentBlock arguments;
+    ArgumentBlock arguments;
     u64 limit = argument_limit();
     TRY_ASSIGN(arguments.argc, append_vector(arguments, argv, limit));
     if (arguments.argc == 0) {

@@ -60,6 +60,20 @@ u32 at_least_one(u32 count) {
     return static_cast<i32>(count) <= 0 ? 1 : count;
 }
 
+// Spec: man 2 futex, FUTEX_WAKE_OP: op(4) cmp(4) oparg(12) cmparg(12), both arguments signed.
+futex::WakeOp wake_op_from(u32 encoded) {
+    static_assert(static_cast<u32>(arch::UserAtomicOp::xor_) == FUTEX_OP_XOR);
+    using W = futex::WakeOp;
+    constexpr u8 kWhen[16] = {W::equal,           W::less | W::greater, W::less,
+                              W::less | W::equal, W::greater,           W::greater | W::equal};
+    u32 argument = static_cast<u32>(static_cast<i32>(encoded << 8) >> 20);
+    if ((encoded >> 28) & FUTEX_OP_OPARG_SHIFT) argument = u32{1} << (argument & 31);
+    return {.change = static_cast<arch::UserAtomicOp>((encoded >> 28) & 7),
+            .argument = argument,
+            .when = kWhen[(encoded >> 24) & 15],
+            .compared = static_cast<i32>(encoded << 20) >> 20};
+}
+
 }  // namespace
 
 Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val3) {
@@ -80,7 +94,8 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
         command != FUTEX_LOCK_PI2)
         return Err(Error::nosys);
     switch (command) {
-        case FUTEX_WAIT: return wait(uaddr, scope, val, kAllBits, deadline, true);
+        case FUTEX_WAIT:
+            return wait(uaddr, scope, val, kAllBits, deadline, true);
         case FUTEX_WAIT_BITSET:
             if (val3 == 0) return Err(Error::inval);
             return wait(uaddr, scope, val, val3, deadline, false);
@@ -101,11 +116,13 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
             return done.woken + done.moved;
         }
         case FUTEX_WAKE_OP: {
-            TRY_ASSIGN(const u32 woken, futex::wake_op(uaddr, uaddr2, scope, at_least_one(val),
-                                                       at_least_one(static_cast<u32>(utime)), val3));
+            TRY_ASSIGN(const u32 woken,
+                       futex::wake_op(uaddr, uaddr2, scope, at_least_one(val),
+                                      at_least_one(static_cast<u32>(utime)), wake_op_from(val3)));
             return woken;
         }
-        default: return Err(Error::nosys);
+        default:
+            return Err(Error::nosys);
     }
 }
 

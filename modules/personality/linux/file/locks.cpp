@@ -3,13 +3,15 @@
 // Each inode that was ever locked carries a FileLocks until it goes. Sleepers wait on the inode's
 // queue and try again. Deadlocks among processes are found by walking who waits for whom, under one
 // lock that all sleepers of record locks pass; OFD locks and flock do not take part, as in Linux.
+#include "personality/linux/file/locks.h"
+
 #include <tenon/mm/slab.h>
-#include <tenon/vfs/locks.h>
+#include <tenon/vfs/super_block.h>
 
-#include "core/vfs/internal.h"
-#include "core/vfs/lock_ranges.h"
+namespace tenon::personality {
 
-namespace tenon::vfs {
+using vfs::File;
+using vfs::Inode;
 
 struct FlockHolder {
     File* file;
@@ -52,16 +54,20 @@ AllLocks& all_locked() {
     return *reinterpret_cast<AllLocks*>(all_storage);
 }
 
+FileLocks* locks_if_any(Inode& inode) {
+    return static_cast<FileLocks*>(inode.locks.load(std::memory_order_acquire));
+}
+
 Result<FileLocks*> locks_of(Inode& inode) {
-    FileLocks* locks = inode.locks.load(std::memory_order_acquire);
-    if (locks != nullptr) return locks;
+    if (FileLocks* locks = locks_if_any(inode)) return locks;
     auto* fresh = new (std::nothrow) FileLocks();
     if (fresh == nullptr) return Err(Error::nomem);
     fresh->inode = &inode;
     sync::MutexGuard guard(all_lock);
-    if (!inode.locks.compare_exchange_strong(locks, fresh, std::memory_order_acq_rel)) {
+    void* other = nullptr;
+    if (!inode.locks.compare_exchange_strong(other, fresh, std::memory_order_acq_rel)) {
         delete fresh;
-        return locks;
+        return static_cast<FileLocks*>(other);
     }
     all_locked().list.push_back(*fresh);
     return fresh;
@@ -131,19 +137,12 @@ void free_ranges(LockRangeList& dead) {
 
 }  // namespace
 
-class RecordLocks {
-  public:
-    static void mark(File& file) { file.has_posix_locks_ = true; }
-};
-
 Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
-    if (wanted.type == LockType::unlock &&
-        file.inode().locks.load(std::memory_order_acquire) == nullptr)
-        return {};
+    if (wanted.type == LockType::unlock && locks_if_any(file.inode()) == nullptr) return {};
     TRY_ASSIGN(FileLocks * locks, locks_of(file.inode()));
     Spares spares;
     TRY(spares.fill());
-    RecordLocks::mark(file);
+    file.has_record_locks = true;
     for (;;) {
         const void* blocker;
         {
@@ -180,7 +179,7 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
 Result<RecordLock> test_record_lock(File& file, const RecordLock& wanted) {
     RecordLock none = wanted;
     none.type = LockType::unlock;
-    FileLocks* locks = file.inode().locks.load(std::memory_order_acquire);
+    FileLocks* locks = locks_if_any(file.inode());
     if (locks == nullptr) return none;
     sync::MutexGuard guard(locks->lock);
     LockRange* conflict = first_conflict(locks->ranges, wanted);
@@ -188,7 +187,7 @@ Result<RecordLock> test_record_lock(File& file, const RecordLock& wanted) {
 }
 
 void release_record_locks(File& file, const void* owner) {
-    FileLocks* locks = file.inode().locks.load(std::memory_order_acquire);
+    FileLocks* locks = locks_if_any(file.inode());
     if (locks == nullptr) return;
     LockRangeList dead;
     {
@@ -204,6 +203,26 @@ void release_record_locks(File& file, const void* owner) {
     free_ranges(dead);
     locks->released.wake_all();
 }
+
+namespace {
+
+void release_flock(File& file) {
+    FileLocks* locks = locks_if_any(file.inode());
+    if (locks == nullptr) return;
+    std::unique_ptr<FlockHolder> gone;
+    {
+        sync::MutexGuard guard(locks->lock);
+        for (FlockHolder& h : locks->holders)
+            if (h.file == &file) {
+                locks->holders.erase(locks->holders.iterator_to(h));
+                gone.reset(&h);
+                break;
+            }
+    }
+    if (gone) locks->released.wake_all();
+}
+
+}  // namespace
 
 Result<void> set_flock(File& file, LockType type, bool wait) {
     if (type == LockType::unlock) {
@@ -251,45 +270,59 @@ Result<void> set_flock(File& file, LockType type, bool wait) {
     return {};
 }
 
-void release_flock(File& file) {
-    FileLocks* locks = file.inode().locks.load(std::memory_order_acquire);
-    if (locks == nullptr) return;
-    std::unique_ptr<FlockHolder> gone;
-    {
-        sync::MutexGuard guard(locks->lock);
-        for (FlockHolder& h : locks->holders)
-            if (h.file == &file) {
-                locks->holders.erase(locks->holders.iterator_to(h));
-                gone.reset(&h);
-                break;
-            }
-    }
-    if (gone) locks->released.wake_all();
+void release_file_locks(File& file) {
+    release_record_locks(file, &file);
+    release_flock(file);
 }
 
-// The inode goes: nobody has it open, so nothing is held.
-void release_lock_state(Inode& inode) {
-    FileLocks* locks = inode.locks.exchange(nullptr, std::memory_order_acq_rel);
+namespace {
+void destroy(FileLocks& locks) {
+    free_ranges(locks.ranges);
+    delete &locks;
+}
+}  // namespace
+
+// Nobody has the inode open, so nothing is held.
+void release_inode_locks(Inode& inode) {
+    auto* locks = static_cast<FileLocks*>(inode.locks.exchange(nullptr, std::memory_order_acq_rel));
     if (locks == nullptr) return;
     {
         sync::MutexGuard guard(all_lock);
         all_locked().list.erase(all_locked().list.iterator_to(*locks));
     }
-    free_ranges(locks->ranges);
-    delete locks;
+    destroy(*locks);
 }
 
-void for_each_lock(void (*visit)(Inode&, const RecordLock&, bool is_flock, bool blocked, void*),
-                   void* context) {
+void forget_all_locks() {
     sync::MutexGuard guard(all_lock);
-    for (FileLocks& f : all_locked().list) {
-        sync::MutexGuard file_guard(f.lock);
-        for (LockRange& r : f.ranges) visit(*f.inode, r.lock, false, false, context);
-        for (FlockHolder& h : f.holders) {
-            RecordLock lock{.type = h.type, .owner = h.file, .pid = h.pid};
-            visit(*f.inode, lock, true, false, context);
-        }
+    while (!all_locked().list.empty()) {
+        FileLocks& locks = all_locked().list.front();
+        all_locked().list.pop_front();
+        locks.inode->locks.store(nullptr, std::memory_order_release);
+        destroy(locks);
     }
 }
 
-}  // namespace tenon::vfs
+void show_locks(fmt::Sink& out) {
+    u32 number = 0;
+    auto show = [&](Inode& inode, const RecordLock& lock, std::string_view kind) {
+        const vfs::DeviceNumber device = inode.super().device;
+        fmt::print(out, "{}: {} ADVISORY  {} {} {:02x}:{:02x}:{} {} ", ++number, kind,
+                   lock.type == LockType::write ? "WRITE" : "READ ", lock.pid, device.major,
+                   device.minor, inode.ino(), lock.start);
+        if (lock.end == ~u64{0})
+            out.write("EOF\n");
+        else
+            fmt::print(out, "{}\n", lock.end);
+    };
+    sync::MutexGuard guard(all_lock);
+    for (FileLocks& f : all_locked().list) {
+        sync::MutexGuard file_guard(f.lock);
+        for (LockRange& r : f.ranges)
+            show(*f.inode, r.lock, r.lock.pid == -1 ? "OFDLCK" : "POSIX ");
+        for (FlockHolder& h : f.holders)
+            show(*f.inode, {.type = h.type, .owner = h.file, .pid = h.pid}, "FLOCK ");
+    }
+}
+
+}  // namespace tenon::personality

@@ -34,22 +34,12 @@ class PipeRing {
     PipeSlot<P>& back() { return slots_[(head_ - 1) & mask_]; }
     // A fresh slot behind the last; not full.
     PipeSlot<P>& push() { return slots_[head_++ & mask_] = PipeSlot<P>{}; }
-    void unpush() { head_--; }
     // The front slot's page goes back to the caller.
     P* pop() {
         P* page = front().page;
         front().page = nullptr;
         tail_++;
         return page;
-    }
-    // Bytes that a write of `length` finds room for, without more pages than the ring has slots.
-    usize room() const {
-        usize room = usize{capacity() - used()} * kPageSize;
-        if (!empty()) {
-            const PipeSlot<P>& last = slots_[(head_ - 1) & mask_];
-            if (last.may_append) room += kPageSize - last.offset - last.length;
-        }
-        return room;
     }
     usize bytes() const {
         usize n = 0;

@@ -5,12 +5,19 @@
 #pragma once
 
 #include <tenon/lib/intrusive.h>
-#include <tenon/vfs/lock_types.h>
 
 #include <iterator>
 #include <new>
 
-namespace tenon::vfs {
+namespace tenon::personality {
+
+enum class LockType : u8 { read, write, unlock };
+struct RecordLock {
+    LockType type;
+    u64 start = 0, end = ~u64{0};  // [start, end], bytes
+    const void* owner = nullptr;   // FileTable* (POSIX) or File* (OFD)
+    i32 pid = 0;                   // reported by F_GETLK; -1 for OFD
+};
 
 struct LockRange {
     RecordLock lock;
@@ -97,4 +104,4 @@ inline void apply_lock(LockRangeList& list, const RecordLock& wanted, LockRange*
     list.insert(at, *fresh);
 }
 
-}  // namespace tenon::vfs
+}  // namespace tenon::personality
