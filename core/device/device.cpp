@@ -68,20 +68,23 @@ Device* Tree::find_child(Device* parent, std::string_view name) {
 Result<void> add(Ref<Device> device, Device* parent, Bus* bus) {
     Device& d = *device;
     {
-        sync::MutexGuard guard(g_tree.mutex);
-        if (Tree::registered(d)) return Err(Error::busy);
-        if (parent != nullptr && !parent->is_registered()) return Err(Error::nodev);
-        // Names are unique among siblings; at the top, within a class.
-        for (Device& other : *g_tree.devices)
-            if (other.parent() == parent && other.name() == d.name() &&
-                other.class_name() == d.class_name())
-                return Err(Error::exist);
-        Tree::parent(d) = Ref<Device>(parent);
-        Tree::bus(d) = bus;
-        Tree::registered(d) = true;
-        Tree::id(d) = g_tree.next_id++;
-        d.ref();  // the tree's
-        g_tree.devices->push_back(d);
+        sync::MutexGuard events(g_tree.events);
+        {
+            sync::MutexGuard guard(g_tree.mutex);
+            if (Tree::registered(d)) return Err(Error::busy);
+            if (parent != nullptr && !parent->is_registered()) return Err(Error::nodev);
+            // Names are unique among siblings; at the top, within a class.
+            for (Device& other : *g_tree.devices)
+                if (other.parent() == parent && other.name() == d.name() &&
+                    other.class_name() == d.class_name())
+                    return Err(Error::exist);
+            Tree::parent(d) = Ref<Device>(parent);
+            Tree::bus(d) = bus;
+            Tree::registered(d) = true;
+            Tree::id(d) = g_tree.next_id++;
+            d.ref();  // the tree's
+            g_tree.devices->push_back(d);
+        }
         g_tree.notify(Event::added, d, "add");
     }
     if (bus != nullptr) g_tree.bind_any(d);
@@ -103,11 +106,14 @@ void remove(Device& device) {
     }
     (void)g_tree.unbind(device);
     {
-        sync::MutexGuard guard(g_tree.mutex);
-        if (!Tree::registered(device)) return;
+        sync::MutexGuard events(g_tree.events);
+        {
+            sync::MutexGuard guard(g_tree.mutex);
+            if (!Tree::registered(device)) return;
+            Tree::registered(device) = false;
+            g_tree.devices->erase(g_tree.devices->iterator_to(device));
+        }
         g_tree.notify(Event::removed, device, "remove");
-        Tree::registered(device) = false;
-        g_tree.devices->erase(g_tree.devices->iterator_to(device));
     }
     // Its maker may go now; attributes that are still open answer nodev.
     device.ops().reset();

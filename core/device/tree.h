@@ -15,14 +15,16 @@ struct DriverRecord : RefCounted<DriverRecord> {
     ListHook hook;
 };
 
-// Guarded by `mutex`, which is not held while a driver's code runs.
+// Guarded by `mutex`, which is not held while a module's code runs. A device appears and disappears
+// under `events`, so that listeners hear of it in order.
 struct Tree {
+    sync::Mutex events{sync::LockRank::device_events};
     sync::Mutex mutex{sync::LockRank::device_tree};
     sync::WaitQueue settled;  // a bind or unbind ended
     List<Device, &Device::tree_hook>* devices = nullptr;
     List<DriverRecord, &DriverRecord::hook>* drivers = nullptr;
     List<Bus, &Bus::hook>* buses = nullptr;
-    Listener* listeners = nullptr;
+    Listener* listeners = nullptr;  // guarded by `events`
     u64 next_id = 1;
 
     using BindState = Device::BindState;
@@ -37,6 +39,7 @@ struct Tree {
 
     Device* find_child(Device* parent, std::string_view name);
     DriverRecord* find_driver(const Bus* bus, std::string_view name);
+    // Tells the listeners. With `events` held, not the mutex.
     void notify(Event event, Device& device, std::string_view action);
 
     static Ref<Device>& parent(Device& d) { return d.parent_; }

@@ -43,8 +43,14 @@ void write_uevent(Device& device, fmt::Sink& out) {
             fmt::print(out, "DEVMODE={}\n", digits);
         }
     }
-    if (const auto driver = driver_name(device); !driver.empty())
-        fmt::print(out, "DRIVER={}\n", driver);
+    // Copied: a driver that leaves takes its record with it.
+    char name[sizeof(DriverRecord::name)];
+    fmt::BufferSink driver(name);
+    {
+        sync::MutexGuard guard(tree().mutex);
+        driver.write(driver_name(device));
+    }
+    if (!driver.text().empty()) fmt::print(out, "DRIVER={}\n", driver.text());
     if (device.ops()) device.ops().call(&DeviceOps::uevent, device, out);
     if (!device.modalias().empty()) fmt::print(out, "MODALIAS={}\n", device.modalias());
 }
@@ -76,21 +82,32 @@ u64 uevent_sequence() {
 
 void emit_uevent(Device& device, std::string_view action) {
     Tree& t = tree();
-    sync::MutexGuard guard(t.mutex);
+    sync::MutexGuard events(t.events);
     t.notify(Event::changed, device, action);
 }
 
 void add_listener(Listener& listener) {
     Tree& t = tree();
-    sync::MutexGuard guard(t.mutex);
+    sync::MutexGuard events(t.events);
     listener.next = t.listeners;
     t.listeners = &listener;
-    for (Device& d : *t.devices) listener.event(Event::added, d, {});
+    // By id: none comes or goes now, but the tree is not held while the listener runs.
+    for (u64 last = 0;;) {
+        Ref<Device> next;
+        {
+            sync::MutexGuard guard(t.mutex);
+            for (Device& d : *t.devices)
+                if (d.id() > last && (!next || d.id() < next->id())) next = Ref<Device>(&d);
+        }
+        if (!next) return;
+        last = next->id();
+        listener.event(Event::added, *next, {});
+    }
 }
 
 void remove_listener(Listener& listener) {
     Tree& t = tree();
-    sync::MutexGuard guard(t.mutex);
+    sync::MutexGuard events(t.events);
     for (Listener** at = &t.listeners; *at != nullptr; at = &(*at)->next)
         if (*at == &listener) {
             *at = listener.next;

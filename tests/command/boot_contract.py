@@ -23,8 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from tenon import run as run_verb  # noqa: E402
-from tenon.guest import Guest  # noqa: E402
+from tenon.agent import Command  # noqa: E402
+from tenon.guest import DEFAULT_ENV, Guest  # noqa: E402
 from tenon.options import Options  # noqa: E402
+from tenon.protocol import STDOUT  # noqa: E402
 
 KERNEL = "linux"
 PRESET = "release"
@@ -152,6 +154,16 @@ class OneRun(unittest.TestCase):
                 seen += os.read(master, 4096)
             seen = seen.split(text, 1)[1]
 
+        def provoke(keys, answer):
+            """Types `keys` until `answer` comes: the program that shall get them may not run yet."""
+            for _ in range(30):
+                os.write(master, keys)
+                try:
+                    return expect(answer, seconds=2)
+                except AssertionError:
+                    continue
+            self.fail(f"no {answer!r} to {keys!r}")
+
         expect(b"# ")
         os.write(master, b"stty size; tty\r")
         expect(b"30 100")
@@ -161,18 +173,19 @@ class OneRun(unittest.TestCase):
         time.sleep(1)
         os.write(master, b"stty size\r")
         expect(b"40 80")
-        os.write(master, b"sleep 500\r")
-        time.sleep(1.5)
-        os.write(master, b"\x03")
         expect(b"# ")
+        os.write(master, b"sleep 500\r")
+        provoke(b"\x03", b"# ")
         os.write(master, b"echo status=$?\r")
         expect(b"status=130")
         os.write(master, b"cat\r")
-        time.sleep(1)
+        provoke(b"one\r", b"one\r\none\r\n")  # the echo, and what cat says
         os.write(master, b"\x1a")
         expect(b"topped")
-        os.write(master, b"exit\r\x04exit 9\r")
-        time.sleep(0.5)
+        expect(b"# ")
+        os.write(master, b"fg\r")
+        provoke(b"two\r", b"two\r\ntwo\r\n")
+        provoke(b"\x03", b"# ")
         os.write(master, b"exit 9\r")
         end = time.monotonic() + 60
         done = (0, 0)
@@ -184,6 +197,7 @@ class OneRun(unittest.TestCase):
                     pass
             done = os.waitpid(pid, os.WNOHANG)
         self.assertNotEqual(done[0], 0, "the shell did not end")
+        self.assertEqual(os.waitstatus_to_exitcode(done[1]), 9)
         self.assertEqual(termios.tcgetattr(master)[:4], before[:4])
         os.close(master)
 
@@ -236,6 +250,21 @@ class OneBoot(unittest.TestCase):
         result = self.run_("sh", "-c", "sleep 300 & echo started")
         self.assertEqual(result.stdout, b"started\n")
         self.assertLess(time.monotonic() - began, 60)
+
+    def test_credit_that_comes_after_the_end(self):
+        connection = self.guest.connection
+        command = Command(["sh", "-c", "sleep 300 & echo started"], env=DEFAULT_ENV)
+        connection.start(command)
+        credits = [connection._queue.pop(), connection._queue.pop()]
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            self.guest.step()
+        self.assertFalse(command.done)
+        connection._queue.extend(credits)
+        while not command.done:
+            self.guest.step(began + 60)
+        self.assertEqual((command.status(), bytes(command.outputs[STDOUT].sink.data)),
+                         (0, b"started\n"))
 
     def test_arguments_and_environment_arrive_exactly(self):
         words = ["", " ", "a b", "*", "$HOME", "'\"\\", "\n", "ä", "x" * 5000]

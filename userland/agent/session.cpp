@@ -131,10 +131,14 @@ void Session::handle(const Frame& frame) {
     case FrameType::credit:
         for (Output& output : outputs_)
             if (output.stream == frame.stream) output.credit += value;
+        // The command may have ended before the first credit came, and a background process that
+        // still holds the pipe keeps it from ever polling readable.
+        finish();
         return;
     case FrameType::close:
         for (Output& output : outputs_)
             if (output.stream == frame.stream) close_output(output);
+        finish();
         return;
     case FrameType::signal:
         if (!ended_) {

@@ -160,9 +160,7 @@ class DeviceBranch final : public Branch {
         if (!d) return Err(Error::nodev);
         const std::string_view name = p[p.count - 1];
         if (name == "uevent") {
-            each_device([&](device::Device& other) {
-                if (&other == d.get()) device::write_uevent(*d, out);
-            });
+            device::write_uevent(*d, out);
         } else if (name == "dev") {
             fmt::print(out, "{}:{}\n", d->node().major, d->node().minor);
         } else if (name == "modalias") {

@@ -177,7 +177,8 @@ enum class Event : u8 { added, changed, removed };
 class Listener {
   public:
     // `text` is the uevent: KEY=value strings, each with its NUL, after "add@/devices/...\0".
-    // Called with the tree held, in thread context; it must take no lock of the VFS.
+    // Called in thread context, one event at a time and in their order; it may use the VFS and look
+    // at the tree, but not add or remove devices.
     virtual void event(Event event, Device& device, std::string_view text) = 0;
     Listener* next = nullptr;
 

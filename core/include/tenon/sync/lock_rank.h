@@ -10,6 +10,7 @@ enum class LockRank : u8 {
     none = 0,  // not checked; for tests
     // Sleeping locks, outermost first.
     tty_ioctl = 18,
+    device_events = 19,  // a Listener may use the VFS
     exec_update = 20,
     file_position = 21,
     vfs_rename = 22,   // one per super block
@@ -25,7 +26,7 @@ enum class LockRank : u8 {
     address_space = 36,  // AddressSpace::lock (rw)
     page_cache_fill = 40,
     module_loader = 44,  // not held while a module runs: file systems list modules under their locks
-    device_tree = 46,    // nor is this one; a Listener takes no lock of the VFS
+    device_tree = 46,    // nor is this one
     sleeping_leaf = 48,  // any sleeping lock under which no other is taken
     // Spin locks, outermost first.
     spin_outer = 50,
