@@ -1,7 +1,7 @@
 """`./tenon test`: every test through CTest, with one closing line.
 
-A SUITE is a CTest label or a part of a test's name. Without one, all tests of the release build run;
-with --long also those of the debug build that boot the kernel.
+A SUITE is a CTest label or a part of a test's name. Without one, all tests of the release build run,
+then those of the debug build that boot Tenon.
 """
 
 import os
@@ -14,8 +14,9 @@ from . import build, deps, options, paths
 from .errors import TenonError
 from .progress import progress
 
-# Host tests do not depend on the kernel's preset; what boots a kernel does.
+# Host tests do not depend on the kernel's preset, nor do tests that boot Linux alone ("reference").
 BOOTING = "system|kernel"
+NOT_AGAIN = "reference"
 LINE = re.compile(r"^\s*(\d+)/(\d+) Test\s+#\d+: (\S+) \.*\s*(.*)$")
 
 
@@ -29,15 +30,15 @@ def main(argv: list[str]) -> int:
     deps.need(deps.BUILD, deps.BOOT, deps.ISO, deps.UEFI, deps.TEST)
     if args.long:
         os.environ["TENON_LONG"] = "1"
-    # The debug kernel has not passed yet: it is asked for by --preset debug, or comes with --long.
     plan = [(args.preset or "release", None)]
-    if args.long and not args.preset:
+    if not args.preset and not args.suite:
         plan.append(("debug", BOOTING))
     if args.list:
         return _list(plan[0][0], args)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for preset, labels in plan:
-        build.build(preset, ["all", "tenon_sdk"])  # the SDK tests want it packed
+        # The SDK tests want it packed.
+        build.build(preset, ["tenon_boot_tests"] if labels else ["all", "tenon_sdk"])
         for key, value in _run(preset, labels, args).items():
             counts[key] += value
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
@@ -53,7 +54,9 @@ def _labels(preset: str) -> set[str]:
 
 def _selections(preset: str, args, labels: str | None) -> list[list[str]]:
     known = _labels(preset)
-    base = ([] if args.long else ["-LE", "^long$"]) + (["-L", labels] if labels else [])
+    left_out = ([] if args.long else ["long"]) + ([NOT_AGAIN] if labels else [])
+    base = (["-LE", f"^({'|'.join(left_out)})$"] if left_out else []) + \
+        (["-L", labels] if labels else [])
     if not args.suite:
         return [base]
     return [base + (["-L", f"^{s}$"] if s in known else ["-R", re.escape(s)]) for s in args.suite]
