@@ -6,6 +6,13 @@
 
 namespace tenon::boot {
 
+MemoryKind memory_kind(u32 number) {
+    constexpr MemoryKind kKinds[] = {MemoryKind::reserved, MemoryKind::usable,
+                                     MemoryKind::reserved, MemoryKind::acpi_tables,
+                                     MemoryKind::acpi_nvs, MemoryKind::bad};
+    return number < std::size(kKinds) ? kKinds[number] : MemoryKind::reserved;
+}
+
 void set_command_line(BootInfo& info, std::span<const u8> text) {
     const auto end = std::find(text.begin(), text.end(), u8{0});
     usize length = static_cast<usize>(end - text.begin());
@@ -19,11 +26,7 @@ void set_command_line(BootInfo& info, std::span<const u8> text) {
 }
 
 void add_initrd(BootInfo& info, u64 start, u64 end) {
-    if (start >= end) {
-        ++info.dropped;
-        return;
-    }
-    if (info.initrd_count == info.initrd_storage.size()) {
+    if (start >= end || info.initrd_count == info.initrd_storage.size()) {
         ++info.dropped;
         return;
     }

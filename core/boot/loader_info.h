@@ -19,6 +19,8 @@ bool read_multiboot2(u64 info_phys, PhysReader read, BootInfo& info);
 inline constexpr u32 kPvhMagic = 0x336ec578;
 bool read_pvh(u64 info_phys, PhysReader read, BootInfo& info);
 
+// What the numbers of both loaders mean, which are the BIOS's own (E820).
+MemoryKind memory_kind(u32 number);
 void set_command_line(BootInfo& info, std::span<const u8> text);
 void add_initrd(BootInfo& info, u64 start, u64 end);
 

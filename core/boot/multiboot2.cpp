@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <cstring>
 
 #include "core/boot/loader_info.h"
+#include "core/lib/bytes.h"
 
 namespace tenon::boot {
 
@@ -19,13 +19,6 @@ enum Tag : u32 {
     kAcpiNew = 15,
 };
 
-template <typename T>
-T get(std::span<const u8> bytes, usize offset) {
-    T value{};
-    if (offset + sizeof(T) <= bytes.size()) std::memcpy(&value, bytes.data() + offset, sizeof(T));
-    return value;
-}
-
 void read_memory_map(std::span<const u8> tag, BootInfo& info) {
     const u32 entry_size = get<u32>(tag, 8);
     if (entry_size < 24 || tag.size() < 16) {
@@ -34,22 +27,7 @@ void read_memory_map(std::span<const u8> tag, BootInfo& info) {
     }
     MemoryMap map(info);
     for (usize at = 16; at + 24 <= tag.size(); at += entry_size) {
-        MemoryKind kind = MemoryKind::reserved;
-        switch (get<u32>(tag, at + 16)) {
-            case 1:
-                kind = MemoryKind::usable;
-                break;
-            case 3:
-                kind = MemoryKind::acpi_tables;
-                break;
-            case 4:
-                kind = MemoryKind::acpi_nvs;
-                break;
-            case 5:
-                kind = MemoryKind::bad;
-                break;
-        }
-        map.add(get<u64>(tag, at), get<u64>(tag, at + 8), kind);
+        map.add(get<u64>(tag, at), get<u64>(tag, at + 8), memory_kind(get<u32>(tag, at + 16)));
     }
 }
 

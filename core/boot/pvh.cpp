@@ -36,10 +36,7 @@ bool copy(PhysReader read, u64 at, T& out) {
 bool read_pvh(u64 info_phys, PhysReader read, BootInfo& info) {
     info.door = Door::pvh;
     StartInfo start{};
-    const auto bytes = read(info_phys, sizeof(start));
-    if (bytes.size() < sizeof(start)) return false;
-    std::memcpy(&start, bytes.data(), sizeof(start));
-    if (start.magic != kPvhMagic) return false;
+    if (!copy(read, info_phys, start) || start.magic != kPvhMagic) return false;
     info.rsdp = {start.rsdp};
 
     if (start.version >= 1 && start.memory_map != 0) {
@@ -51,22 +48,7 @@ bool read_pvh(u64 info_phys, PhysReader read, BootInfo& info) {
                 ++info.dropped;
                 break;
             }
-            MemoryKind kind = MemoryKind::reserved;
-            switch (e.type) {
-                case 1:
-                    kind = MemoryKind::usable;
-                    break;
-                case 3:
-                    kind = MemoryKind::acpi_tables;
-                    break;
-                case 4:
-                    kind = MemoryKind::acpi_nvs;
-                    break;
-                case 5:
-                    kind = MemoryKind::bad;
-                    break;
-            }
-            map.add(e.start, e.size, kind);
+            map.add(e.start, e.size, memory_kind(e.type));
         }
     }
     if (start.command_line != 0) {

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/device/acpi_bytes.h"
+#include "core/lib/bytes.h"
 
 namespace tenon::acpi {
 
@@ -20,7 +20,6 @@ constexpr usize kHeaderBytes = 36;
 
 constinit std::span<const u8> g_tables[kMaxTables];
 constinit usize g_table_count = 0;
-constinit PhysAddr g_rsdp;
 constinit Fadt g_fadt;
 constinit bool g_has_fadt = false;
 
@@ -37,10 +36,7 @@ bool rsdp_ok(std::span<const u8> r) {
 std::span<const u8> search(u64 start, u64 length_bytes) {
     const auto area = map(start, length_bytes);
     for (usize at = 0; at + 36 <= area.size(); at += 16)
-        if (rsdp_ok(area.subspan(at, 36))) {
-            g_rsdp = {start + at};
-            return area.subspan(at, 36);
-        }
+        if (rsdp_ok(area.subspan(at, 36))) return area.subspan(at, 36);
     return {};
 }
 
@@ -49,10 +45,7 @@ std::span<const u8> find_rsdp() {
     const auto& info = boot::boot_info();
     if (info.rsdp.value != 0) {
         const auto r = map(info.rsdp.value, 36);
-        if (rsdp_ok(r)) {
-            g_rsdp = info.rsdp;
-            return r;
-        }
+        if (rsdp_ok(r)) return r;
     }
     if (rsdp_ok(info.rsdp_copy)) return info.rsdp_copy;
     return search(0xe0000, 0x20000);
@@ -113,14 +106,21 @@ void for_each_table(void (*visit)(std::span<const u8>, void*), void* context) {
     for (usize i = 0; i < g_table_count; ++i) visit(g_tables[i], context);
 }
 
-PhysAddr rsdp_address() {
-    return g_rsdp;
-}
 const Fadt* fadt() {
     return g_has_fadt ? &g_fadt : nullptr;
 }
 bool read_madt(Madt& out) {
     return parse_madt(find_table("APIC"), out);
+}
+
+usize ecam_regions(std::span<EcamRegion> out) {
+    return parse_mcfg(find_table("MCFG"), out);
+}
+PhysAddr hpet_address() {
+    const auto t = find_table("HPET");
+    // Generic address structure at 40: memory space only.
+    if (t.size() < 56 || t[40] != 0) return {0};
+    return {get<u64>(t, 44)};
 }
 
 }  // namespace tenon::acpi

@@ -1,3 +1,4 @@
+#include <tenon/lib/error.h>
 #include <tenon/lib/format.h>
 
 #include <algorithm>
@@ -161,3 +162,30 @@ void vprint(Sink& sink, std::string_view format, std::span<const Arg> args) {
 }
 
 }  // namespace tenon::fmt
+
+namespace tenon {
+
+const char* error_name(Error error) {
+    switch (error) {
+        case Error::none:
+            return "none";
+#define TENON_ERROR_CASE(name) \
+    case Error::name:          \
+        return #name;
+            TENON_ERRORS(TENON_ERROR_CASE)
+#undef TENON_ERROR_CASE
+        case Error::restart:
+            return "restart";
+        case Error::restart_no_hand:
+            return "restart_no_hand";
+        case Error::restart_no_intr:
+            return "restart_no_intr";
+        case Error::restart_block:
+            return "restart_block";
+        case Error::count_:
+            break;
+    }
+    return "unknown";
+}
+
+}  // namespace tenon

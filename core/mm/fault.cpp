@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/mm/counters.h"
 #include "core/mm/page_alloc.h"
 #include "core/mm/page_walk.h"
 

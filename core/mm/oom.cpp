@@ -9,7 +9,6 @@
 #include <tenon/sync/mutex.h>
 #include <tenon/trace/log.h>
 
-#include "core/mm/counters.h"
 #include "core/mm/page_alloc.h"
 
 namespace tenon::mm {

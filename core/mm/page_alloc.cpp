@@ -16,8 +16,6 @@
 #include <cstring>
 
 #include "core/mm/buddy.h"
-#include "core/mm/counters.h"
-#include "core/mm/frames.h"
 
 namespace tenon::mm {
 

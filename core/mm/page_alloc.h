@@ -1,7 +1,9 @@
 // The page allocator's parts, for core/mm.
 #pragma once
 
+#include <tenon/arch/cpu.h>
 #include <tenon/boot/boot_info.h>
+#include <tenon/mm/page.h>
 #include <tenon/mm/page_alloc.h>
 
 namespace tenon::mm {
@@ -24,5 +26,53 @@ void unref_pages(Page** pages, u32 n);
 
 // A frame that reads as zero everywhere; never freed, mapped as `special`.
 extern Pfn zero_frame;
+
+// The frame array, for core/mm: what page_of() and pfn_of() do, inline and without the RAM check.
+
+// One Page per frame from 0 to the end of RAM. Written once, at boot.
+extern Page* frames;
+extern u64 frame_count;
+
+inline Page& frame(Pfn pfn) {
+    return frames[pfn.value];
+}
+inline Page& frame(u64 pfn) {
+    return frames[pfn];
+}
+inline Pfn frame_number(const Page* page) {
+    return {static_cast<u64>(page - frames)};
+}
+inline void* frame_address(const Page* page) {
+    return arch::phys_to_virt(frame_number(page).phys());
+}
+// The frame behind an address in the direct map (kmalloc, page_address).
+inline Page& frame_of_address(const void* p) {
+    return frames[(reinterpret_cast<uptr>(p) -
+                   reinterpret_cast<uptr>(arch::phys_to_virt(PhysAddr{0}))) >>
+                  kPageShift];
+}
+
+// Page counts by use, per CPU, summed when somebody asks.
+//
+// Each slot is added to atomically without ordering: the owner may be preempted and migrate between
+// finding its slot and adding. A slot may be negative (allocated here, freed there); the sum is
+// not.
+
+enum class Counter : u8 { anon, file, shmem, page_table, stack, slab, vmalloc, dirty, count_ };
+
+struct Counters {
+    std::atomic<i64> value[static_cast<u8>(Counter::count_)];
+    std::atomic<u64> faults;
+};
+extern PerCpu<Counters> counters;
+
+inline void count(Counter which, i64 delta) {
+    counters.local().value[static_cast<u8>(which)].fetch_add(delta, std::memory_order_relaxed);
+}
+u64 counter_sum(Counter which);
+
+// Pages that user mappings may claim, as promised: private writable and shared anonymous memory.
+extern std::atomic<i64> committed_pages;
+extern std::atomic<u64> oom_kills;
 
 }  // namespace tenon::mm

@@ -1,6 +1,5 @@
 #include "core/mm/page_walk.h"
 
-#include "core/mm/counters.h"
 #include "core/mm/page_alloc.h"
 
 namespace tenon::mm {

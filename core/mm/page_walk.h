@@ -9,7 +9,7 @@
 
 #include <tenon/mm/address_space.h>
 
-#include "core/mm/frames.h"
+#include "core/mm/page_alloc.h"
 
 namespace tenon::mm {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/mm/counters.h"
+#include "core/mm/page_alloc.h"
 #include "core/mm/page_walk.h"
 #include "core/mm/space_editor.h"
 

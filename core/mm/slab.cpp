@@ -19,8 +19,6 @@
 #include <bit>
 #include <cstring>
 
-#include "core/mm/counters.h"
-#include "core/mm/frames.h"
 #include "core/mm/page_alloc.h"
 #include "core/mm/slab_classes.h"
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/mm/counters.h"
 #include "core/mm/page_alloc.h"
 #include "core/mm/page_walk.h"
 

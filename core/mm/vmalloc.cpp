@@ -11,8 +11,6 @@
 #include <tenon/mm/vmalloc.h>
 #include <tenon/sync/spinlock.h>
 
-#include "core/mm/counters.h"
-#include "core/mm/frames.h"
 #include "core/mm/page_alloc.h"
 
 namespace tenon::mm {
@@ -258,6 +256,12 @@ Result<void*> alloc_module_memory(usize size_bytes) {
 
 void free_module_memory(void* p, usize) {
     free_area(module_region, p, Counter::vmalloc);
+}
+
+void init(const boot::BootInfo& info) {
+    init_page_allocator(info);
+    init_slab();
+    init_vmalloc();
 }
 
 }  // namespace tenon::mm

@@ -8,8 +8,8 @@
 #include <tenon/sync/rcu.h>
 
 #include "core/module/elf_image.h"
-#include "core/module/layout.h"
 #include "core/module/ledger.h"
+#include "core/module/link.h"
 
 namespace tenon::module {
 

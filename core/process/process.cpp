@@ -1,10 +1,15 @@
 // Tasks and processes as objects: making, lookup of their parts, the kernel's own process.
 #include <tenon/mm/address_space.h>
 #include <tenon/mm/vmalloc.h>
+#include <tenon/process/process.h>
+#include <tenon/process/system_name.h>
+#include <tenon/sched/scheduler.h>
+#include <tenon/sync/spinlock.h>
 #include <tenon/time/clock.h>
 #include <tenon/vfs/file_table.h>
 #include <tenon/vfs/lookup.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "core/process/internal.h"
@@ -280,3 +285,44 @@ Result<void> spawn_init_task(void (*entry)(void*), void* argument) {
 
 }  // namespace process
 }  // namespace tenon
+
+namespace tenon::process {
+
+namespace {
+constinit sync::SpinLock lock{sync::LockRank::spin_leaf};
+constinit char names[2][kSystemNameBytes] = {"tenon", "(none)"};
+}  // namespace
+
+void system_name(SystemName which, std::span<char, kSystemNameBytes> out) {
+    sync::SpinGuard guard(lock);
+    std::memcpy(out.data(), names[static_cast<u8>(which)], kSystemNameBytes);
+}
+
+Result<void> set_system_name(SystemName which, std::string_view name) {
+    if (name.size() >= kSystemNameBytes) return Err(Error::inval);
+    sync::SpinGuard guard(lock);
+    char* place = names[static_cast<u8>(which)];
+    std::memset(place, 0, kSystemNameBytes);
+    std::memcpy(place, name.data(), name.size());
+    return {};
+}
+
+namespace {
+constinit std::atomic<ExitHook> installed{nullptr};
+constinit std::atomic<u32> calls{0};
+}  // namespace
+
+void set_exit_hook(ExitHook hook) {
+    // Seq_cst, as in call_exit_hook(): either the caller sees null, or its call is counted here.
+    installed.store(hook);
+    while (hook == nullptr && calls.load() != 0) sched::sleep_ns(1'000'000);
+}
+
+void call_exit_hook(i32 pid) {
+    if (installed.load(std::memory_order_relaxed) == nullptr) return;
+    calls.fetch_add(1);
+    if (ExitHook hook = installed.load()) hook(pid);
+    calls.fetch_sub(1);
+}
+
+}  // namespace tenon::process

@@ -4,6 +4,7 @@
 // Eviction is a clock over all hashed dentries: what was looked up since the hand came by last is
 // passed over once. The cache's own reference is dropped by whoever takes a dentry off the hash.
 #include <tenon/lib/intrusive.h>
+#include <tenon/vfs/dentry.h>
 
 #include <cstring>
 #include <utility>
@@ -373,6 +374,11 @@ void DentryMoveNames::exchange(Dentry& a, Dentry& b) {
     Ref<Dentry> parent_a(a.parent()), parent_b(b.parent());
     DentryCache::move(a, *parent_b, static_cast<Name>(std::exchange(names_[0], nullptr)), nullptr);
     DentryCache::move(b, *parent_a, static_cast<Name>(std::exchange(names_[1], nullptr)), nullptr);
+}
+
+void invalidate_child(Dentry& parent, std::string_view name) {
+    Ref<Dentry> child = DentryCache::find(parent, name, DentryCache::hash_name(name));
+    if (child) child->invalidate();
 }
 
 }  // namespace tenon::vfs

@@ -1,7 +1,12 @@
 // Super blocks and the registry of file system types.
+#include <tenon/lib/assert.h>
 #include <tenon/vfs/dentry.h>
+#include <tenon/vfs/lookup.h>
 
+#include "core/boot/init.h"
 #include "core/vfs/dentry_cache.h"
+#include "core/vfs/internal.h"
+#include "core/vfs/mount_table.h"
 
 namespace tenon::vfs {
 
@@ -97,6 +102,34 @@ Result<Ref<SuperBlock>> mount_file_system(std::string_view name, std::string_vie
         type = t->type.alias();
     }
     return type.call(&FileSystemType::mount, source, flags, data);
+}
+
+// The VFS comes up: caches, the root tmpfs, internal mounts.
+
+namespace {
+
+alignas(Path) constinit u8 root_storage[sizeof(Path)] = {};
+
+Result<void> init_all() {
+    TRY(DentryCache::init());
+    TRY(MountTable::init());
+    TRY(init_anonymous());
+    TRY_ASSIGN(Ref<SuperBlock> super, make_rootfs());
+    Ref<Dentry> dentry = super->root;
+    TRY_ASSIGN(Ref<Mount> mount, MountTable::make(std::move(super), dentry, 0, "rootfs"));
+    MountTable::set_top(mount);
+    new (root_storage) Path(std::move(mount), std::move(dentry));
+    return {};
+}
+
+}  // namespace
+
+Path& root_of_everything() {
+    return *reinterpret_cast<Path*>(root_storage);
+}
+
+void init() {
+    if (!init_all()) panic("vfs: no memory for the root file system");
 }
 
 }  // namespace tenon::vfs

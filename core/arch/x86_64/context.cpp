@@ -2,10 +2,9 @@
 #include <tenon/arch/context.h>
 #include <tenon/process/task.h>
 
-#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/cpu_local.h"
 #include "core/arch/x86_64/cpu/features.h"
-#include "core/arch/x86_64/cpu/fpu.h"
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/trap/trap.h"
 

@@ -10,17 +10,14 @@
 
 #include <span>
 
-#include "core/arch/x86_64/boot/image.h"
 #include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/console/console.h"
 #include "core/arch/x86_64/cpu/cpu_local.h"
-#include "core/arch/x86_64/cpu/fpu.h"
 #include "core/arch/x86_64/cpu/info.h"
 #include "core/arch/x86_64/cpu/instructions.h"
-#include "core/arch/x86_64/irq/ioapic.h"
 #include "core/arch/x86_64/irq/lapic.h"
-#include "core/arch/x86_64/mm/kernel_map.h"
-#include "core/arch/x86_64/smp/topology.h"
+#include "core/arch/x86_64/mm/tlb.h"
+#include "core/arch/x86_64/smp/smp.h"
 #include "core/arch/x86_64/time/clock.h"
 
 namespace tenon::arch {

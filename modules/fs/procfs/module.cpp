@@ -1,8 +1,7 @@
 // The module: registers the file system type "proc".
 #include <tenon/module/module.h>
-#include <tenon/process/exit_hook.h>
+#include <tenon/process/process.h>
 #include <tenon/vfs/dentry.h>
-#include <tenon/vfs/invalidate.h>
 
 #include "node.h"
 

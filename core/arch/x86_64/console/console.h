@@ -14,4 +14,11 @@ void init_framebuffer_console(const boot::Framebuffer& framebuffer);
 void register_framebuffer_console();
 void framebuffer_write(std::string_view text);
 
+// COM1, polled: the console that works from the first instruction to the last.
+
+void early_serial_init();
+bool early_serial_present();
+// Never blocks for good: a port that does not drain is given up.
+void early_serial_write(std::string_view text);
+
 }  // namespace tenon::arch::x86

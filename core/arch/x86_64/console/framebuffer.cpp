@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/console/console.h"
 
 extern "C" {

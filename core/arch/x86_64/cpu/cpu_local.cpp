@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <cstring>
 
-#include "core/arch/x86_64/boot/image.h"
 #include "core/arch/x86_64/boot/layout.h"
+#include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
-#include "core/arch/x86_64/trap/idt.h"
+#include "core/arch/x86_64/trap/trap.h"
 
 namespace tenon::arch {
 
@@ -146,9 +146,13 @@ Result<void> prepare_cpu_local(u32 cpu) {
     const u64 offset = reinterpret_cast<u64>(area) - reinterpret_cast<u64>(tenon_percpu_start);
     // All else starts as zero (the contract of TENON_PERCPU): the section itself is the boot CPU's
     // live copy, with its queues in it.
-    *static_cast<CpuLocal*>(area) = {.offset = offset, .current = nullptr, .kernel_stack = 0,
-                                     .user_stack = 0, .preempt_count = kNoReschedule,
-                                     .cpu_id = cpu, .scratch = {}};
+    *static_cast<CpuLocal*>(area) = {.offset = offset,
+                                     .current = nullptr,
+                                     .kernel_stack = 0,
+                                     .user_stack = 0,
+                                     .preempt_count = kNoReschedule,
+                                     .cpu_id = cpu,
+                                     .scratch = {}};
     x86_cpu_offsets[cpu] = offset;
     fill_tables(cpu);
     for (u32 i = 0; i < kIstStacks; ++i) {

@@ -1,6 +1,7 @@
 // The per-CPU areas and what each CPU's processor tables look like.
 #pragma once
 
+#include <tenon/arch/context.h>
 #include <tenon/arch/cpu.h>
 #include <tenon/lib/result.h>
 
@@ -31,5 +32,17 @@ Result<void> prepare_cpu_local(u32 cpu);
 void load_cpu(u32 cpu);
 // Offset of a CPU's area, 0 when it has none.
 u64 cpu_offset(u32 cpu);
+
+// Floating-point state of user tasks. The kernel itself uses none, so state moves only with a
+// switch.
+
+// Finds the state's size and the features to enable; then on each CPU.
+void init_fpu();
+void load_fpu_cpu();
+// Once there is a slab allocator.
+Result<void> create_fpu_cache();
+// The task leaves / enters this CPU. Interrupts off.
+void fpu_switch_out(Context& context);
+void fpu_switch_in(Context& context);
 
 }  // namespace tenon::arch::x86

@@ -14,4 +14,18 @@ struct Features {
 void detect_features();
 const Features& features();
 
+// Random numbers before there is a generator: for address-space layout only.
+
+u64 mix(u64 x);
+
+class EarlyRandom {
+  public:
+    explicit EarlyRandom(u64 seed) : state_(seed) {}
+    u64 next();
+    u64 below(u64 limit) { return limit == 0 ? 0 : next() % limit; }
+
+  private:
+    u64 state_;
+};
+
 }  // namespace tenon::arch::x86

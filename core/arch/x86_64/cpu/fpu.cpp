@@ -1,5 +1,4 @@
 // Spec: Intel SDM 1 chapter 13 (XSAVE), 10.5 (FXSAVE).
-#include "core/arch/x86_64/cpu/fpu.h"
 
 #include <tenon/mm/slab.h>
 #include <tenon/process/task.h>

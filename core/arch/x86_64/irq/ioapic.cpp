@@ -1,5 +1,4 @@
 // Spec: Intel 82093AA data sheet; ACPI 6.5 section 5.2.12.
-#include "core/arch/x86_64/irq/ioapic.h"
 
 #include <tenon/arch/irq.h>
 #include <tenon/device/acpi_tables.h>
@@ -12,8 +11,8 @@
 
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
-#include "core/arch/x86_64/smp/topology.h"
-#include "core/arch/x86_64/trap/vectors.h"
+#include "core/arch/x86_64/smp/smp.h"
+#include "core/arch/x86_64/trap/trap.h"
 
 namespace tenon::arch {
 

@@ -7,7 +7,7 @@
 
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
-#include "core/arch/x86_64/trap/vectors.h"
+#include "core/arch/x86_64/trap/trap.h"
 
 namespace tenon::arch::x86 {
 

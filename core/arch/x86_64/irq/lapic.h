@@ -24,4 +24,9 @@ void lapic_timer_deadline_mode();
 void set_apic_id(u32 cpu, u32 apic_id);
 u32 apic_id_of(u32 cpu);
 
+// IO-APICs: where lines of devices become vectors.
+
+// From the MADT; masks every line, and the legacy controllers.
+void init_ioapics();
+
 }  // namespace tenon::arch::x86

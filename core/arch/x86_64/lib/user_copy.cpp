@@ -1,9 +1,9 @@
 #include <tenon/arch/context.h>
 #include <tenon/arch/user_copy.h>
 
-#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/features.h"
-#include "core/arch/x86_64/trap/fixup.h"
+#include "core/arch/x86_64/trap/trap.h"
 
 extern "C" {
 TENON_HIDDEN tenon::usize copy_user(void* to, const void* from, tenon::usize length);

@@ -1,14 +1,11 @@
 // The kernel half of the tables: vmalloc, MMIO, module text. Its top level is fixed at boot; tables
 // below are added on demand and never freed, as other CPUs may walk them.
-#include "core/arch/x86_64/mm/kernel_map.h"
-
 #include <tenon/arch/page_table.h>
 #include <tenon/mm/page_alloc.h>
 #include <tenon/sync/spinlock.h>
 
-#include "core/arch/x86_64/boot/image.h"
 #include "core/arch/x86_64/boot/start.h"
-#include "core/arch/x86_64/mm/pte_bits.h"
+#include "core/arch/x86_64/mm/tlb.h"
 
 namespace tenon::arch {
 
@@ -40,8 +37,8 @@ Result<Pte*> ensure_kernel(u64 va) {
         u64 value = __atomic_load_n(&entry, __ATOMIC_ACQUIRE);
         if (value & kLarge && level < 3) return Err(Error::busy);
         if ((value & kPresent) == 0) {
-            TRY_ASSIGN(mm::Page * page, mm::alloc_page(mm::Alloc::zero | mm::Alloc::atomic |
-                                                      mm::Alloc::page_table));
+            TRY_ASSIGN(mm::Page * page,
+                       mm::alloc_page(mm::Alloc::zero | mm::Alloc::atomic | mm::Alloc::page_table));
             const u64 fresh = mm::pfn_of(page).phys().value | kPresent | kWrite | kAccessed;
             {
                 sync::IrqSpinGuard guard(g_lock);

@@ -8,7 +8,6 @@
 #include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
-#include "core/arch/x86_64/mm/pte_bits.h"
 #include "core/arch/x86_64/mm/tlb.h"
 
 extern "C" void clear_page(void* page);

@@ -18,7 +18,7 @@
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/smp/smp.h"
-#include "core/arch/x86_64/trap/vectors.h"
+#include "core/arch/x86_64/trap/trap.h"
 
 namespace tenon::arch {
 

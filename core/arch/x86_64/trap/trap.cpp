@@ -4,16 +4,21 @@
 #include <tenon/arch/context.h>
 #include <tenon/arch/fault.h>
 #include <tenon/arch/machine.h>
+#include <tenon/arch/page_table.h>
+#include <tenon/boot/panic.h>
 #include <tenon/irq/irq.h>
+#include <tenon/lib/types.h>
 #include <tenon/process/task.h>
 #include <tenon/sched/scheduler.h>
+#include <tenon/trace/symbols.h>
 
-#include "core/arch/x86_64/boot/image.h"
+#include "core/arch/x86_64/boot/layout.h"
+#include "core/arch/x86_64/boot/start.h"
+#include "core/arch/x86_64/cpu/cpu_local.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
+#include "core/arch/x86_64/mm/tlb.h"
 #include "core/arch/x86_64/smp/smp.h"
-#include "core/arch/x86_64/trap/fixup.h"
-#include "core/arch/x86_64/trap/vectors.h"
 
 namespace tenon::arch::x86 {
 
@@ -190,3 +195,108 @@ TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
 
 }  // extern "C"
 }  // namespace tenon::arch::x86
+
+extern "C" TENON_HIDDEN char trap_stubs[];
+
+namespace tenon::arch::x86 {
+
+namespace {
+
+// Spec: Intel SDM 3A 6.14.1.
+struct Gate {
+    u16 offset_low, selector;
+    u8 ist, type;
+    u16 offset_middle;
+    u32 offset_high, reserved;
+};
+static_assert(sizeof(Gate) == 16);
+
+constexpr u8 kInterruptGate = 0x8e;      // interrupts off, kernel only
+constexpr u8 kUserInterruptGate = 0xee;  // reachable by INT n from user mode
+constexpr usize kStubBytes = 16;
+
+[[gnu::section(".ro_after_init")]] alignas(16) constinit Gate g_idt[256] = {};
+
+}  // namespace
+
+void init_idt() {
+    for (usize v = 0; v < 256; ++v) {
+        const u64 stub = reinterpret_cast<u64>(trap_stubs) + v * kStubBytes;
+        Gate& g = g_idt[v];
+        g.offset_low = static_cast<u16>(stub);
+        g.offset_middle = static_cast<u16>(stub >> 16);
+        g.offset_high = static_cast<u32>(stub >> 32);
+        g.selector = KERNEL_CS;
+        g.type = v == 3 || v == 4 ? kUserInterruptGate : kInterruptGate;
+    }
+    g_idt[2].ist = kIstNmi;
+    g_idt[8].ist = kIstDoubleFault;
+    g_idt[18].ist = kIstMachineCheck;
+}
+
+void load_idt() {
+    struct [[gnu::packed]] {
+        u16 limit;
+        const Gate* base;
+    } pointer{sizeof(g_idt) - 1, g_idt};
+    asm volatile("lidt %0" ::"m"(pointer));
+}
+
+// A trap that nobody can handle: registers, trace, end.
+
+void print_registers(const UserRegs& r) {
+    using boot::panic_line;
+    panic_line("rip {:016x} rsp {:016x} rflags {:08x} cs {:x}", r.rip, r.rsp, r.rflags, r.cs);
+    panic_line("rax {:016x} rbx {:016x} rcx {:016x} rdx {:016x}", r.rax, r.rbx, r.rcx, r.rdx);
+    panic_line("rsi {:016x} rdi {:016x} rbp {:016x} r8  {:016x}", r.rsi, r.rdi, r.rbp, r.r8);
+    panic_line("r9  {:016x} r10 {:016x} r11 {:016x} r12 {:016x}", r.r9, r.r10, r.r11, r.r12);
+    panic_line("r13 {:016x} r14 {:016x} r15 {:016x}", r.r13, r.r14, r.r15);
+    panic_line("cr0 {:x} cr2 {:016x} cr3 {:x} cr4 {:x}", read_cr0(), read_cr2(), read_cr3(),
+               read_cr4());
+}
+
+void die(const char* what, const UserRegs& regs, u32 error, u64 address) {
+    fmt::Line<128> message("{} (error {:#x}, address {:#x})", what, error, address);
+    boot::begin_panic(message.view());
+    print_registers(regs);
+    print_trace_line(regs.rip);
+    print_stack_trace(regs.rbp);
+    boot::end_panic();
+}
+
+}  // namespace tenon::arch::x86
+
+// Stack traces by frame pointers. Believes nothing it reads: a frame must lie higher than the one
+// before, on mapped kernel memory, and its return address in text.
+namespace tenon::arch {
+
+namespace {
+constexpr u32 kMaxFrames = 32;
+
+bool readable(u64 va) {
+    return va >= 0xffff'8000'0000'0000 && x86::is_mapped(va) && x86::is_mapped(va + 15);
+}
+}  // namespace
+
+void x86::print_trace_line(u64 ip) {
+    char buffer[160];
+    fmt::BufferSink sink(buffer);
+    trace::describe_address(ip, sink);
+    boot::panic_line("  {:016x} {}", ip, sink.text());
+}
+
+void print_stack_trace(uptr frame_pointer) {
+    u64 frame =
+        frame_pointer != 0 ? frame_pointer : reinterpret_cast<u64>(__builtin_frame_address(0));
+    boot::panic_line("stack:");
+    for (u32 i = 0; i < kMaxFrames && is_aligned(frame, 8) && readable(frame); ++i) {
+        const u64* words = reinterpret_cast<const u64*>(frame);
+        const u64 next = words[0], ip = words[1];
+        if (ip == 0) break;
+        x86::print_trace_line(ip);
+        if (next <= frame) break;
+        frame = next;
+    }
+}
+
+}  // namespace tenon::arch

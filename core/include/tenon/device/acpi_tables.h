@@ -21,13 +21,12 @@ void init_tables();
 TENON_API std::span<const u8> find_table(const char (&signature)[5], u32 index = 0);
 // Calls visit for each table that is intact.
 TENON_API void for_each_table(void (*visit)(std::span<const u8> table, void*), void* context);
-TENON_API PhysAddr rsdp_address();
-
-struct LocalApic {
-    u32 acpi_id = 0, apic_id = 0;
+// Processors and interrupt controllers (MADT).
+struct Processor {
+    u32 apic_id = 0;
     bool enabled = false;  // usable now; else it can only be hot-plugged
 };
-struct IoApic {
+struct LineController {
     u32 id = 0, gsi_base = 0;
     PhysAddr address;
 };
@@ -37,43 +36,31 @@ struct IsaOverride {
     u32 gsi = 0;
     u16 flags = 0;  // MPS INTI: polarity in bits 0-1, trigger in bits 2-3
 };
-struct ApicNmi {
-    u32 acpi_id = 0;  // ~0: all
-    u8 lint = 0;
-    u16 flags = 0;
-};
 struct Madt {
     PhysAddr local_apic;
-    bool has_8259 = false;
-    u32 cpu_count = 0, io_apic_count = 0, override_count = 0, nmi_count = 0;
-    LocalApic cpus[256] = {};
-    IoApic io_apics[16] = {};
+    u32 cpu_count = 0, io_apic_count = 0, override_count = 0;
+    Processor cpus[256] = {};
+    LineController io_apics[16] = {};
     IsaOverride overrides[32] = {};
-    ApicNmi nmis[16] = {};
 };
-// False when there is none; then there is one CPU and no IO-APIC.
+// False when there is none; then there is one CPU and no line controller.
 bool read_madt(Madt& out);
-// The parsers behind the calls above, for bytes from anywhere. Nothing outside `table` is read.
+// The parsers behind the calls here, for bytes from anywhere. Nothing outside `table` is read.
 bool parse_madt(std::span<const u8> table, Madt& out);
 bool checksum_ok(std::span<const u8> bytes);
 
 struct Fadt {
-    PhysAddr dsdt, facs;
+    PhysAddr dsdt;
     u16 sci_irq = 0;
     u32 smi_command = 0;
     u8 acpi_enable = 0;
-    u32 pm1a_event = 0, pm1b_event = 0, pm1a_control = 0, pm1b_control = 0, pm_timer = 0;
+    u32 pm1a_event = 0, pm1a_control = 0, pm1b_control = 0, pm_timer = 0;
     u8 pm1_event_length = 0;
-    u32 gpe0 = 0;
-    u8 gpe0_length = 0;
     u32 flags = 0;
-    u16 boot_flags = 0;
-    u8 century_register = 0;
     bool reset_supported = false;
     u8 reset_space = 0;  // 0 memory, 1 port
     u64 reset_address = 0;
     u8 reset_value = 0;
-    bool timer_32bit() const { return flags & (1u << 8); }
     bool hardware_reduced() const { return flags & (1u << 20); }
 };
 bool parse_fadt(std::span<const u8> table, Fadt& out);
@@ -86,9 +73,11 @@ struct EcamRegion {
 };
 // Fills `out`; the number of regions.
 TENON_API usize ecam_regions(std::span<EcamRegion> out);
+usize parse_mcfg(std::span<const u8> table, std::span<EcamRegion> out);
 // The HPET's registers; 0 if there is none.
 PhysAddr hpet_address();
 
+// Which node memory and processors are near to (SRAT).
 struct MemoryAffinity {
     PhysAddr start;
     u64 length_bytes;
@@ -97,7 +86,11 @@ struct MemoryAffinity {
 struct CpuAffinity {
     u32 apic_id, node;
 };
-usize memory_affinities(std::span<MemoryAffinity> out);
-usize cpu_affinities(std::span<CpuAffinity> out);
+struct Srat {
+    u32 memory_count = 0, cpu_count = 0;
+    MemoryAffinity memory[64] = {};
+    CpuAffinity cpus[256] = {};
+};
+bool parse_srat(std::span<const u8> table, Srat& out);
 
 }  // namespace tenon::acpi

@@ -1,6 +1,7 @@
 // Processes: thread groups with a parent, a group and a session.
 #pragma once
 
+#include <tenon/lib/types.h>
 #include <tenon/module/gate.h>
 #include <tenon/process/task.h>
 #include <tenon/vfs/types.h>
@@ -250,5 +251,14 @@ TENON_API void commit_credentials(Ref<Credentials> credentials);
 
 // [core] The first user process: runs `path` through whichever executable format claims it.
 Result<void> start_init(std::string_view path);
+
+// Who wants to know that a process is gone for good (waited for, its number free again).
+
+// One listener; null removes it and waits until no call is under way. Called in thread context,
+// without locks. May sleep.
+using ExitHook = void (*)(i32 pid);
+TENON_API void set_exit_hook(ExitHook hook);
+// [core/process]
+void call_exit_hook(i32 pid);
 
 }  // namespace tenon::process

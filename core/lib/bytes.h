@@ -1,4 +1,4 @@
-// Unaligned little-endian fields of a table; zero beyond its end.
+// Fields of tables that firmware and boot loaders left: unaligned, zero beyond the end.
 #pragma once
 
 #include <tenon/lib/types.h>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <span>
 
-namespace tenon::acpi {
+namespace tenon {
 
 template <typename T>
 T get(std::span<const u8> bytes, usize offset) {
@@ -16,4 +16,4 @@ T get(std::span<const u8> bytes, usize offset) {
     return value;
 }
 
-}  // namespace tenon::acpi
+}  // namespace tenon
