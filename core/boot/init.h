@@ -22,9 +22,6 @@ void start_services();  // idle tasks' helpers, work queues, RCU thread; kthread
 Task* prepare_idle_task(u32 cpu);
 [[noreturn]] void secondary_cpu_main(u32 cpu);
 }  // namespace tenon::sched
-namespace tenon::irq {
-void init();
-}
 namespace tenon::time {
 void init();
 }

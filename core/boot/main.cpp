@@ -108,7 +108,6 @@ extern "C" void kernel_main() {
     arch::init_machine(info);
     sched::init_boot_cpu();
     random::init(info);
-    irq::init();
     time::init();
     process::init();
     vfs::init();

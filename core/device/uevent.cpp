@@ -1,4 +1,4 @@
-// Uevents: what listeners (devfs, sysfs, later netlink) are told, in Linux's text.
+// What listeners (devfs, later netlink) are told, and asking for the modules of drivers.
 #include <tenon/device/device.h>
 #include <tenon/module/loader.h>
 #include <tenon/sched/kthread.h>
@@ -15,69 +15,11 @@ namespace {
 
 std::atomic<u64> g_sequence{1};
 
-// Passes lines on with each '\n' made a NUL.
-class NulLines final : public fmt::Sink {
-  public:
-    explicit NulLines(fmt::Sink& to) : to_(to) {}
-    void write(std::string_view text) override {
-        while (!text.empty()) {
-            const usize end = text.find('\n');
-            to_.write(text.substr(0, end));
-            if (end == std::string_view::npos) return;
-            to_.write({"\0", 1});
-            text.remove_prefix(end + 1);
-        }
-    }
-
-  private:
-    fmt::Sink& to_;
-};
-
 }  // namespace
 
-void write_uevent(Device& device, fmt::Sink& out) {
-    const Node& node = device.node();
-    if (node.major != 0) {
-        fmt::print(out, "MAJOR={}\nMINOR={}\nDEVNAME={}\n", node.major, node.minor, node.name);
-        if (node.mode != 0600) {
-            // Octal, as udev reads it.
-            char digits[5] = {'0', static_cast<char>('0' + ((node.mode >> 6) & 7)),
-                              static_cast<char>('0' + ((node.mode >> 3) & 7)),
-                              static_cast<char>('0' + (node.mode & 7)), 0};
-            fmt::print(out, "DEVMODE={}\n", digits);
-        }
-    }
-    // Copied: a driver that leaves takes its record with it.
-    char name[sizeof(DriverRecord::name)];
-    fmt::BufferSink driver(name);
-    {
-        sync::MutexGuard guard(tree().mutex);
-        driver.write(driver_name(device));
-    }
-    if (!driver.text().empty()) fmt::print(out, "DRIVER={}\n", driver.text());
-    if (device.ops()) device.ops().call(&DeviceOps::uevent, device, out);
-    if (!device.modalias().empty()) fmt::print(out, "MODALIAS={}\n", device.modalias());
-}
-
 void Tree::notify(Event event, Device& device, std::string_view action) {
-    if (listeners == nullptr) return;
-    constexpr usize kMaxText = 2048;
-    std::unique_ptr<char[]> buffer(new (std::nothrow) char[kMaxText]);
-    fmt::BufferSink sink(buffer ? std::span(buffer.get(), kMaxText) : std::span<char>());
-    std::string_view text;
-    if (buffer) {
-        NulLines lines(sink);
-        fmt::print(lines, "{}@", action);
-        write_path(device, lines);
-        fmt::print(lines, "\nACTION={}\nDEVPATH=", action);
-        write_path(device, lines);
-        fmt::print(lines, "\nSUBSYSTEM={}\n",
-                   device.bus() != nullptr ? device.bus()->name() : device.class_name());
-        write_uevent(device, lines);
-        fmt::print(lines, "SEQNUM={}\n", g_sequence.fetch_add(1, std::memory_order_relaxed));
-        text = sink.text();
-    }
-    for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, text);
+    g_sequence.fetch_add(1, std::memory_order_relaxed);
+    for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, action);
 }
 
 u64 uevent_sequence() {

@@ -15,8 +15,8 @@ namespace {
 
 constexpr u32 kVectors = 256;
 constexpr u32 kUnclaimedLimit = 100;
-constexpr u32 kFirstMessageNumber =
-    24;  // after the IO-APIC's inputs, as /proc/interrupts shows them
+// After the line controller's inputs, as /proc/interrupts shows them.
+constexpr u32 kFirstMessageNumber = 24;
 
 struct Source {
     bool message = false;
@@ -26,8 +26,8 @@ struct Source {
     u32 number = 0;  // as shown
     u32 vector = 0;
     sync::RcuPtr<Line> lines;
-    std::atomic<u32> threads_busy{0};  // that must finish before a level line is unmasked
-    std::atomic<u32> disabled{0};
+    std::atomic<u32> threads_busy{0};   // that must finish before a level line is unmasked
+    std::atomic<bool> disabled{false};  // nobody claimed it
     u32 unclaimed = 0;
 };
 
@@ -44,16 +44,14 @@ struct Line {
     sync::WaitQueue wanted;
     std::atomic<bool> pending{false};
     std::atomic<bool> blocks_source{false};  // counts in threads_busy
-    std::atomic<bool> enabled{true};
-    u64 counts[arch::kMaxCpus] = {};  // each written by its CPU only
+    u64 counts[arch::kMaxCpus] = {};         // each written by its CPU only
 };
 
 namespace {
 
 constinit sync::Mutex g_mutex{sync::LockRank::sleeping_leaf};
 constinit Source* g_sources[kVectors] = {};  // read by dispatch(); freed after a grace period
-constinit std::atomic<u32> g_active{0};
-constinit u64 g_message_numbers = 0;  // bitmap
+constinit u64 g_message_numbers = 0;         // bitmap
 
 Source* load_source(u32 vector) {
     return __atomic_load_n(&g_sources[vector], __ATOMIC_ACQUIRE);
@@ -61,7 +59,7 @@ Source* load_source(u32 vector) {
 
 void update_mask(Source& source) {
     if (!source.message)
-        arch::mask_gsi(source.gsi, source.threads_busy.load() != 0 || source.disabled.load() != 0);
+        arch::mask_gsi(source.gsi, source.threads_busy.load() != 0 || source.disabled.load());
 }
 
 void wake_thread(Line& line) {
@@ -78,7 +76,7 @@ void thread_main(void* context) {
     for (;;) {
         (void)line.wanted.wait([&] { return line.pending.exchange(false); });
         if (sched::KThread::should_stop()) return;
-        if (line.enabled.load(std::memory_order_acquire)) line.thread_handler(line.context);
+        line.thread_handler(line.context);
         if (line.blocks_source.exchange(false)) {
             line.source->threads_busy.fetch_sub(1);
             const IrqGuard irqs;
@@ -92,7 +90,7 @@ void unclaimed(Source& source) {
     if (++source.unclaimed < kUnclaimedLimit) return;
     if (source.unclaimed == kUnclaimedLimit) {
         log::err("irq {}: nobody claims it: masked", source.number);
-        source.disabled.fetch_add(1);
+        source.disabled = true;
         update_mask(source);
     }
 }
@@ -130,7 +128,6 @@ void append(Source& source, Line& line) {
     sync::RcuPtr<Line>* at = &source.lines;
     while (Line* l = at->load()) at = &l->next;
     at->assign(&line);
-    g_active.fetch_add(1, std::memory_order_relaxed);
 }
 
 void publish(Source& source) {
@@ -178,8 +175,6 @@ Result<void> attach_gsi(u32 gsi, arch::IrqTrigger trigger, const char* kind, Lin
 }
 
 }  // namespace
-
-void init() {}
 
 Result<Line*> request_isa(u32 isa_irq, Handler handler, ThreadHandler thread, void* context,
                           const char* owner) {
@@ -256,26 +251,7 @@ void release(Line* line) {
         arch::free_vector(source->vector);
         delete source;
     }
-    g_active.fetch_sub(1, std::memory_order_relaxed);
     delete line;
-}
-
-void disable(Line* line) {
-    if (!line->enabled.exchange(false)) return;
-    {
-        const IrqGuard irqs;
-        line->source->disabled.fetch_add(1);
-        update_mask(*line->source);
-    }
-    sync::rcu_synchronize();
-}
-
-void enable(Line* line) {
-    if (line->enabled.exchange(true)) return;
-    const IrqGuard irqs;
-    line->source->unclaimed = 0;
-    line->source->disabled.fetch_sub(1);
-    update_mask(*line->source);
 }
 
 void dispatch(u32 vector) {
@@ -287,10 +263,6 @@ void dispatch(u32 vector) {
     const u32 cpu = arch::cpu_id();
     bool claimed = false;
     for (Line* line = source->lines.load(); line != nullptr; line = line->next.load()) {
-        if (!line->enabled.load(std::memory_order_relaxed)) {
-            claimed = true;  // a message that was under way when its line was disabled
-            continue;
-        }
         Handled answer = Handled::wake_thread;
         if (line->handler != nullptr) answer = line->handler(line->context);
         if (answer == Handled::no) continue;
@@ -316,10 +288,6 @@ void for_each(void (*visit)(const LineInfo&, void*), void* context) {
             visit(info, context);
         }
     }
-}
-
-u32 active_count() {
-    return g_active.load(std::memory_order_relaxed);
 }
 
 }  // namespace tenon::irq

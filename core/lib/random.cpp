@@ -70,10 +70,6 @@ void mix(std::span<const u8> in) {
     absorb_locked(in.data(), in.size());
 }
 
-bool is_seeded() {
-    return seeded.load(std::memory_order_relaxed);
-}
-
 void fill(std::span<u8> out) {
     u64 now = arch::clock_ns();
     u64 due = next_reseed_ns.load(std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// When memory is short: first whoever registered to give some back, then a process.
+// When memory is short: a process is ended.
 //
 // The victim is the process with the most memory (resident pages and page tables), weighted by its
 // oom_score_adjust in thousandths of RAM; -1000 exempts. Pid 1 is never chosen. Who and why goes to
@@ -15,8 +15,6 @@ namespace tenon::mm {
 
 namespace {
 
-constinit sync::SpinLock shrinker_lock{sync::LockRank::spin_leaf};
-Shrinker* shrinkers;
 constinit sync::Mutex killer{sync::LockRank::sleeping_leaf};
 constexpr u64 kib(u64 pages) {
     return pages << (kPageShift - 10);
@@ -42,27 +40,6 @@ i64 score(process::Process& process, AddressSpace::Footprint& footprint) {
 }
 
 }  // namespace
-
-void add_shrinker(Shrinker& shrinker) {
-    sync::SpinGuard guard(shrinker_lock);
-    shrinker.next = shrinkers;
-    shrinkers = &shrinker;
-}
-
-void remove_shrinker(Shrinker& shrinker) {
-    sync::SpinGuard guard(shrinker_lock);
-    for (Shrinker** at = &shrinkers; *at != nullptr; at = &(*at)->next) {
-        if (*at != &shrinker) continue;
-        *at = shrinker.next;
-        return;
-    }
-}
-
-u64 run_shrinkers(u64 pages) {
-    u64 got = 0;
-    for (Shrinker* s = shrinkers; s != nullptr; s = s->next) got += s->shrink(pages);
-    return got;
-}
 
 bool out_of_memory(u32 order) {
     if (current() == nullptr || !current()->process) return false;

@@ -162,12 +162,10 @@ Page* alloc_slow(u32 order, Alloc flags) {
             IrqGuard guard;
             drain(cpu_pages.local(), ~0u);
         }
-        const u64 got = run_shrinkers(u64{32} << order);
         if (!below_reserve(order)) {
             if (Page* page = try_alloc(order, flags)) return page;
             if (order > 3 || wants_zone(flags)) return nullptr;  // fragmented: killing is no cure
         }
-        if (got != 0) continue;
         if (has(flags, Alloc::no_oom) || order > 3) return nullptr;
         if (!out_of_memory(order)) return nullptr;
     }

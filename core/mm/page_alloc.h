@@ -15,7 +15,6 @@ void init_vmalloc();
 // Kills something to get memory back, or finds that it does not help. Thread context.
 // True: try again.
 bool out_of_memory(u32 order);
-u64 run_shrinkers(u64 pages);
 // Free pages of all zones and lists, and what only atomic allocations may take.
 u64 free_page_count();
 u64 reserve_page_count();

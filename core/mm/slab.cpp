@@ -398,14 +398,6 @@ void for_each_cache(void (*visit)(const SlabCache::Info&, void*), void* context)
     }
 }
 
-u64 live_object_count() {
-    u64 sum = 0;
-    for (const SlabCache* cache : caches) {
-        if (cache != nullptr) sum += Slabs::info(*cache).active_objects;
-    }
-    return sum;
-}
-
 // --- kmalloc ------------------------------------------------------------------------------------
 
 namespace {

@@ -61,16 +61,8 @@ void for_each_section(Module& module, void (*visit)(std::string_view name, u64 a
         visit(module.sections[i].name, module.sections[i].address, context);
 }
 
-std::string_view modinfo_value(Module& module, std::string_view key) {
-    return module.modinfo.get(key);
-}
-
 void write_ledger(Module& module, fmt::Sink& out) {
     module.ledger.write(out);
-}
-
-u32 list_generation() {
-    return registry().generation;
 }
 
 namespace {

@@ -158,7 +158,6 @@ Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, 
         module = built->release();
         g_registry.modules->push_front(*module);
         publish_for_traces(*module);
-        ++g_registry.generation;
     }
 
     const auto activated = activate(*module, why);
@@ -171,7 +170,6 @@ Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, 
         sync::MutexGuard guard(g_registry.mutex);
         module->state = State::live;
         free_init_memory(*module);
-        ++g_registry.generation;
     }
     g_registry.changed.wake_all();
     return {};
@@ -243,7 +241,6 @@ void dispose(Module* module) {
         unlist_exports(*module);
         withdraw_from_traces(*module);
         registry().modules->erase(registry().modules->iterator_to(*module));
-        ++registry().generation;
     }
     // Nobody walks the trace list over it any more, and no callback of it is queued.
     sync::rcu_barrier();

@@ -100,7 +100,6 @@ struct Registry {
     sync::Mutex mutex{sync::LockRank::module_loader};
     sync::WaitQueue changed;  // a module became live, or left
     ModuleList* modules = nullptr;
-    u32 generation = 0;
 
     Module* find(std::string_view name);
 };
@@ -128,14 +127,14 @@ Result<void> hold_provider(Module& module, Module* provider);
 Result<void> protect_module(Module& module);
 void free_init_memory(Module& module);
 
-// --- parameters.cpp
+// --- info.cpp
 Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why);
 
-// --- unload.cpp
+// --- load.cpp
 // Takes a module down that is not live any more (or whose create() failed): sweep, unlink, free.
 void dispose(Module* module);
 
-// --- files.cpp
+// --- resolve.cpp
 struct FileBytes {
     u8* data = nullptr;
     usize size_bytes = 0;

@@ -149,20 +149,4 @@ bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer) {
     return false;
 }
 
-void for_each_symbol(void (*visit)(u64 address, char type, std::string_view name,
-                                   std::string_view module, void*),
-                     void* context) {
-    sync::MutexGuard guard(registry().mutex);
-    if (registry().modules == nullptr) return;
-    for (Module& m : *registry().modules) {
-        const Layout::Range& text = m.layout.region[static_cast<usize>(Region::text)];
-        for (u32 i = 0; i < m.trace_symbol_count; ++i) {
-            const TraceSymbol& s = m.trace_symbols[i];
-            const bool in_text = s.offset - text.offset < text.size;
-            visit(reinterpret_cast<u64>(m.base) + s.offset, in_text ? 't' : 'd',
-                  &m.trace_names[s.name], m.name(), context);
-        }
-    }
-}
-
 }  // namespace tenon::module

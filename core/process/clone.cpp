@@ -138,7 +138,6 @@ Result<void> publish(Task& child, Process& process, const CloneOptions& options)
     process.parent->children->list.push_back(process);
     if (creator.group) join_group_locked(process, *creator.group);
     pids::attach(child.tid, pids::Kind::process, &process);
-    g_process_count.fetch_add(1, std::memory_order_relaxed);
     return {};
 }
 

@@ -41,10 +41,7 @@ Ref<Credentials> Credentials::root() {
 }
 
 void Credentials::on_last_ref() {
-    sync::rcu_call(rcu, [](sync::RcuHead* head) {
-        delete reinterpret_cast<Credentials*>(reinterpret_cast<u8*>(head) -
-                                              offsetof(Credentials, rcu));
-    });
+    sync::rcu_delete<offsetof(Credentials, rcu)>(this);
 }
 
 const Credentials& current_credentials() {
@@ -161,19 +158,10 @@ bool charge_signal(u32 uid, u64 limit) {
 void uncharge_signal(u32 uid) {
     uncharge(uid, &User::signals);
 }
-u32 processes(u32 uid) {
-    sync::IrqSpinGuard guard(g_lock);
-    User* u = find_locked(uid);
-    return u == nullptr ? 0 : u->processes;
-}
 
 }  // namespace tenon::process::account
 
 namespace tenon::process {
-
-u32 processes_of_user(u32 uid) {
-    return account::processes(uid);
-}
 
 // Root, working directory and umask.
 

@@ -218,7 +218,6 @@ void unlink_zombie_locked(Process& process) {
 
 void drop_zombie(Process& process) {
     account::uncharge_process(process.leader->credentials->uid);
-    g_process_count.fetch_sub(1, std::memory_order_relaxed);
     g_thread_count.fetch_sub(1, std::memory_order_relaxed);
     Ref<ProcessGroup> group;
     group.swap(process.group);

@@ -7,11 +7,7 @@ ProcessGroup::ProcessGroup() = default;
 ProcessGroup::~ProcessGroup() = default;
 
 void ProcessGroup::on_last_ref() {
-    sync::rcu_call(rcu, [](sync::RcuHead* head) {
-        auto* group = reinterpret_cast<ProcessGroup*>(reinterpret_cast<u8*>(head) -
-                                                      offsetof(ProcessGroup, rcu));
-        delete group;
-    });
+    sync::rcu_delete<offsetof(ProcessGroup, rcu)>(this);
 }
 // Under the tree lock at times (a group's last member leaves): the terminal has been let go before.
 void Session::on_last_ref() {

@@ -56,7 +56,7 @@ void init();
 Result<void> spawn_init_task(void (*entry)(void*), void* argument);
 using TreeGuard = sync::IrqSpinGuard;
 Process* init_process();  // pid 1, or null before it lives
-extern std::atomic<u32> g_process_count, g_thread_count;
+extern std::atomic<u32> g_thread_count;
 
 // --- core/process/pid_table.cpp
 namespace pids {
@@ -79,7 +79,6 @@ bool charge_process(u32 uid, u64 limit);
 void uncharge_process(u32 uid);
 bool charge_signal(u32 uid, u64 limit);
 void uncharge_signal(u32 uid);
-u32 processes(u32 uid);
 }  // namespace account
 
 // --- core/process/signal_*.cpp. The `_locked` ones need the process's SignalLock.

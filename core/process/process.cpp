@@ -23,14 +23,12 @@ Task::~Task() {
 }
 
 void Task::on_last_ref() {
-    sync::rcu_call(rcu, [](sync::RcuHead* head) {
-        delete reinterpret_cast<Task*>(reinterpret_cast<u8*>(head) - offsetof(Task, rcu));
-    });
+    sync::rcu_delete<offsetof(Task, rcu)>(this);
 }
 
 namespace process {
 
-constinit std::atomic<u32> g_process_count{0}, g_thread_count{0};
+constinit std::atomic<u32> g_thread_count{0};
 
 namespace {
 
@@ -83,16 +81,11 @@ Process::~Process() {
 }
 
 void Process::on_last_ref() {
-    sync::rcu_call(rcu, [](sync::RcuHead* head) {
-        delete reinterpret_cast<Process*>(reinterpret_cast<u8*>(head) - offsetof(Process, rcu));
-    });
+    sync::rcu_delete<offsetof(Process, rcu)>(this);
 }
 
 void SignalActions::on_last_ref() {
-    sync::rcu_call(rcu, [](sync::RcuHead* head) {
-        delete reinterpret_cast<SignalActions*>(reinterpret_cast<u8*>(head) -
-                                                offsetof(SignalActions, rcu));
-    });
+    sync::rcu_delete<offsetof(SignalActions, rcu)>(this);
 }
 
 void Usage::add(const Usage& o) {
@@ -113,9 +106,6 @@ Process& kernel_process() {
 Process* init_process() {
     return g_init_process;
 }
-u32 process_count() {
-    return g_process_count.load(std::memory_order_relaxed);
-}
 u32 thread_total() {
     return g_thread_count.load(std::memory_order_relaxed);
 }
@@ -123,10 +113,6 @@ u32 thread_total() {
 void for_each_thread(Process& process, void (*visit)(Task&, void*), void* context) {
     TreeGuard guard(g_tree_lock);
     for (Task& task : process.threads) visit(task, context);
-}
-void for_each_child(Process& process, void (*visit)(Process&, void*), void* context) {
-    TreeGuard guard(g_tree_lock);
-    for (Process& child : process.children->list) visit(child, context);
 }
 void for_each_member(ProcessGroup& group, void (*visit)(Process&, void*), void* context) {
     TreeGuard guard(g_tree_lock);
@@ -144,10 +130,6 @@ i32 group_id(Process& process) {
 i32 session_id(Process& process) {
     TreeGuard guard(g_tree_lock);
     return process.group ? process.group->session->id : 0;
-}
-Ref<ProcessGroup> group_of(Process& process) {
-    TreeGuard guard(g_tree_lock);
-    return process.group;
 }
 Ref<Session> session_of(Process& process) {
     TreeGuard guard(g_tree_lock);
@@ -275,7 +257,6 @@ Result<void> spawn_init_task(void (*entry)(void*), void* argument) {
         pids::attach(pid, pids::Kind::process, process.get());
         g_init_process = process.get();
     }
-    g_process_count.fetch_add(1, std::memory_order_relaxed);
     g_thread_count.fetch_add(1, std::memory_order_relaxed);
     (void)process.release();  // the tree's
     task->ref();              // likewise

@@ -108,18 +108,6 @@ void RwMutex::lock_read() {
     (void)waiters_.wait(enter, WaitMode::uninterruptible);
 }
 
-bool RwMutex::try_lock_read() {
-    i64 n = state_.load(std::memory_order_relaxed);
-    while (n >= 0 && writers_waiting_.load(std::memory_order_relaxed) == 0) {
-        if (state_.compare_exchange_weak(n, n + 1, std::memory_order_acquire,
-                                         std::memory_order_relaxed)) {
-            rank_acquire(rank_, this);
-            return true;
-        }
-    }
-    return false;
-}
-
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
     // The barrier in wake_all() orders this before the look at the queue.
@@ -156,32 +144,9 @@ void RwMutex::lock_write_nested(LockRank rank) {
     writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-Result<void> RwMutex::lock_write_killable() {
-    if (try_lock_write()) return {};
-    rank_acquire(rank_, this);
-    writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
-    auto result = waiters_.wait(
-        [&] {
-            i64 expected = 0;
-            return state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,
-                                                  std::memory_order_relaxed);
-        },
-        WaitMode::killable);
-    // Readers that waited behind this writer may go in when it gave up.
-    if (writers_waiting_.fetch_sub(1, std::memory_order_seq_cst) == 1 && !result)
-        waiters_.wake_all();
-    if (!result) rank_release(rank_, this);
-    return result;
-}
-
 void RwMutex::unlock_write() {
     rank_release(rank_, this);
     state_.store(0, std::memory_order_release);
-    waiters_.wake_all();
-}
-
-void RwMutex::downgrade() {
-    state_.store(1, std::memory_order_release);
     waiters_.wake_all();
 }
 

@@ -216,16 +216,6 @@ void add_console(Console& console) {
     console_lock.unlock();
     flush_consoles();
 }
-void remove_console(Console& console) {
-    console_lock.lock();
-    for (Console** link = &consoles; *link != nullptr; link = &(*link)->next) {
-        if (*link == &console) {
-            *link = console.next;
-            break;
-        }
-    }
-    console_lock.unlock();
-}
 void set_console_level(u8 level) {
     level_limit.store(level, std::memory_order_relaxed);
 }

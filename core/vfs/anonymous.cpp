@@ -4,7 +4,6 @@
 
 #include "core/vfs/dentry_cache.h"
 #include "core/vfs/internal.h"
-#include "core/vfs/mount_table.h"
 
 namespace tenon::vfs {
 

@@ -72,9 +72,7 @@ void File::on_last_ref() {
         delete this;
         return;
     }
-    sync::rcu_call(rcu_, [](sync::RcuHead* head) {
-        delete reinterpret_cast<File*>(reinterpret_cast<u8*>(head) - offsetof(File, rcu_));
-    });
+    sync::rcu_delete<offsetof(File, rcu_)>(this);
 }
 
 Inode& File::inode() const {
@@ -85,7 +83,6 @@ void File::set_flags(u32 set, u32 clear) {
     u32 old = flags_.load(std::memory_order_relaxed);
     while (!flags_.compare_exchange_weak(old, (old & ~clear) | set, std::memory_order_relaxed)) {
     }
-    if (ops_) ops_.call(&FileOps::flags_changed, *this);
 }
 
 Result<usize> File::read(IoBuffer& buffer) {

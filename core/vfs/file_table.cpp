@@ -84,8 +84,6 @@ Result<Ref<FileTable>> FileTable::create() {
     return table;
 }
 
-FileTable::~FileTable() = default;
-
 void FileTable::on_last_ref() {
     if (Array* a = array_.load()) {
         for (u32 fd = 0; fd < a->capacity; fd++) {

@@ -1,8 +1,8 @@
 // Unpacks the initrd into the root tmpfs, straight into its directories.
 //
 // A file whose contents start on a page is not copied: its frames become its page cache. The last
-// of them usually also holds the next header; what stands behind the contents is cleared when the
-// whole archive has been read, and by then everything else in that page was used. Frames that no
+// of them usually also holds the next header; what stands behind the contents is cleared once
+// everything else in that page was used. Frames that no
 // file took go back to the allocator. Damage ends the unpacking with a message; what came before
 // it stays.
 #include <tenon/arch/page_table.h>
@@ -27,26 +27,21 @@ struct HardLink {
     HardLink* next;
 };
 
-// Where contents end inside an adopted page.
-struct Tail {
-    u64 end_offset;
-};
-
 class Unpacker {
   public:
     Unpacker(std::span<const u8> archive, Inode& root)
         : archive_(archive), reader_(archive), root_(root) {}
-    ~Unpacker() {
-        forget_links();
-        mm::kfree(tails_);
-    }
+    ~Unpacker() { forget_links(); }
 
     // The number of entries; what went wrong is logged.
     u64 run() {
         cpio::Entry entry;
         u64 count = 0, failed = 0;
         u32 archive = 0;
-        while (reader_.next(entry)) {
+        for (;;) {
+            // Nothing that was read stands in it any more.
+            if (tail_ != 0 && reader_.offset() >= align_up(tail_, kPageSize)) clear_tail();
+            if (!reader_.next(entry)) break;
             if (reader_.archive_number() != archive) {
                 forget_links();
                 archive = reader_.archive_number();
@@ -62,11 +57,7 @@ class Unpacker {
         if (reader_.end() != cpio::End::finished)
             log::err("initrd: {} at byte {} of {}: kept the {} entries before it",
                      cpio::describe(reader_.end()), reader_.offset(), archive_.size(), count);
-        for (usize i = 0; i < tail_count_; i++) {
-            u64 end = tails_[i].end_offset;
-            u64 page_end = align_up(end, kPageSize);
-            std::memset(const_cast<u8*>(archive_.data()) + end, 0, page_end - end);
-        }
+        clear_tail();
         release_to(align_up(archive_.size(), kPageSize));
         return count;
     }
@@ -76,7 +67,11 @@ class Unpacker {
     Result<void> unpack(const cpio::Entry& entry);
     Result<void> fill(tmpfs::Node& node, const cpio::Entry& entry);
     bool adopt(tmpfs::Node& node, const cpio::Entry& entry);
-    Result<void> remember_tail(u64 end_offset);
+    void clear_tail() {
+        std::memset(const_cast<u8*>(archive_.data()) + tail_, 0,
+                    align_up(tail_, kPageSize) - tail_);
+        tail_ = 0;
+    }
     HardLink* find_link(const cpio::Entry& entry);
     void forget_links();
     // Frames before `offset` that nobody took.
@@ -87,9 +82,9 @@ class Unpacker {
     cpio::Reader reader_;
     Inode& root_;
     HardLink* links_[64] = {};
-    Tail* tails_ = nullptr;
-    usize tail_count_ = 0, tail_room_ = 0;
+    u64 tail_ = 0;  // where contents end inside the last adopted page; 0: nowhere
     u64 released_ = 0;
+    char last_prefix_text_[256];  // a copy: the archive goes as it is read
     std::string_view last_prefix_;
     Inode* last_directory_ = nullptr;
 };
@@ -121,8 +116,12 @@ Result<Inode*> Unpacker::directory_of(std::string_view path, std::string_view& n
         if (!next->is_dir()) return Err(Error::notdir);
         at = next;
     }
-    last_prefix_ = prefix;
-    last_directory_ = at;
+    last_directory_ = nullptr;
+    if (prefix.size() <= sizeof(last_prefix_text_)) {
+        prefix.copy(last_prefix_text_, prefix.size());
+        last_prefix_ = {last_prefix_text_, prefix.size()};
+        last_directory_ = at;
+    }
     return at;
 }
 
@@ -214,23 +213,12 @@ bool Unpacker::adopt(tmpfs::Node& node, const cpio::Entry& entry) {
     if (mapping.page_count() != 0) return false;
     u64 end = entry.data_offset + entry.data.size();
     u64 pages = align_up(entry.data.size(), kPageSize) >> kPageShift;
-    if (!is_aligned(end, kPageSize) && !remember_tail(end)) return false;
+    clear_tail();
+    tail_ = end;
     release_to(entry.data_offset);
     released_ = entry.data_offset + pages * kPageSize;
     mapping.adopt_extent(Pfn::of(phys_at(entry.data_offset)), pages);
     return true;
-}
-
-Result<void> Unpacker::remember_tail(u64 end_offset) {
-    if (tail_count_ == tail_room_) {
-        usize room = tail_room_ == 0 ? 256 : tail_room_ * 2;
-        auto* grown = static_cast<Tail*>(mm::krealloc(tails_, room * sizeof(Tail)));
-        if (grown == nullptr) return Err(Error::nomem);
-        tails_ = grown;
-        tail_room_ = room;
-    }
-    tails_[tail_count_++] = {end_offset};
-    return {};
 }
 
 void Unpacker::release_to(u64 offset) {

@@ -36,10 +36,7 @@ void Inode::on_last_ref() {
     if (mm::Mapping* m = mapping_.exchange(nullptr, std::memory_order_acq_rel)) delete m;
     // A module's inodes carry its code in their vtable: once unlinked from the cache nobody calls
     // it, but the destructor must run while the module is there. The gate of the ops guards that.
-    sync::rcu_call(rcu_, [](sync::RcuHead* head) {
-        auto* inode = reinterpret_cast<Inode*>(reinterpret_cast<u8*>(head) - offsetof(Inode, rcu_));
-        delete inode;
-    });
+    sync::rcu_delete<offsetof(Inode, rcu_)>(this);
 }
 
 mm::Mapping* Inode::mapping() {

@@ -26,9 +26,6 @@ class DirectoryGuard {
     Inode& inode_;
 };
 
-// super_block.cpp
-Result<Ref<SuperBlock>> mount_file_system(std::string_view type, std::string_view source, u32 flags,
-                                          std::string_view data);
 // pipe.cpp: what opening a FIFO node gives.
 Result<Ref<File>> open_fifo(const Path& path, u32 open_flags);
 // anonymous.cpp

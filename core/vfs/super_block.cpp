@@ -6,7 +6,6 @@
 #include "core/boot/init.h"
 #include "core/vfs/dentry_cache.h"
 #include "core/vfs/internal.h"
-#include "core/vfs/mount_table.h"
 
 namespace tenon::vfs {
 

@@ -1,9 +1,10 @@
 #include "core/vfs/walk.h"
 
+#include <tenon/mm/slab.h>
+
 #include <cstring>
 
 #include "core/vfs/dentry_cache.h"
-#include "core/vfs/mount_table.h"
 
 namespace tenon::vfs {
 

@@ -13,7 +13,7 @@
 #include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/console/console.h"
 #include "core/arch/x86_64/cpu/cpu_local.h"
-#include "core/arch/x86_64/cpu/info.h"
+#include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/mm/tlb.h"
@@ -41,7 +41,6 @@ void init_machine(const boot::BootInfo& info) {
     init_ioapics();
     init_fpu();
     if (auto r = create_fpu_cache(); !r) panic("no memory for the FPU cache");
-    init_cpu_info(0);
     init_clock();
     init_framebuffer_console(info.framebuffer);
     log::info("boot: {}, image at {:#x} (physical {:#x}), {} KiB",
@@ -53,6 +52,20 @@ void init_machine(const boot::BootInfo& info) {
 
 const char* machine_name() {
     return "x86_64";
+}
+
+IdentityLeaf identity_leaf(u32 leaf, u32 subleaf) {
+    const auto l = cpuid(leaf, subleaf);
+    return {l.a, l.b, l.c, l.d};
+}
+
+// AT_HWCAP is CPUID leaf 1's edx; AT_HWCAP2 says what the kernel made usable.
+u64 elf_hwcap() {
+    return cpuid(1).d;
+}
+u64 elf_hwcap2() {
+    constexpr u64 kFsgsbase = 1 << 1;
+    return features().fsgsbase ? kFsgsbase : 0;
 }
 
 u8 port_in8(u16 port) {

@@ -1,18 +1,19 @@
 // cpuinfo, stat, interrupts, softirqs.
-#include <tenon/arch/machine.h>
 #include <tenon/arch/smp.h>
+#include <tenon/arch/time.h>
 #include <tenon/irq/irq.h>
 #include <tenon/sched/scheduler.h>
 #include <tenon/time/clock.h>
 
+#include "cpu_identity.h"
 #include "files.h"
 
 namespace tenon::procfs {
 
 Result<void> show_cpuinfo(Text& out, const Subject&) {
     for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
-        const arch::CpuInfo& c = arch::cpu_info(cpu);
-        const u64 mhz = c.frequency_khz / 1000, thousandths = c.frequency_khz % 1000;
+        const CpuIdentity c = cpu_identity(cpu);
+        const u64 khz = arch::counter_khz(), mhz = khz / 1000, thousandths = khz % 1000;
         out.print(
             "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n"
             "model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.{:03}\n",
@@ -23,13 +24,13 @@ Result<void> show_cpuinfo(Text& out, const Subject&) {
             "physical id\t: {}\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\n"
             "apicid\t\t: {}\ninitial apicid\t: {}\nfpu\t\t: yes\nfpu_exception\t: yes\n"
             "cpuid level\t: {}\nwp\t\t: yes\nflags\t\t:",
-            c.physical_id, c.siblings, c.core_id, c.cores, c.apic_id, c.apic_id, c.cpuid_level);
+            c.apic_id, 1, 0, 1, c.apic_id, c.apic_id, c.max_leaf);
         for (u32 bit = 0; bit < 24 * 32; ++bit) {
             if (!((c.features[bit / 32] >> (bit % 32)) & 1)) continue;
-            if (const char* name = arch::cpu_feature_name(bit)) out.print(" {}", name);
+            if (const auto name = cpu_feature_name(bit); !name.empty()) out.print(" {}", name);
         }
         // Two times the clock, in millions, as the delay loop counts.
-        const u64 bogo = c.frequency_khz * 2 / 10;
+        const u64 bogo = khz * 2 / 10;
         out.print(
             "\nbugs\t\t:\nbogomips\t: {}.{:02}\nclflush size\t: {}\ncache_alignment\t: {}\n"
             "address sizes\t: {} bits physical, {} bits virtual\npower management:\n\n",

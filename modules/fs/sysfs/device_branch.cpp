@@ -25,6 +25,30 @@ Ref<device::Device> device_at(const Parts& p, u32 count) {
     return device::find_by_path(path.view());
 }
 
+// The lines of the file `uevent`.
+void write_uevent(device::Device& device, fmt::Sink& out) {
+    const device::Node& node = device.node();
+    if (node.major != 0) {
+        fmt::print(out, "MAJOR={}\nMINOR={}\nDEVNAME={}\n", node.major, node.minor, node.name);
+        if (node.mode != 0600) {
+            // Octal, as udev reads it.
+            char digits[5] = {'0', static_cast<char>('0' + ((node.mode >> 6) & 7)),
+                              static_cast<char>('0' + ((node.mode >> 3) & 7)),
+                              static_cast<char>('0' + (node.mode & 7)), 0};
+            fmt::print(out, "DEVMODE={}\n", digits);
+        }
+    }
+    // Copied while the tree is held: a driver that leaves takes its record with it.
+    char name[64];
+    fmt::BufferSink driver(name);
+    each_device([&](device::Device& other) {
+        if (&other == &device) driver.write(device::driver_name(other));
+    });
+    if (!driver.text().empty()) fmt::print(out, "DRIVER={}\n", driver.text());
+    if (device.ops()) device.ops().call(&device::DeviceOps::uevent, device, out);
+    if (!device.modalias().empty()) fmt::print(out, "MODALIAS={}\n", device.modalias());
+}
+
 // Calls visit(rest) with what follows `prefix` and a slash in the path of each device below it.
 template <typename Visit>
 void each_below(std::string_view prefix, Visit&& visit) {
@@ -160,7 +184,7 @@ class DeviceBranch final : public Branch {
         if (!d) return Err(Error::nodev);
         const std::string_view name = p[p.count - 1];
         if (name == "uevent") {
-            device::write_uevent(*d, out);
+            write_uevent(*d, out);
         } else if (name == "dev") {
             fmt::print(out, "{}:{}\n", d->node().major, d->node().minor);
         } else if (name == "modalias") {

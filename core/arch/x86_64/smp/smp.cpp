@@ -16,7 +16,6 @@
 
 #include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/cpu_local.h"
-#include "core/arch/x86_64/cpu/info.h"
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/mm/tlb.h"
@@ -201,7 +200,6 @@ extern "C" TENON_HIDDEN void start_cpu(u64 cpu) {
     load_fpu_cpu();
     load_timer();
     set_trap_stack(current()->kernel_stack_top);
-    init_cpu_info(static_cast<u32>(cpu));
     mark_online(static_cast<u32>(cpu));
     g_started.fetch_add(1, std::memory_order_release);
     g_entry(static_cast<u32>(cpu));

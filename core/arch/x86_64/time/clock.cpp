@@ -149,10 +149,6 @@ u64 clock_ns() {
 
 namespace x86 {
 
-u64 tsc_khz() {
-    return g_tsc_hz / 1000;
-}
-
 void init_clock() {
     const ReferenceClock reference = ReferenceClock::find();
     g_tsc_hz = stated_tsc_hz();
@@ -168,7 +164,7 @@ void init_clock() {
     }
     g_deadline_mode = features().tsc_deadline && g_tsc_usable;
     load_timer();
-    log::info("clock: TSC {} kHz ({}), timer {} kHz{}{}", tsc_khz(),
+    log::info("clock: TSC {} kHz ({}), timer {} kHz{}{}", counter_khz(),
               stated ? "stated" : reference.name(), g_lapic_hz / 1000,
               g_deadline_mode ? ", by TSC deadline" : "",
               g_tsc_usable ? "" : "; TSC not invariant, time is the reference's");
@@ -182,6 +178,10 @@ void load_timer() {
 }
 
 }  // namespace x86
+
+u64 counter_khz() {
+    return g_tsc_hz / 1000;
+}
 
 void set_timer(u64 deadline_ns) {
     if (g_deadline_mode) {

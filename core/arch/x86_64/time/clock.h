@@ -8,7 +8,6 @@ namespace tenon::arch::x86 {
 // Calibrates on the boot CPU; then on each other CPU.
 void init_clock();
 void load_timer();
-u64 tsc_khz();
 
 // Clocks of known frequency that others are measured against: HPET, ACPI PM timer, PIT.
 

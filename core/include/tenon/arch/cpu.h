@@ -45,9 +45,6 @@ inline constexpr u32 kSoftirqOne = 1u << 8;
 inline constexpr u32 kHardirqOne = 1u << 16;
 inline constexpr u32 kNmiOne = 1u << 24;
 
-inline bool in_irq() {
-    return (arch::preempt_count() & ~0xffffu) != 0;
-}
 inline bool may_sleep() {
     return arch::preempt_count() == 0 && arch::irqs_enabled();
 }

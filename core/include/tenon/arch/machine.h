@@ -14,20 +14,11 @@ namespace tenon::arch {
 // Hardware entropy (RDSEED/RDRAND); number of bytes filled, perhaps 0.
 TENON_API usize hardware_random(std::span<u8> out);
 
-// /proc/cpuinfo's facts about a CPU.
-struct CpuInfo {
-    char vendor[16];
-    char model_name[64];
-    u32 family, model, stepping;
-    u64 frequency_khz;
-    u32 cache_kib, apic_id, physical_id, core_id, siblings, cores;
-    u32 phys_bits, virt_bits, clflush_bytes, cpuid_level;
-    // Words of feature bits in the vendor's own layout, for HWCAP and for the flags line.
-    u32 features[24];
+// One leaf of what the CPU that runs this says about itself, in the vendor's own layout.
+struct IdentityLeaf {
+    u32 a, b, c, d;
 };
-TENON_API const CpuInfo& cpu_info(u32 cpu);
-// Name of feature bit `bit` (0..24*32) as /proc/cpuinfo spells it, or null.
-TENON_API const char* cpu_feature_name(u32 bit);
+TENON_API IdentityLeaf identity_leaf(u32 leaf, u32 subleaf = 0);
 TENON_API const char* machine_name();  // "x86_64"
 TENON_API u64 elf_hwcap();
 TENON_API u64 elf_hwcap2();

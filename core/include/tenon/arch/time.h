@@ -11,6 +11,8 @@ TENON_API u64 clock_ns();
 // Arms this CPU's one-shot timer for an absolute clock_ns() time; ~0 disarms. A time in the past
 // fires at once. Irqs off.
 void set_timer(u64 deadline_ns);
+// The rate of the cycle counter.
+TENON_API u64 counter_khz();
 // Wall-clock seconds since 1970 from the firmware clock, read at boot.
 u64 read_wall_clock_seconds();
 // Parameters for a user-space reader of the same clock (vDSO): ns = ((cycles - base) * mult >>

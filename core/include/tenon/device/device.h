@@ -170,9 +170,6 @@ TENON_API std::string_view driver_name(Device& device);
 // "/devices/pci0000:00/0000:00:03.0" (without /sys).
 TENON_API void write_path(Device& device, fmt::Sink& out);
 TENON_API Ref<Device> find_by_path(std::string_view path);
-// The lines of the file `uevent`, '\n'-separated.
-TENON_API void write_uevent(Device& device, fmt::Sink& out);
-
 enum class Event : u8 { added, changed, removed };
 class Listener {
   public:

@@ -23,8 +23,6 @@ TENON_API Result<Line*> request_msi(Handler handler, ThreadHandler thread, void*
                                     const char* owner, arch::MsiMessage& message);
 // Waits for running handlers; then none runs. May sleep.
 TENON_API void release(Line* line);
-TENON_API void disable(Line* line);
-TENON_API void enable(Line* line);
 
 // Called by arch for each device vector.
 void dispatch(u32 vector);
@@ -38,9 +36,5 @@ struct LineInfo {
 };
 // Visits every registration under RCU; the callback must not sleep.
 TENON_API void for_each(void (*visit)(const LineInfo&, void*), void* context);
-TENON_API u32 active_count();
-
-// [core] Boot.
-void init();
 
 }  // namespace tenon::irq

@@ -23,6 +23,5 @@ inline u64 next64() {
 TENON_API void mix(std::span<const u8> in);
 // Seeded with hardware entropy, so that /dev/random does not wait. Without hardware it is true as
 // well once the boot's timing noise has been mixed in: there is no other source to wait for.
-TENON_API bool is_seeded();
 
 }  // namespace tenon::random

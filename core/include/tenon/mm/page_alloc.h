@@ -12,12 +12,12 @@ namespace tenon::mm {
 
 enum class Alloc : u32 {
     none = 0,
-    zero = 1,     // cleared
-    atomic = 2,   // does not sleep, may dip into the reserve
-    dma32 = 4,    // below 4 GiB
-    dma = 8,      // below 16 MiB
-    no_oom = 16,  // fail rather than kill
-    user = 32,    // for user memory: reclaim and OOM killing are in order
+    zero = 1,         // cleared
+    atomic = 2,       // does not sleep, may dip into the reserve
+    dma32 = 4,        // below 4 GiB
+    dma = 8,          // below 16 MiB
+    no_oom = 16,      // fail rather than kill
+    user = 32,        // for user memory: reclaim and OOM killing are in order
     page_table = 64,  // accounted as such until freed
     stack = 128,      // likewise: kernel stacks
 };
@@ -63,15 +63,6 @@ TENON_API void for_each_zone(void (*visit)(const ZoneInfo&, void*), void* contex
 void init(const boot::BootInfo& info);
 // [core] Gives frames that boot marked as used (parts of the initrd, ACPI tables) to the allocator.
 TENON_API void release_boot_memory(PhysAddr start, u64 length_bytes);
-
-// What can be given back when memory is short (dentry cache, ...). `shrink` may sleep, frees about
-// `pages` pages' worth and returns how many pages or objects it gave up.
-struct Shrinker {
-    u64 (*shrink)(u64 pages) = nullptr;
-    Shrinker* next = nullptr;
-};
-TENON_API void add_shrinker(Shrinker& shrinker);
-TENON_API void remove_shrinker(Shrinker& shrinker);
 
 // Which memory Page::owner and the slab charge: the tag of the module on whose behalf this task
 // runs.

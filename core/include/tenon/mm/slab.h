@@ -50,7 +50,6 @@ class SlabCache {
     sync::SpinLock lock_{sync::LockRank::slab};
 };
 TENON_API void for_each_cache(void (*visit)(const SlabCache::Info&, void*), void* context);
-TENON_API u64 live_object_count();  // of all caches and kmalloc, for leak checks
 
 // kmalloc'ed construction: null on no memory, destroyed by delete or std::unique_ptr.
 template <typename T, typename... Args>

@@ -35,9 +35,6 @@ class UserIn {
         TRY(copy_from_user(&value, address_ + index * sizeof(T), sizeof(T)));
         return value;
     }
-    Result<void> read_array(std::span<T> out) const {
-        return copy_from_user(out.data(), address_, out.size_bytes());
-    }
 
   private:
     UserAddr address_;
@@ -50,9 +47,6 @@ class UserOut {
     UserAddr address() const { return address_; }
     Result<void> write(const T& value, usize index = 0) const {
         return copy_to_user(address_ + index * sizeof(T), &value, sizeof(T));
-    }
-    Result<void> write_array(std::span<const T> in) const {
-        return copy_to_user(address_, in.data(), in.size_bytes());
     }
 
   private:

@@ -62,12 +62,8 @@ TENON_API void for_each_parameter(Module& module, void (*visit)(ParameterBase&, 
 TENON_API void for_each_section(Module& module,
                                 void (*visit)(std::string_view name, u64 address, void*),
                                 void* context);
-// The .modinfo value of `key`, or empty.
-TENON_API std::string_view modinfo_value(Module& module, std::string_view key);
 // One line a grant: kind, what, where it was asked for.
 TENON_API void write_ledger(Module& module, fmt::Sink& out);
-// Counts loads and unloads; changes when the list does.
-TENON_API u32 list_generation();
 
 // --- Symbols
 struct SymbolAt {
@@ -76,11 +72,6 @@ struct SymbolAt {
 };
 // The module function that holds `address`; for stack traces. Any context, takes no lock.
 TENON_API bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer);
-// All module symbols, for /proc/kallsyms. `type` as nm prints it.
-TENON_API void for_each_symbol(void (*visit)(u64 address, char type, std::string_view name,
-                                             std::string_view module, void*),
-                               void* context);
-
 // --- [core] Boot
 void init();
 // Loads what the manifest's `module NAME [PARAMETERS]` lines say; returns how many failed.

@@ -156,14 +156,12 @@ TENON_API Ref<Process> find_process(i32 pid);
 TENON_API Ref<ProcessGroup> find_group(i32 id);
 // The process with the lowest pid >= `pid` (for /proc), or null.
 TENON_API Ref<Process> next_process(i32 pid);
-TENON_API u32 process_count();
 // Calls visit(task) for each live thread under the tree lock: no sleeping in it.
 TENON_API void for_each_thread(Process& process, void (*visit)(Task&, void*), void* context);
 // Taken with irqs off (IrqSpinGuard): signals to groups come from irq context too.
 TENON_API sync::SpinLock& tree_lock();
-// Calls visit(process) for each member / child under the tree lock.
+// Calls visit(process) for each member under the tree lock.
 TENON_API void for_each_member(ProcessGroup& group, void (*visit)(Process&, void*), void* context);
-TENON_API void for_each_child(Process& process, void (*visit)(Process&, void*), void* context);
 // What a task uses now; null once it has exited.
 TENON_API Ref<mm::AddressSpace> space_of(Task& task);
 TENON_API Ref<vfs::FileTable> files_of(Task& task);
@@ -173,7 +171,6 @@ TENON_API Ref<Credentials> credentials_of(const Task& task);
 TENON_API void replace_space(Ref<mm::AddressSpace> space);
 TENON_API void replace_files(Ref<vfs::FileTable> files);
 TENON_API void replace_fs(Ref<FsContext> fs);
-TENON_API Ref<ProcessGroup> group_of(Process& process);
 TENON_API Ref<Session> session_of(Process& process);
 TENON_API u32 thread_total();
 inline constexpr i32 kMaxPid = 32768;
@@ -238,9 +235,6 @@ struct WaitAnswer {
 // Error::child when there is none; pid 0 when no_hang found nothing.
 TENON_API Result<WaitAnswer> wait(const WaitRequest& request);
 TENON_API Usage usage_of(Process& process);
-
-// Processes of a user, for RLIMIT_NPROC.
-TENON_API u32 processes_of_user(u32 uid);
 
 // Groups and sessions; errors as setpgid(2), setsid(2).
 TENON_API Result<void> set_group(i32 pid, i32 group);

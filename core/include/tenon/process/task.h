@@ -66,7 +66,6 @@ class Task : public RefCounted<Task> {
 
     Ref<mm::AddressSpace> space;  // null for kernel threads (they keep the last one active lazily)
     u32 faults_disabled = 0;
-    u32 user_copy_depth = 0;
 
     // --- Scheduling (owned by core/sched)
     struct SchedEntity {

@@ -57,16 +57,13 @@ class TENON_CAPABILITY("rwmutex") RwMutex {
     constexpr explicit RwMutex(LockRank rank = LockRank::sleeping_leaf) : rank_(rank) {}
     TENON_NONCOPYABLE(RwMutex);
     TENON_API void lock_read();
-    TENON_API bool try_lock_read();
     TENON_API void unlock_read();
     TENON_API void lock_write();
     TENON_API bool try_lock_write();
     // As lock_write(), checked against another rank: for two objects of one class whose order the
     // caller knows (directories of a rename).
     TENON_API void lock_write_nested(LockRank rank);
-    TENON_API Result<void> lock_write_killable();
     TENON_API void unlock_write();
-    TENON_API void downgrade();  // write -> read
 
   private:
     std::atomic<i64> state_{0};  // readers, or -1 for a writer

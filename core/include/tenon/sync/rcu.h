@@ -23,6 +23,13 @@ struct RcuHead {
     void (*function)(RcuHead*) = nullptr;
 };
 TENON_API void rcu_call(RcuHead& head, void (*function)(RcuHead*));
+// Deletes an object a grace period from now; `kHead` is the offset of its RcuHead.
+template <usize kHead, typename T>
+void rcu_delete(T* object) {
+    rcu_call(*reinterpret_cast<RcuHead*>(reinterpret_cast<u8*>(object) + kHead), [](RcuHead* head) {
+        delete reinterpret_cast<T*>(reinterpret_cast<u8*>(head) - kHead);
+    });
+}
 // Returns after every reader that was inside has left. May sleep.
 TENON_API void rcu_synchronize();
 // Waits until all callbacks queued before have run (module unload).

@@ -73,7 +73,6 @@ class TENON_CAPABILITY("spinlock") SpinLock {
         rank_release(rank_, this);
         word_.store(0, std::memory_order_release);
     }
-    bool is_locked() const { return word_.load(std::memory_order_relaxed) != 0; }
 
   private:
     TENON_API void lock_slow();  // spins, serving TLB shootdowns if irqs are off
@@ -107,30 +106,6 @@ class SCOPED_CAPABILITY IrqSpinGuard {
   private:
     SpinLock& lock_;
     arch::IrqState state_;
-};
-
-// Data that can be reached only through its lock: `auto x = table.lock(); x->insert(...)`.
-template <typename T, typename Guard = SpinGuard>
-class Protected {
-  public:
-    template <typename... A>
-    constexpr explicit Protected(LockRank rank, A&&... args)
-        : lock_(rank), value_(static_cast<A&&>(args)...) {}
-    class Access {
-      public:
-        explicit Access(Protected& p) : guard_(p.lock_), value_(p.value_) {}
-        T* operator->() { return &value_; }
-        T& operator*() { return value_; }
-
-      private:
-        Guard guard_;
-        T& value_;
-    };
-    [[nodiscard]] Access lock() { return Access(*this); }
-
-  private:
-    SpinLock lock_;
-    T value_;
 };
 
 }  // namespace tenon::sync

@@ -8,6 +8,7 @@
 // negative dentry takes its place at the next lookup.
 #pragma once
 
+#include <tenon/lib/intrusive.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/vfs/super_block.h>
 
@@ -102,6 +103,39 @@ class Mount : public RefCounted<Mount> {
 };
 
 // For file systems whose names vanish behind the cache's back (procfs, devfs).
+
+// The tree of mounts. A mount is found by (parent mount, dentry) in a small hash that lookups read
+// under RCU. Changes are made under one sleeping lock, with the tree sequence bumped around what
+// readers see.
+class MountTable {
+  public:
+    static Result<void> init();
+    // Under RCU, or with the table's lock: what is mounted on top of `at`, or null.
+    static Mount* find_rcu(const Mount& parent, const Dentry& at);
+    static Ref<Mount> find(const Mount& parent, const Dentry& at);
+    TENON_API static Result<Ref<Mount>> make(Ref<SuperBlock> super, Ref<Dentry> root, u32 flags,
+                                             std::string_view source);
+    // Hangs `mount` at a place; the mount point is looked up again under the lock: the topmost one
+    // at `at` is covered.
+    TENON_API static Result<void> attach(Ref<Mount> mount, const Path& at);
+    static void set_top(Ref<Mount> mount);
+    TENON_API static Result<void> attach_locked(Ref<Mount> mount, const Path& at);
+    TENON_API static void detach_locked(Mount& mount);
+    // True if `mount` hangs somewhere under `top` (not `top` itself). Lock held.
+    TENON_API static bool is_below(const Mount& mount, const Mount& top);
+    TENON_API static sync::Mutex& lock();
+    using MountList = List<Mount, &Mount::list_hook_>;
+    TENON_API static MountList& all_locked();  // oldest first
+    TENON_API static Ref<Mount> next_below_locked(
+        Mount& top);  // a leaf under `top`, not `top` itself
+
+  private:
+    friend class Mount;
+    static void link(Mount& mount);
+    static void unlink(Mount& mount);
+    struct State;
+    static State* state_;
+};
 
 // Drops `name` and what lies below it from the dentry cache, if it is there. May sleep.
 TENON_API void invalidate_child(Dentry& parent, std::string_view name);

@@ -64,8 +64,6 @@ class FileOps {
     // Every close(2) of a descriptor (flush), and the last drop of the description (release).
     virtual Result<void> flush(File& file) { return {}; }
     virtual void release(File& file) {}
-    // The flags that F_SETFL and FIONBIO changed.
-    virtual void flags_changed(File& file) {}
     // /proc/PID/fdinfo lines beyond pos, flags, mnt_id.
     virtual void describe(File& file, fmt::Sink& sink) {}
     // Names the implementing class, so that its maker finds its own files again (there is no RTTI):

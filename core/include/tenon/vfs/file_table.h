@@ -27,7 +27,6 @@ class FileRef {
     File& operator*() const { return *file_; }
     File* get() const { return file_; }
     explicit operator bool() const { return file_ != nullptr; }
-    Ref<File> share() const { return Ref<File>(file_); }
 
   private:
     File* file_ = nullptr;
@@ -38,7 +37,6 @@ class FileTable : public RefCounted<FileTable> {
   public:
     TENON_API static Result<Ref<FileTable>> create();
     TENON_API Result<Ref<FileTable>> copy();  // fork
-    ~FileTable();
 
     // The file behind `fd` with a reference; Error::badf. Lock-free (RCU).
     TENON_API Result<Ref<File>> get(i32 fd);

@@ -33,7 +33,6 @@ class IoBuffer {
     IoBuffer& operator=(const IoBuffer&) = default;
 
     usize remaining() const { return remaining_; }
-    bool is_user() const { return space_ == Space::user; }
     TENON_API Result<usize> put(const void* from, usize length_bytes);
     TENON_API Result<usize> get(void* to, usize length_bytes);
     TENON_API Result<usize> put_zeros(usize length_bytes);

@@ -61,14 +61,6 @@ TENON_API Result<void> truncate_inode(Inode& inode, u64 size_bytes,
 // The bits that a file keeps when its owner or contents change.
 TENON_API Mode without_privilege(Mode mode);
 
-// Mounting. Errors as mount(2).
-TENON_API Result<void> mount(std::string_view fs_type, std::string_view source, const Path& at,
-                             u32 flags, std::string_view data);
-TENON_API Result<void> bind_mount(const Path& from, const Path& at, bool recursive);
-TENON_API Result<void> move_mount(const Path& from, const Path& at);
-TENON_API Result<void> remount(const Path& at, u32 flags, std::string_view data);
-TENON_API Result<void> unmount(const Path& at, bool lazy, bool force);
-TENON_API Result<void> pivot_root(const Path& new_root, const Path& put_old);
 // Visits every mount below `root`, oldest first: /proc/mounts, mountinfo.
 TENON_API void for_each_mount(void (*visit)(Mount&, void*), void* context);
 // The super blocks of all mounts, each once: sync(2).
@@ -80,6 +72,6 @@ TENON_API Result<std::string_view> path_text(const Path& path, const Path& root,
 
 // [core] Mounts the root tmpfs and unpacks the initrd into it.
 Result<void> init_root(std::span<const u8> initrd);
-Path& root_of_everything();
+TENON_API Path& root_of_everything();
 
 }  // namespace tenon::vfs

@@ -52,6 +52,9 @@ class FileSystemType {
 TENON_API Result<void> register_file_system(
     module::Gated<FileSystemType> type);  // Error::busy on a name twice
 TENON_API void unregister_file_system(std::string_view name);
+// A fresh instance of a registered type; Error::nodev.
+TENON_API Result<Ref<SuperBlock>> mount_file_system(std::string_view type, std::string_view source,
+                                                    u32 flags, std::string_view data);
 TENON_API void for_each_file_system(void (*visit)(const FileSystemType&, void*), void* context);
 
 // A fresh tmpfs instance under another type's name: devtmpfs and others whose nodes live in memory.

@@ -1,5 +1,6 @@
 // mount, umount2, pivot_root. Spec: man 2 mount, umount, pivot_root.
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/mount_tree.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
@@ -67,15 +68,14 @@ Result<i64> sys_mount(u64 dev_name, u64 dir_name, u64 type, u64 flags, u64 data)
         return 0;
     }
     if (flags & MS_REMOUNT) {
-        TRY(vfs::remount(at, mount_flags, options.view()));
+        TRY(remount(at, mount_flags, options.view()));
         return 0;
     }
     if (flags & (MS_BIND | MS_MOVE)) {
         if (!source.given() || source.view().empty()) return Err(Error::inval);
         TRY_ASSIGN(vfs::Path from,
                    vfs::lookup(vfs::lookup_start_of_current(), source.view(), vfs::kLookupFollow));
-        TRY((flags & MS_BIND) ? vfs::bind_mount(from, at, flags & MS_REC)
-                              : vfs::move_mount(from, at));
+        TRY((flags & MS_BIND) ? bind_mount(from, at, flags & MS_REC) : move_mount(from, at));
         return 0;
     }
     if (flags & propagation) {
@@ -87,8 +87,8 @@ Result<i64> sys_mount(u64 dev_name, u64 dir_name, u64 type, u64 flags, u64 data)
         return 0;
     }
     if (!fs_type.given()) return Err(Error::inval);
-    TRY(vfs::mount(fs_type.view(), source.given() ? source.view() : "none", at, mount_flags,
-                   options.view()));
+    TRY(mount(fs_type.view(), source.given() ? source.view() : "none", at, mount_flags,
+              options.view()));
     return 0;
 }
 
@@ -103,7 +103,7 @@ Result<i64> sys_umount2(u64 name, u32 flags) {
         if (flags & (MNT_FORCE | MNT_DETACH)) return Err(Error::inval);
         return Err(Error::again);
     }
-    TRY(vfs::unmount(at, flags & MNT_DETACH, flags & MNT_FORCE));
+    TRY(unmount(at, flags & MNT_DETACH));
     return 0;
 }
 
@@ -113,7 +113,7 @@ Result<i64> sys_pivot_root(u64 new_root, u64 put_old) {
                resolve_at(AT_FDCWD, new_root, vfs::kLookupFollow | vfs::kLookupDirectory));
     TRY_ASSIGN(vfs::Path old,
                resolve_at(AT_FDCWD, put_old, vfs::kLookupFollow | vfs::kLookupDirectory));
-    TRY(vfs::pivot_root(fresh, old));
+    TRY(pivot_root(fresh, old));
     return 0;
 }
 

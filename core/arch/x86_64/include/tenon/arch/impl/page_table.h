@@ -31,8 +31,6 @@ class Pte {
         return Pte(on ? bits_ | kWriteBit : bits_ & ~kWriteBit);
     }
     constexpr Pte with_clean() const { return Pte(bits_ & ~kDirtyBit); }
-    constexpr Pte with_old() const { return Pte(bits_ & ~kAccessedBit); }
-    constexpr Pte with_special() const { return Pte(bits_ | kSpecialBit); }
     Pte with_flags(PageFlags flags) const { return Pte((bits_ & kFrameBits) | to_bits(flags)); }
     constexpr u64 raw() const { return bits_; }
     constexpr bool operator==(const Pte&) const = default;
@@ -42,10 +40,6 @@ class Pte {
     void store(Pte v) { __atomic_store_n(&bits_, v.bits_, __ATOMIC_RELEASE); }
     // Takes the entry out, with the dirty and accessed bits that the CPUs set up to now.
     Pte exchange(Pte v) { return Pte(__atomic_exchange_n(&bits_, v.bits_, __ATOMIC_ACQ_REL)); }
-    bool compare_exchange(Pte& expected, Pte desired) {
-        return __atomic_compare_exchange_n(&bits_, &expected.bits_, desired.bits_, false,
-                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-    }
 
   private:
     static constexpr u64 kPresentBit = 1 << 0, kWriteBit = 1 << 1, kUserBit = 1 << 2,
