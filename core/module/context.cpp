@@ -113,9 +113,10 @@ Gate& Context::gate() const {
     return *module_.gate;
 }
 
-#define ENTER_GRANT(grant_pointer)        \
-    module_.ledger.add(*(grant_pointer)); \
-    return Held(grant_pointer)
+#define ENTER_GRANT(grant_pointer)   \
+    Grant* const made = grant_pointer; \
+    module_.ledger.add(*made);         \
+    return Held(made)
 
 namespace {
 

@@ -56,8 +56,9 @@ bool Gate::enter(u32& phase) {
     // seq_cst: the entry must be visible before `closed_` is read; pairs with close() then count().
     counters_->cpu[arch::cpu_id()].entries[phase].fetch_add(1, std::memory_order_seq_cst);
     // A call that the module makes into the core may come back into it: those are let in to the
-    // end.
-    if (closed_.load(std::memory_order_seq_cst) && current_gate() != this) [[unlikely]] {
+    // end. An interrupt only happens to find the module's own task running.
+    if (closed_.load(std::memory_order_seq_cst) && (current_gate() != this || in_irq()))
+        [[unlikely]] {
         leave(phase);
         return false;
     }

@@ -6,7 +6,7 @@
 # Makes ko/NAME.ko (stripped, ready to load), ko/NAME.ko.debug (for gdb) and exports/NAME.exports (what
 # it exports, with type checksums). Used alike by the kernel's own tree and, through
 # find_package(TenonModule), by a project that has only the SDK.
-include_guard(GLOBAL)
+include_guard(DIRECTORY)
 
 # In the kernel's tree the build folder holds what the SDK would.
 if(NOT DEFINED TENON_SDK_DIR)

@@ -1,0 +1,190 @@
+// The gate and the ledger: what a module registered is gone after it, whether it gave it back, forgot
+// it, or failed half-way.
+#include <tenon/device/device.h>
+#include <tenon/irq/irq.h>
+#include <tenon/mm/vmalloc.h>
+#include <tenon/module/loader.h>
+#include <tenon/time/clock.h>
+#include <tenon/vfs/char_device.h>
+#include <tenon/vfs/file.h>
+#include <tenon/vfs/lookup.h>
+#include <tenon/vfs/super_block.h>
+
+#include "ktest.h"
+#include "victim.h"
+
+using namespace tenon;
+using ktest::kVictim;
+
+namespace {
+
+// The victim's file, read anew for each test.
+struct Image {
+    u8* data = nullptr;
+    usize size_bytes = 0;
+    Image() {
+        auto file = vfs::open(vfs::lookup_start_of_current(), ktest::kVictimFile,
+                              {.flags = vfs::kOpenRead});
+        if (!file) return;
+        size_bytes = (*file)->inode().size_bytes.load();
+        auto room = mm::vmalloc(size_bytes);
+        if (!room) return;
+        data = static_cast<u8*>(*room);
+        auto buffer = vfs::IoBuffer::kernel(data, size_bytes);
+        if ((*file)->read(buffer).value_or(0) != size_bytes) size_bytes = 0;
+    }
+    ~Image() { mm::vfree(data); }
+    Result<void> load(std::string_view parameters) {
+        return module::load_image({data, size_bytes}, parameters);
+    }
+};
+
+struct Seen {
+    bool module = false, node = false, file_system = false, numbers = false, bus = false;
+    u32 grants = 0, interrupts = irq::active_count();
+    u64 in_flight = 0;
+};
+
+Seen look() {
+    Seen seen;
+    seen.module = module::with_module(
+        kVictim,
+        [](module::Module&, const module::ModuleInfo& info, void* out) {
+            static_cast<Seen*>(out)->grants = info.grants;
+            static_cast<Seen*>(out)->in_flight = info.in_flight;
+        },
+        &seen);
+    seen.node = vfs::lookup(vfs::lookup_start_of_current(), "/dev/ktestnode", 0).has_value();
+    vfs::for_each_file_system(
+        [](const vfs::FileSystemType& type, void* out) {
+            if (type.name() == "ktestfs") static_cast<Seen*>(out)->file_system = true;
+        },
+        &seen);
+    vfs::for_each_char_device(
+        [](u32, std::string_view name, void* out) {
+            if (name == "ktestchar") static_cast<Seen*>(out)->numbers = true;
+        },
+        &seen);
+    device::for_each_bus(
+        [](device::Bus& bus, void* out) {
+            if (bus.name() == "ktestbus") static_cast<Seen*>(out)->bus = true;
+        },
+        &seen);
+    return seen;
+}
+
+bool all_there(const Seen& s) {
+    return s.module && s.node && s.file_system && s.numbers && s.bus &&
+           s.grants == ktest::kVictimKinds;
+}
+bool none_there(const Seen& s) {
+    return !s.module && !s.node && !s.file_system && !s.numbers && !s.bus;
+}
+
+void load_and_unload(ktest::Run& t, std::string_view parameters) {
+    Image image;
+    REQUIRE(image.size_bytes != 0);
+    const Seen before = look();
+    EXPECT(none_there(before));
+    REQUIRE(image.load(parameters).has_value());
+    const Seen loaded = look();
+    EXPECT(all_there(loaded));
+    EXPECT(loaded.interrupts == before.interrupts + 1);
+    auto twice = image.load("");
+    EXPECT(!twice && twice.error() == Error::exist);
+    sched::sleep_ns(3'000'000);  // its timer, work and thread run meanwhile
+    REQUIRE(module::unload(kVictim, 0).has_value());
+    const Seen after = look();
+    EXPECT(none_there(after));
+    EXPECT(after.interrupts == before.interrupts);
+}
+
+KTEST(what_a_module_took_is_gone_after_it) {
+    for (u32 i = 0; i < 5; ++i) load_and_unload(t, "");
+}
+
+KTEST(what_a_module_forgot_is_swept) {
+    load_and_unload(t, "leak=1");
+}
+
+KTEST(a_module_that_fails_half_way_leaves_nothing) {
+    Image image;
+    REQUIRE(image.size_bytes != 0);
+    const u32 interrupts = irq::active_count();
+    for (u32 step = 1; step <= ktest::kVictimKinds; ++step) {
+        fmt::Line<32> parameters("fail_at={}", step);
+        auto loaded = image.load(parameters.view());
+        EXPECT(!loaded && loaded.error() == Error::io);
+        const Seen after = look();
+        EXPECT(none_there(after));
+        EXPECT(after.interrupts == interrupts);
+    }
+}
+
+KTEST(loads_and_unloads_from_all_cpus_do_not_mix) {
+    Image image;
+    REQUIRE(image.size_bytes != 0);
+    static std::atomic<u32> loads, unloads;
+    loads = unloads = 0;
+    t.parallel(4, [&](u32 me) {
+        for (u32 i = 0; i < 12; ++i) {
+            if (me % 2 == 0) {
+                auto r = image.load("");
+                if (r)
+                    loads.fetch_add(1);
+                else
+                    EXPECT(r.error() == Error::exist || r.error() == Error::busy);
+            } else {
+                auto r = module::unload(kVictim, 0);
+                if (r)
+                    unloads.fetch_add(1);
+                else
+                    EXPECT(r.error() == Error::noent || r.error() == Error::busy ||
+                           r.error() == Error::again);
+            }
+            sched::sleep_ns(300'000);
+        }
+    });
+    if (loads.load() != unloads.load()) {
+        EXPECT(loads.load() == unloads.load() + 1);
+        EXPECT(module::unload(kVictim, 0).has_value());
+    }
+    EXPECT(loads.load() > 0);
+    EXPECT(none_there(look()));
+}
+
+// What stands behind a gate of its own.
+class Service {
+  public:
+    u32 add(u32 a, u32 b) { return a + b; }
+    Result<u32> slow(u64 ns) {
+        sched::sleep_ns(ns);
+        return 1u;
+    }
+};
+
+KTEST(a_gate_counts_calls_and_refuses_after_its_end) {
+    module::Gate& gate = t.context().gate();
+    EXPECT(gate.owner_name() == "ktest_module");
+    EXPECT(gate.owner_tag() != 0);
+    EXPECT(module::current_gate() == &gate);  // create() runs inside it
+    const u32 pins = gate.pins();
+    gate.pin();
+    EXPECT(gate.pins() == pins + 1);
+    gate.unpin();
+    Service service;
+    t.parallel(6, [&](u32) {
+        auto handle = module::Gated<Service>::borrow(&service, &gate);
+        for (u32 i = 0; i < 2000; ++i) {
+            EXPECT(handle.call(&Service::add, i, 2u) == i + 2);
+            if (i % 256 == 0) EXPECT(handle.call(&Service::slow, u64{50'000}).has_value());
+        }
+    });
+}
+
+}  // namespace
+
+KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_module_forgot_is_swept,
+             &a_module_that_fails_half_way_leaves_nothing,
+             &loads_and_unloads_from_all_cpus_do_not_mix,
+             &a_gate_counts_calls_and_refuses_after_its_end);

@@ -1,0 +1,225 @@
+// Spin locks, mutexes, wait queues, completions, RCU: under threads that really meet.
+#include <tenon/mm/slab.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/sync/rcu.h>
+#include <tenon/time/clock.h>
+
+#include "ktest.h"
+
+using namespace tenon;
+
+namespace {
+
+// Two words that agree whenever nobody holds the lock.
+struct Pair {
+    u64 a = 0, b = 0;
+};
+
+KTEST(a_spin_lock_lets_one_in) {
+    static sync::SpinLock lock;
+    static Pair pair;
+    pair = {};
+    t.parallel(8, [&](u32) {
+        for (u32 i = 0; i < 20000; ++i) {
+            sync::SpinGuard guard(lock);
+            EXPECT(pair.a == pair.b);
+            ++pair.a;
+            ++pair.b;
+        }
+    });
+    EXPECT(pair.a == 8 * 20000);
+    EXPECT(lock.try_lock());
+    EXPECT(lock.is_locked());
+    lock.unlock();
+}
+
+KTEST(a_mutex_lets_one_in_though_holders_sleep) {
+    static sync::Mutex mutex;
+    static Pair pair;
+    pair = {};
+    t.parallel(8, [&](u32 me) {
+        ktest::Random random(me + 1);
+        for (u32 i = 0; i < 1500; ++i) {
+            sync::MutexGuard guard(mutex);
+            EXPECT(mutex.is_held_by_current());
+            const u64 a = pair.a;
+            EXPECT(pair.b == a);
+            ++pair.a;
+            if (random.below(50) == 0) sched::sleep_ns(20'000);
+            if (random.below(8) == 0) sched::yield();
+            EXPECT(pair.a == a + 1);
+            ++pair.b;
+        }
+    });
+    EXPECT(pair.a == 8 * 1500);
+    EXPECT(mutex.try_lock());
+    mutex.unlock();
+}
+
+KTEST(a_rwmutex_lets_in_readers_or_one_writer) {
+    static sync::RwMutex mutex;
+    static Pair pair;
+    static std::atomic<u32> inside, most;
+    pair = {};
+    inside = most = 0;
+    t.parallel(8, [&](u32 me) {
+        ktest::Random random(me + 1);
+        for (u32 i = 0; i < 1500; ++i) {
+            if (me < 2) {
+                sync::WriteGuard guard(mutex);
+                EXPECT(inside.load() == 0);
+                ++pair.a;
+                if (random.below(16) == 0) sched::yield();
+                ++pair.b;
+                continue;
+            }
+            sync::ReadGuard guard(mutex);
+            const u32 now = inside.fetch_add(1) + 1;
+            for (u32 seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {}
+            EXPECT(pair.a == pair.b);
+            if (random.below(16) == 0) sched::yield();
+            EXPECT(pair.a == pair.b);
+            inside.fetch_sub(1);
+        }
+    });
+    EXPECT(pair.a == 2 * 1500);
+    EXPECT(most.load() >= 1);
+    mutex.lock_read();
+    EXPECT(mutex.try_lock_read());  // a second reader, no writer
+    EXPECT(!mutex.try_lock_write());
+    mutex.unlock_read();
+    mutex.unlock_read();
+    mutex.lock_write();
+    EXPECT(!mutex.try_lock_read());
+    mutex.downgrade();
+    EXPECT(mutex.try_lock_read());
+    EXPECT(!mutex.try_lock_write());
+    mutex.unlock_read();
+    mutex.unlock_read();
+}
+
+KTEST(a_wait_queue_loses_no_wake_up) {
+    // Each thread waits for its turn and passes it on: one lost wake-up and all of them sleep.
+    constexpr u32 kThreads = 6, kRounds = 2000;
+    static sync::WaitQueue queue;
+    static std::atomic<u32> turn;
+    turn = 0;
+    t.parallel(kThreads, [&](u32 me) {
+        for (u32 i = 0; i < kRounds; ++i) {
+            auto woken = queue.wait([&] { return turn.load() % kThreads == me; },
+                                    sync::WaitMode::uninterruptible,
+                                    sync::Deadline::after_ns(20'000'000'000));
+            REQUIRE(woken.has_value());
+            turn.fetch_add(1);
+            queue.wake_all();
+        }
+    });
+    EXPECT(turn.load() == kThreads * kRounds);
+}
+
+KTEST(an_exclusive_wake_up_wakes_one) {
+    static sync::WaitQueue queue;
+    static std::atomic<u32> tokens, taken;
+    tokens = taken = 0;
+    t.parallel(5, [&](u32 me) {
+        if (me == 0) {
+            for (u32 i = 0; i < 4; ++i) {
+                sched::sleep_ns(2'000'000);
+                tokens.fetch_add(1);
+                queue.wake_one();
+            }
+            return;
+        }
+        auto woken = queue.wait(
+            [&] {
+                u32 n = tokens.load();
+                while (n != 0 && !tokens.compare_exchange_weak(n, n - 1)) {}
+                return n != 0;
+            },
+            sync::WaitMode::uninterruptible, sync::Deadline::after_ns(20'000'000'000), true);
+        if (woken) taken.fetch_add(1);
+    });
+    EXPECT(taken.load() == 4);
+}
+
+KTEST(a_wait_ends_at_its_deadline) {
+    sync::WaitQueue queue;
+    const u64 began = time::monotonic_ns();
+    auto result = queue.wait([] { return false; }, sync::WaitMode::uninterruptible,
+                             sync::Deadline::after_ns(5'000'000));
+    const u64 took = time::monotonic_ns() - began;
+    EXPECT(!result && result.error() == Error::timedout);
+    EXPECT(took >= 5'000'000);
+    sync::Completion done;
+    EXPECT(!done.wait(sync::WaitMode::uninterruptible, sync::Deadline::after_ns(1'000'000)));
+    done.complete();
+    EXPECT(done.wait().has_value());
+    EXPECT(!done.done());
+    done.complete_all();
+    EXPECT(done.wait().has_value() && done.wait().has_value());
+}
+
+struct Node {
+    sync::RcuHead rcu;
+    u64 value = 0, check = 0;
+};
+std::atomic<u32> freed;
+
+KTEST(rcu_keeps_what_readers_see) {
+    static sync::RcuPtr<Node> published;
+    static std::atomic<bool> stop;
+    freed = 0;
+    stop = false;
+    auto* first = new (std::nothrow) Node;
+    REQUIRE(first != nullptr);
+    first->check = ~u64{0};
+    published.assign(first);
+    constexpr u32 kUpdates = 400;
+    t.parallel(6, [&](u32 me) {
+        if (me != 0) {
+            while (!stop.load(std::memory_order_relaxed)) {
+                for (u32 i = 0; i < 64; ++i) {
+                    sync::RcuGuard guard;
+                    const Node* seen = published.load();
+                    const u64 value = seen->value;
+                    for (u32 spin = 0; spin < 20; ++spin) arch::cpu_relax();
+                    EXPECT(seen->check == ~value && seen->value == value);
+                }
+                sched::yield();
+            }
+            return;
+        }
+        for (u64 i = 1; i <= kUpdates; ++i) {
+            auto* fresh = new (std::nothrow) Node;
+            if (fresh == nullptr) break;
+            fresh->value = i;
+            fresh->check = ~i;
+            Node* old = published.exchange(fresh);
+            if (i % 16 == 0) {
+                sync::rcu_synchronize();
+                old->value = old->check = 0;  // a reader that still saw it would say so
+                freed.fetch_add(1);
+                delete old;
+            } else {
+                sync::rcu_call(old->rcu, [](sync::RcuHead* head) {
+                    auto* node = container_of_offset<Node>(head, offsetof(Node, rcu));
+                    node->value = node->check = 0;
+                    freed.fetch_add(1);
+                    delete node;
+                });
+            }
+            if (i % 4 == 0) sched::yield();
+        }
+        stop = true;
+    });
+    sync::rcu_barrier();
+    EXPECT(freed.load() == kUpdates);
+    delete published.exchange(nullptr);
+}
+
+}  // namespace
+
+KTEST_MODULE("ktest_sync", &a_spin_lock_lets_one_in, &a_mutex_lets_one_in_though_holders_sleep,
+             &a_rwmutex_lets_in_readers_or_one_writer, &a_wait_queue_loses_no_wake_up,
+             &an_exclusive_wake_up_wakes_one, &a_wait_ends_at_its_deadline,
+             &rcu_keeps_what_readers_see);

@@ -1,0 +1,10 @@
+// What the module test and its victim agree on.
+#pragma once
+
+#include <string_view>
+
+namespace tenon::ktest {
+inline constexpr std::string_view kVictim = "ktest_victim";
+inline constexpr std::string_view kVictimFile = "/tests/ktest_victim.ko";
+inline constexpr unsigned kVictimKinds = 12;  // grants that one load takes
+}  // namespace tenon::ktest
