@@ -116,6 +116,7 @@ void switch_away(Reason reason) {
         (void)steal_into(queue, now, 1);
 
     Task& next = queue.switch_current(keep);
+    sync::rcu_quiescent();  // readers keep preemption off; that the task goes on alone is no matter
     if (&next == &previous) {
         queue.request_tick(now);
         queue.lock.unlock_raw();
@@ -144,7 +145,6 @@ void switch_away(Reason reason) {
     queue.request_tick(now);
     queue.switches.store(queue.switches.load(std::memory_order_relaxed) + 1,
                          std::memory_order_relaxed);
-    sync::rcu_quiescent();
     next.sched.on_cpu.store(true, std::memory_order_relaxed);
     // A kernel thread borrows whatever space is active.
     if (mm::AddressSpace* space = next.space.get();
