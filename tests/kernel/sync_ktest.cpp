@@ -174,7 +174,9 @@ KTEST(rcu_keeps_what_readers_see) {
     REQUIRE(first != nullptr);
     first->check = ~u64{0};
     published.assign(first);
-    constexpr u32 kUpdates = 400;
+    constexpr u32 kUpdates = 400, kWaits = kUpdates / 16;
+    static std::atomic<u64> waited_ns;
+    waited_ns = 0;
     t.parallel(6, [&](u32 me) {
         if (me != 0) {
             while (!stop.load(std::memory_order_relaxed)) {
@@ -196,7 +198,9 @@ KTEST(rcu_keeps_what_readers_see) {
             fresh->check = ~i;
             Node* old = published.exchange(fresh);
             if (i % 16 == 0) {
+                const u64 asked_ns = time::monotonic_ns();
                 sync::rcu_synchronize();
+                waited_ns.fetch_add(time::monotonic_ns() - asked_ns);
                 old->value = old->check = 0;  // a reader that still saw it would say so
                 freed.fetch_add(1);
                 delete old;
@@ -214,6 +218,8 @@ KTEST(rcu_keeps_what_readers_see) {
     });
     sync::rcu_barrier();
     EXPECT(freed.load() == kUpdates);
+    // Readers that never sleep hold a grace period up for a moment only.
+    EXPECT(waited_ns.load() / kWaits < 1'000'000'000);
     delete published.exchange(nullptr);
 }
 
