@@ -21,9 +21,12 @@ endif()
 set(TENON_KO_DIR ${CMAKE_BINARY_DIR}/ko)
 set(TENON_OWN_EXPORTS_DIR ${CMAKE_BINARY_DIR}/exports)
 
-# Everything that loads: `cmake --build . --target modules`.
-if(NOT TARGET modules)
-    add_custom_target(modules ALL)
+# Everything that loads: `cmake --build . --target modules`. Tests have a target of their own.
+if(NOT DEFINED TENON_MODULES_TARGET)
+    set(TENON_MODULES_TARGET modules)
+endif()
+if(NOT TARGET ${TENON_MODULES_TARGET})
+    add_custom_target(${TENON_MODULES_TARGET} ALL)
 endif()
 
 function(tenon_add_module name)
@@ -92,7 +95,7 @@ function(tenon_add_module name)
         DEPENDS ${full} ${TENON_MODPOST} ${use_files} ${TENON_API_HEADERS}
         COMMENT "Module ${name}.ko" VERBATIM)
     add_custom_target(module.${name} DEPENDS ${ko})
-    add_dependencies(modules module.${name})
+    add_dependencies(${TENON_MODULES_TARGET} module.${name})
     if(TARGET tenon_core_exports)
         add_dependencies(module.${name} tenon_core_exports)
     endif()

@@ -21,8 +21,8 @@ constexpr u32 kTries = 4;
 struct Counts {
     static constexpr u32 kKinds = 6;
     i64 value[kKinds];
-    static constexpr const char* kNames[kKinds] = {"pages",      "objects", "interrupts",
-                                                   "threads",    "grants",  "pins"};
+    static constexpr const char* kNames[kKinds] = {"pages",   "objects", "interrupts",
+                                                   "threads", "grants",  "pins"};
 };
 
 Counts count(module::Context& context) {
@@ -34,8 +34,8 @@ Counts count(module::Context& context) {
     const mm::MemoryStats m = mm::memory_stats();
     Counts c{};
     // Slabs and cached stacks are counted by what is in them.
-    c.value[0] = static_cast<i64>(m.total_pages - m.free_pages - m.slab_pages -
-                                  m.kernel_stack_pages);
+    c.value[0] =
+        static_cast<i64>(m.total_pages - m.free_pages - m.slab_pages - m.kernel_stack_pages);
     // Each kernel stack, cached ones too, has an object that says where it lies.
     c.value[1] = static_cast<i64>(mm::live_object_count() -
                                   m.kernel_stack_pages * kPageSize / arch::kKernelStackSize);
@@ -164,7 +164,8 @@ void Run::run_threads(u32 threads, void (*call)(void*, u32), void* body) {
 static void fill_magazines() {
     for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
         if (!sched::set_affinity(*arch::current(), CpuMask::of(cpu))) continue;
-        for (usize size = 8; size <= 8192; size += size < 256 ? 8 : size / 4) mm::kfree(mm::kmalloc(size));
+        for (usize size = 8; size <= 8192; size += size < 256 ? 8 : size / 4)
+            mm::kfree(mm::kmalloc(size));
     }
     (void)sched::set_affinity(*arch::current(), CpuMask::all());
 }

@@ -30,7 +30,8 @@ class Run {
     template <typename Body>
     void parallel(u32 threads, Body&& body) {
         run_threads(
-            threads, [](void* b, u32 index) { (*static_cast<std::remove_cvref_t<Body>*>(b))(index); },
+            threads,
+            [](void* b, u32 index) { (*static_cast<std::remove_cvref_t<Body>*>(b))(index); },
             &body);
     }
 
@@ -57,17 +58,17 @@ class Random {
     u64 state_;
 };
 
-
 }  // namespace tenon::ktest
 
-#define KTEST(test_name)                                                           \
-    static void test_name##_body(::tenon::ktest::Run& t);                          \
+#define KTEST(test_name)                                                            \
+    static void test_name##_body(::tenon::ktest::Run& t);                           \
     static constexpr ::tenon::ktest::Test test_name{#test_name, &test_name##_body}; \
     static void test_name##_body([[maybe_unused]] ::tenon::ktest::Run& t)
 
-#define EXPECT(condition)                                                        \
-    do {                                                                         \
-        if (!(condition)) [[unlikely]] t.fail(__FILE_NAME__, __LINE__, #condition); \
+#define EXPECT(condition)                                \
+    do {                                                 \
+        if (!(condition)) [[unlikely]]                   \
+            t.fail(__FILE_NAME__, __LINE__, #condition); \
     } while (0)
 // Ends the test, too.
 #define REQUIRE(condition)                               \
@@ -79,16 +80,16 @@ class Random {
     } while (0)
 
 // Once in every ktest: its name, and pointers to its tests.
-#define KTEST_MODULE(module_name, ...)                                                     \
-    class KtestModule final : public ::tenon::module::Instance {                           \
-      public:                                                                              \
-        static ::tenon::Result<std::unique_ptr<KtestModule>> create(                       \
-            ::tenon::module::Context& context) {                                           \
-            static constexpr const ::tenon::ktest::Test* kTests[] = {__VA_ARGS__};         \
-            TRY(::tenon::ktest::run_all(context, kTests));                                 \
-            std::unique_ptr<KtestModule> self(new (std::nothrow) KtestModule);             \
-            if (!self) return ::tenon::Err(::tenon::Error::nomem);                         \
-            return self;                                                                   \
-        }                                                                                  \
-    };                                                                                     \
+#define KTEST_MODULE(module_name, ...)                                             \
+    class KtestModule final : public ::tenon::module::Instance {                   \
+      public:                                                                      \
+        static ::tenon::Result<std::unique_ptr<KtestModule>> create(               \
+            ::tenon::module::Context& context) {                                   \
+            static constexpr const ::tenon::ktest::Test* kTests[] = {__VA_ARGS__}; \
+            TRY(::tenon::ktest::run_all(context, kTests));                         \
+            std::unique_ptr<KtestModule> self(new (std::nothrow) KtestModule);     \
+            if (!self) return ::tenon::Err(::tenon::Error::nomem);                 \
+            return self;                                                           \
+        }                                                                          \
+    };                                                                             \
     TENON_MODULE(KtestModule, {.name = module_name, .description = "tests of the core"})

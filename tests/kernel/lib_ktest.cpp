@@ -1,4 +1,5 @@
-// The containers that are read under RCU: the radix tree and RcuHash, with readers beside the writer.
+// The containers that are read under RCU: the radix tree and RcuHash, with readers beside the
+// writer.
 #include <tenon/lib/radix_tree.h>
 
 #include "core/lib/rcu_hash.h"
@@ -106,8 +107,8 @@ KTEST(radix_readers_see_old_or_new_while_a_writer_works) {
     EXPECT(tree.empty());
 }
 
-// A table lives as long as the kernel: it has no end. The test's lives as long as the module's text,
-// and gives its two arrays to nobody, so it is made once.
+// A table lives as long as the kernel: it has no end. The test's lives as long as the module's
+// text, and gives its two arrays to nobody, so it is made once.
 using Table = RcuHash<Item, &Item::next>;
 constinit Table table{sync::LockRank::spin_leaf};
 alignas(64) bool table_made = false;

@@ -196,7 +196,8 @@ KTEST(vmalloc_areas_are_zero_apart_and_guarded) {
         const usize bytes = (i + 1) * kPageSize - i;
         EXPECT(filled_with(areas[i], bytes, static_cast<u8>(i + 1)));
         for (u32 j = 0; j < kAreas; ++j)  // a page at least lies behind each
-            if (areas[j] > areas[i]) EXPECT(areas[j] >= areas[i] + align_up(bytes, kPageSize) + kPageSize);
+            if (areas[j] > areas[i])
+                EXPECT(areas[j] >= areas[i] + align_up(bytes, kPageSize) + kPageSize);
     }
     for (u8* area : areas) mm::vfree(area);
     mm::vfree(nullptr);
@@ -235,7 +236,6 @@ KTEST_MODULE("ktest_mm", &pages_of_each_order_are_aligned_and_apart,
              &pages_keep_within_the_zone_asked_for, &free_blocks_join_again,
              &a_shared_page_is_freed_by_its_last_holder,
              &pages_are_taken_and_given_by_all_cpus_at_once, &kmalloc_gives_room_of_every_size,
-             &a_cache_keeps_its_alignment_and_count,
-             &objects_cross_cpus_without_being_given_twice,
+             &a_cache_keeps_its_alignment_and_count, &objects_cross_cpus_without_being_given_twice,
              &vmalloc_areas_are_zero_apart_and_guarded, &vmalloc_by_all_cpus_at_once,
              &register_windows_do_not_use_up_page_tables);

@@ -1,5 +1,5 @@
-// The gate and the ledger: what a module registered is gone after it, whether it gave it back, forgot
-// it, or failed half-way.
+// The gate and the ledger: what a module registered is gone after it, whether it gave it back,
+// forgot it, or failed half-way.
 #include <tenon/device/device.h>
 #include <tenon/irq/irq.h>
 #include <tenon/mm/vmalloc.h>

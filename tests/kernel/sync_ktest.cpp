@@ -75,7 +75,8 @@ KTEST(a_rwmutex_lets_in_readers_or_one_writer) {
             }
             sync::ReadGuard guard(mutex);
             const u32 now = inside.fetch_add(1) + 1;
-            for (u32 seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {}
+            for (u32 seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {
+            }
             EXPECT(pair.a == pair.b);
             if (random.below(16) == 0) sched::yield();
             EXPECT(pair.a == pair.b);
@@ -133,7 +134,8 @@ KTEST(an_exclusive_wake_up_wakes_one) {
         auto woken = queue.wait(
             [&] {
                 u32 n = tokens.load();
-                while (n != 0 && !tokens.compare_exchange_weak(n, n - 1)) {}
+                while (n != 0 && !tokens.compare_exchange_weak(n, n - 1)) {
+                }
                 return n != 0;
             },
             sync::WaitMode::uninterruptible, sync::Deadline::after_ns(20'000'000'000), true);

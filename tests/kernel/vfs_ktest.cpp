@@ -40,6 +40,10 @@ Error error_of(auto&& result) {
     return result ? Error{} : result.error();
 }
 
+Result<void> truncate(vfs::File& file, u64 size_bytes) {
+    return vfs::truncate_inode(file.inode(), size_bytes, start().cred);
+}
+
 bool exists(std::string_view path) {
     return vfs::lookup(start(), path, 0).has_value();
 }
@@ -117,7 +121,9 @@ KTEST(lookups_find_one_of_two_names_while_it_is_renamed) {
     static std::atomic<u32> found;
     stop = false;
     found = 0;
-    { REQUIRE(open_file("/tmp/ktest/one", kMake).has_value()); }
+    {
+        REQUIRE(open_file("/tmp/ktest/one", kMake).has_value());
+    }
     REQUIRE(vfs::make_node(start(), "/tmp/ktest/d", vfs::kDirectory | 0755, {}).has_value());
     // Paths are looked up from the thread's own root: kernel threads have that of everything.
     t.parallel(5, [&](u32 me) {
@@ -176,9 +182,9 @@ KTEST(the_page_cache_holds_what_was_written) {
     mapping->punch(2 * kPageSize, 3 * kPageSize);
     EXPECT(mapping->find(2) == nullptr);
     mm::page_unref(*held);
-    EXPECT(vfs::truncate_open(**file, kPageSize / 2).has_value());
+    EXPECT(truncate(**file, kPageSize / 2).has_value());
     EXPECT(mapping->page_count() == 1);
-    EXPECT(vfs::truncate_open(**file, kPageSize).has_value());
+    EXPECT(truncate(**file, kPageSize).has_value());
     auto buffer = vfs::IoBuffer::kernel(page, sizeof page);
     EXPECT((*file)->read_at(buffer, 0).value_or(0) == kPageSize);
     EXPECT(page[kPageSize / 2 - 1] == 1 && page[kPageSize / 2] == 0);
@@ -190,7 +196,7 @@ KTEST(the_page_cache_holds_what_was_written) {
     EXPECT(again == *fresh);
     if (again != nullptr) mm::page_unref(again);
     EXPECT(mapping->page_count() == 2);
-    EXPECT(vfs::truncate_open(**file, 0).has_value());
+    EXPECT(truncate(**file, 0).has_value());
     EXPECT(mapping->page_count() == 0);
 }
 
@@ -223,7 +229,7 @@ KTEST(a_pipe_carries_every_byte_in_order) {
     auto pipe = vfs::make_pipe(0);
     REQUIRE(pipe.has_value());
     constexpr u64 kTotal = 1 << 20;
-    EXPECT(vfs::is_pipe(*pipe->read_end));
+    EXPECT(vfs::pipe_of(*pipe->read_end) != nullptr);
     t.parallel(2, [&](u32 me) {
         static u8 chunk[2][5000];
         ktest::Random random(me + 1);
@@ -247,7 +253,7 @@ KTEST(a_pipe_carries_every_byte_in_order) {
             done += *got;
         }
     });
-    EXPECT(vfs::pipe_bytes(*pipe->read_end).value_or(1) == 0);
+    EXPECT(vfs::pipe_of(*pipe->read_end)->bytes() == 0);
 }
 
 KTEST(a_pipe_tells_its_ends_what_happened) {
@@ -258,7 +264,7 @@ KTEST(a_pipe_tells_its_ends_what_happened) {
     auto buffer = vfs::IoBuffer::kernel(&byte, 1);
     EXPECT(error_of(pipe.read_end->read(buffer)) == Error::again);
     EXPECT((pipe.write_end->poll(nullptr) & vfs::kPollOut) != 0);
-    const u32 room = vfs::pipe_capacity(*pipe.write_end).value_or(0);
+    const u32 room = vfs::pipe_of(*pipe.write_end)->capacity_bytes();
     EXPECT(room == 65536);
     u64 filled = 0;
     for (;;) {
@@ -273,7 +279,7 @@ KTEST(a_pipe_tells_its_ends_what_happened) {
     }
     EXPECT(filled == room);
     EXPECT((pipe.write_end->poll(nullptr) & vfs::kPollOut) == 0);
-    EXPECT(vfs::pipe_bytes(*pipe.read_end).value_or(0) == room);
+    EXPECT(vfs::pipe_of(*pipe.read_end)->bytes() == room);
     pipe.write_end = nullptr;
     EXPECT((pipe.read_end->poll(nullptr) & vfs::kPollHup) != 0);
     for (u64 left = filled; left != 0;) {

@@ -1,4 +1,6 @@
 // A module that takes one of everything, and on request forgets to give it back or fails half-way.
+#include "victim.h"
+
 #include <tenon/device/device.h>
 #include <tenon/mm/slab.h>
 #include <tenon/module/module.h>
@@ -8,8 +10,6 @@
 #include <tenon/trace/metrics.h>
 #include <tenon/vfs/char_device.h>
 #include <tenon/vfs/super_block.h>
-
-#include "victim.h"
 
 namespace tenon::ktest {
 namespace {
@@ -88,13 +88,15 @@ class Victim final : public module::Instance {
             (void)sched::sleep_until(sync::Deadline::after_ns(300'000));
     }
 
-    Result<void> step() { return ++step_ == fail_at ? Result<void>(Err(Error::io)) : Result<void>{}; }
+    Result<void> step() {
+        return ++step_ == fail_at ? Result<void>(Err(Error::io)) : Result<void>{};
+    }
 
     Result<void> take(module::Context& context) {
         arch::MsiMessage message;
         TRY(step());
-        TRY_ASSIGN(h_.irq, context.request_msi([](void*) { return irq::Handled::yes; }, nullptr, this,
-                                               message));
+        TRY_ASSIGN(h_.irq, context.request_msi([](void*) { return irq::Handled::yes; }, nullptr,
+                                               this, message));
         TRY(step());
         TRY_ASSIGN(h_.work, context.make_work(&on_work, this));
         TRY(step());
@@ -140,4 +142,5 @@ class Victim final : public module::Instance {
 }  // namespace
 }  // namespace tenon::ktest
 
-TENON_MODULE(tenon::ktest::Victim, {.name = "ktest_victim", .description = "taken down by ktest_module"});
+TENON_MODULE(tenon::ktest::Victim,
+             {.name = "ktest_victim", .description = "taken down by ktest_module"});
