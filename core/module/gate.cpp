@@ -57,8 +57,8 @@ bool Gate::enter(u32& phase) {
     counters_->cpu[arch::cpu_id()].entries[phase].fetch_add(1, std::memory_order_seq_cst);
     // A call that the module makes into the core may come back into it: those are let in to the
     // end. An interrupt only happens to find the module's own task running.
-    if (closed_.load(std::memory_order_seq_cst) && (current_gate() != this || in_irq()))
-        [[unlikely]] {
+    if (closed_.load(std::memory_order_seq_cst) &&
+        (current_gate() != this || arch::preempt_count() >= kHardirqOne)) [[unlikely]] {
         leave(phase);
         return false;
     }
