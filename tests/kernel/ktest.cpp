@@ -25,6 +25,14 @@ struct Counts {
                                                    "threads", "grants",  "pins"};
 };
 
+u64 live_objects() {
+    u64 sum = 0;
+    mm::for_each_cache([](const mm::SlabCache::Info& info,
+                          void* total) { *static_cast<u64*>(total) += info.active_objects; },
+                       &sum);
+    return sum;
+}
+
 Counts count(module::Context& context) {
     // What is given back later: by RCU, by work, by threads that end.
     sync::rcu_barrier();
@@ -37,9 +45,9 @@ Counts count(module::Context& context) {
     c.value[0] =
         static_cast<i64>(m.total_pages - m.free_pages - m.slab_pages - m.kernel_stack_pages);
     // Each kernel stack, cached ones too, has an object that says where it lies.
-    c.value[1] = static_cast<i64>(mm::live_object_count() -
+    c.value[1] = static_cast<i64>(live_objects() -
                                   m.kernel_stack_pages * kPageSize / arch::kKernelStackSize);
-    c.value[2] = irq::active_count();
+    c.value[2] = interrupt_lines();
     c.value[3] = sched::load_averages().total;
     module::with_module(
         context.name(),
@@ -130,6 +138,12 @@ void thread_main(void* argument) {
 }
 
 }  // namespace
+
+u32 interrupt_lines() {
+    u32 lines = 0;
+    irq::for_each([](const irq::LineInfo&, void* n) { ++*static_cast<u32*>(n); }, &lines);
+    return lines;
+}
 
 void Run::fail(const char* file, u32 line, const char* expression) {
     // The first few say it; a loop would fill the log.

@@ -43,6 +43,9 @@ class Run {
 
 Result<void> run_all(module::Context& context, std::span<const Test* const> tests);
 
+// Interrupt lines that somebody holds.
+u32 interrupt_lines();
+
 // A small generator of its own state, so that threads do not share one.
 class Random {
   public:

@@ -1,7 +1,6 @@
 // The gate and the ledger: what a module registered is gone after it, whether it gave it back,
 // forgot it, or failed half-way.
 #include <tenon/device/device.h>
-#include <tenon/irq/irq.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/module/loader.h>
 #include <tenon/time/clock.h>
@@ -41,7 +40,7 @@ struct Image {
 
 struct Seen {
     bool module = false, node = false, file_system = false, numbers = false, bus = false;
-    u32 grants = 0, interrupts = irq::active_count();
+    u32 grants = 0, interrupts = ktest::interrupt_lines();
     u64 in_flight = 0;
 };
 
@@ -110,7 +109,7 @@ KTEST(what_a_module_forgot_is_swept) {
 KTEST(a_module_that_fails_half_way_leaves_nothing) {
     Image image;
     REQUIRE(image.size_bytes != 0);
-    const u32 interrupts = irq::active_count();
+    const u32 interrupts = ktest::interrupt_lines();
     for (u32 step = 1; step <= ktest::kVictimKinds; ++step) {
         fmt::Line<32> parameters("fail_at={}", step);
         auto loaded = image.load(parameters.view());
