@@ -2,12 +2,11 @@
 #include <tenon/mm/address_space.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/process/personality.h>
+#include <tenon/process/tree.h>
 #include <tenon/time/clock.h>
 #include <tenon/vfs/file_table.h>
 
 #include <cstring>
-
-#include "core/process/internal.h"
 
 namespace tenon::process {
 

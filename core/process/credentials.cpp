@@ -2,11 +2,10 @@
 #include <tenon/mm/slab.h>
 #include <tenon/process/credentials.h>
 #include <tenon/process/fs_context.h>
+#include <tenon/process/tree.h>
 #include <tenon/vfs/dentry.h>
 
 #include <algorithm>
-
-#include "core/process/internal.h"
 
 namespace tenon::process {
 

@@ -3,10 +3,9 @@
 #include <tenon/mm/address_space.h>
 #include <tenon/process/personality.h>
 #include <tenon/process/process.h>
+#include <tenon/process/tree.h>
 #include <tenon/trace/log.h>
 #include <tenon/vfs/file_table.h>
-
-#include "core/process/internal.h"
 
 namespace tenon::process {
 
@@ -269,113 +268,6 @@ void exit_group(i32 exit_code) {
         }
     }
     exit_task(exit_code);
-}
-
-// Waiting for children.
-
-namespace {
-
-bool matches(const Process& child, const WaitRequest& request, i32 tid) {
-    switch (request.who) {
-        case WaitRequest::Who::any:
-            break;
-        case WaitRequest::Who::pid:
-            if (request.child != nullptr ? &child != request.child : child.pid != request.id)
-                return false;
-            break;
-        case WaitRequest::Who::group:
-            if (!child.group || child.group->id != request.id) return false;
-            break;
-    }
-    if (request.this_thread_only && child.creator_tid != tid) return false;
-    // "Clone children" are those that do not send SIGCHLD.
-    return request.all_children || (child.exit_signal != kSigChld) == request.clones_only;
-}
-
-void fill_common(WaitAnswer& answer, Process& child) {
-    answer.pid = child.pid;
-    answer.uid = child.leader->credentials->uid;
-}
-
-void fill_exited(WaitAnswer& answer, Process& child) {
-    fill_common(answer, child);
-    const i32 code = child.wait_code;
-    answer.wait_status = code;
-    if ((code & 0x7f) == 0) {
-        answer.code = kCodeExited;
-        answer.status = (code >> 8) & 0xff;
-    } else {
-        answer.code = (code & 0x80) ? kCodeDumped : kCodeKilled;
-        answer.status = code & 0x7f;
-    }
-}
-
-// A stop or continuation that was not reported yet. Tree lock held.
-bool take_stop_event(Process& child, const WaitRequest& request, WaitAnswer& answer) {
-    SignalLock lock(child);
-    if (request.stopped && child.stop_event == Process::StopEvent::stopped) {
-        fill_common(answer, child);
-        answer.code = kCodeStopped;
-        answer.status = static_cast<i32>(child.stop_signal);
-        answer.wait_status = 0x7f | (static_cast<i32>(child.stop_signal) << 8);
-    } else if (request.continued && child.stop_event == Process::StopEvent::continued) {
-        fill_common(answer, child);
-        answer.code = kCodeContinued;
-        answer.status = kSigCont;
-        answer.wait_status = 0xffff;
-    } else {
-        return false;
-    }
-    if (!request.no_wait) child.stop_event = Process::StopEvent::none;
-    return true;
-}
-
-enum class Scan : u8 { found, none_ready, no_child };
-
-// One pass over the children. `reaped` is a zombie that left the tree.
-Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
-    Process& self = current_process();
-    const i32 tid = current()->tid;
-    bool any = false;
-    TreeGuard guard(tree_lock());
-    for (Process& child : self.children->list) {
-        if (!matches(child, request, tid)) continue;
-        any = true;
-        if (child.zombie) {
-            if (!request.exited) continue;
-            fill_exited(answer, child);
-            answer.usage = child.dead_usage;
-            answer.usage.add(child.children_usage);
-            if (!request.no_wait) {
-                self.children_usage.add(answer.usage);
-                unlink_zombie_locked(child);
-                reaped = &child;
-            }
-            return Scan::found;
-        }
-        if ((request.stopped || request.continued) && take_stop_event(child, request, answer)) {
-            answer.usage = child.dead_usage;
-            return Scan::found;
-        }
-    }
-    return any ? Scan::none_ready : Scan::no_child;
-}
-
-}  // namespace
-
-Result<WaitAnswer> wait(const WaitRequest& request) {
-    WaitAnswer answer;
-    Process* reaped = nullptr;
-    Scan state = scan(request, answer, reaped);
-    if (state == Scan::none_ready && !request.no_hang) {
-        TRY(current_process().child_wait.wait([&] {
-            state = scan(request, answer, reaped);
-            return state != Scan::none_ready;
-        }));
-    }
-    if (state == Scan::no_child) return Err(Error::child);
-    if (reaped != nullptr) drop_zombie(*reaped);
-    return answer;
 }
 
 Usage usage_of(Process& process) {

@@ -2,10 +2,9 @@
 // of what is taken.
 #include <tenon/mm/page_alloc.h>
 #include <tenon/mm/slab.h>
+#include <tenon/process/tree.h>
 
 #include <bit>
-
-#include "core/process/internal.h"
 
 namespace tenon::process::pids {
 

@@ -3,6 +3,7 @@
 #include <tenon/mm/vmalloc.h>
 #include <tenon/process/process.h>
 #include <tenon/process/system_name.h>
+#include <tenon/process/tree.h>
 #include <tenon/sched/scheduler.h>
 #include <tenon/sync/spinlock.h>
 #include <tenon/time/clock.h>
@@ -11,8 +12,6 @@
 
 #include <atomic>
 #include <cstring>
-
-#include "core/process/internal.h"
 
 namespace tenon {
 

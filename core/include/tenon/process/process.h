@@ -30,7 +30,7 @@ class ProcessGroup : public RefCounted<ProcessGroup> {
     std::unique_ptr<Members> members;
     // No member has a parent in another group of the same session: nobody could continue it.
     // `without` is left out (it is exiting).
-    bool orphaned_locked(const Process* without = nullptr) const;
+    TENON_API bool orphaned_locked(const Process* without = nullptr) const;
     sync::RcuHead rcu;
     ProcessGroup();
     TENON_API ~ProcessGroup();
@@ -73,7 +73,7 @@ struct Usage {
     u64 user_ns = 0, system_ns = 0, minor_faults = 0, major_faults = 0, voluntary_switches = 0,
         involuntary_switches = 0, max_rss_pages = 0;
     u64 read_bytes = 0, written_bytes = 0, in_blocks = 0, out_blocks = 0;
-    void add(const Usage& o);
+    TENON_API void add(const Usage& o);
 };
 
 // What a personality hangs on a process (POSIX timers, aio, keyrings, ...).
@@ -203,42 +203,13 @@ struct CloneOptions {
 TENON_API Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs);
 [[noreturn]] TENON_API void exit_task(i32 exit_code);   // this thread
 [[noreturn]] TENON_API void exit_group(i32 exit_code);  // the whole process
-// Exec's point of no return: kills the other threads, takes over the leader's identity, stops
-// sharing dispositions and descriptors.
-TENON_API Result<void> become_single_threaded();
-// After exec installed the new space: releases a vfork parent, resets caught signals, closes on
-// exec.
-TENON_API void finish_exec();
 // [sched] Kernel threads: belong to the kernel's own process. Not started.
 Result<Ref<Task>> make_kernel_task(std::string_view name, void (*entry)(void*), void* argument);
 Process& kernel_process();
 // Ends a kernel thread (its entry returned). Does not return.
 [[noreturn]] void exit_kernel_task();
 
-struct WaitRequest {
-    enum class Who : u8 { any, pid, group } who = Who::any;
-    i32 id = 0;
-    bool exited = true, stopped = false, continued = false;
-    bool no_hang = false, no_wait = false /* leave it waitable */;
-    bool clones_only = false, all_children = false, this_thread_only = false;
-    Process* child = nullptr;  // Who::pid by a handle instead of a number (pidfd)
-};
-struct WaitAnswer {
-    i32 pid = 0;
-    u32 uid = 0;
-    i32 code = 0;    // kCodeExited...
-    i32 status = 0;  // exit status, or signal
-    i32 wait_status =
-        0;  // (status << 8) | signal | 0x80 if dumped; 0x7f | sig << 8 stopped; 0xffff continued
-    Usage usage;
-};
-// Error::child when there is none; pid 0 when no_hang found nothing.
-TENON_API Result<WaitAnswer> wait(const WaitRequest& request);
 TENON_API Usage usage_of(Process& process);
-
-// Groups and sessions; errors as setpgid(2), setsid(2).
-TENON_API Result<void> set_group(i32 pid, i32 group);
-TENON_API Result<i32> new_session();
 
 // Replaces the credentials of the current task.
 TENON_API void commit_credentials(Ref<Credentials> credentials);

@@ -145,25 +145,6 @@ inline SignalInfo kernel_signal(u32 signal) {
 // A fault that cannot be ignored or blocked: resets the disposition when it is, so that the task
 // dies.
 TENON_API void force_signal(Task& task, const SignalInfo& info);
-// May `current` signal `target`? Error::perm.
-TENON_API Result<void> may_signal(const Process& target, u32 signal);
-
-// [personality] Takes the next deliverable signal of the current task, with its action
-// (SA_RESETHAND applied), or false.
-TENON_API bool dequeue_signal(SignalInfo& info, SignalAction& action);
-// Takes a pending signal out of `wanted` even if blocked (sigtimedwait, signalfd), or false.
-TENON_API bool take_signal(SignalSet wanted, SignalInfo& info);
-TENON_API SignalSet pending_signals(Task& task);
-TENON_API void set_blocked(SignalSet mask);  // of the current task; KILL and STOP are never blocked
-TENON_API Result<SignalAction> set_action(
-    u32 signal, const SignalAction* action);  // returns the old; null: only query
-// The signals that the current task has blocked, and the ones that pselect and friends put aside:
-// blocks `mask` until the next return to user mode, where the old mask comes back (after a
-// handler).
-TENON_API void set_temporary_mask(SignalSet mask);
-TENON_API void restore_temporary_mask();
-// Ignored by disposition, or by default without a handler (for tty job control, SIGCHLD).
-TENON_API bool is_ignored(Process& process, u32 signal);
 TENON_API bool is_blocked_or_ignored(u32 signal);  // of the current task
 // True if a signal (or a kill) would end an interruptible sleep now.
 TENON_API bool signal_pending();

@@ -14,6 +14,7 @@
 #include "personality/linux/exec/vdso.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/personality.h"
+#include "personality/linux/process/exec_process.h"
 
 namespace tenon::personality::elf {
 
@@ -166,7 +167,7 @@ Result<void> exec(process::ExecRequest& request) {
     space->limit_data = process.limit(process::Limits::data);
     space->limit_locked = process.limit(process::Limits::memlock);
 
-    TRY(process::become_single_threaded());
+    TRY(become_single_threaded());
     name_task(self, request);
     if (task.clear_child_tid != 0 || task.robust_list != 0) g_personality.task_exiting(self);
     const u32 persona = task.persona;
@@ -182,7 +183,7 @@ Result<void> exec(process::ExecRequest& request) {
     process.personality = &g_personality;
     self.syscall_entry = &personality::entry;
     apply_credentials(change);
-    process::finish_exec();
+    finish_exec();
     if (auto r = load(request, program, *space, change, randomize); !r) {
         process::exit_group(process::kSigSegv);
     }

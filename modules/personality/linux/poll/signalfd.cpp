@@ -3,6 +3,7 @@
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/signal/take.h"
 
 namespace tenon::personality {
 
@@ -23,7 +24,7 @@ class SignalFd final : public vfs::FileOps {
         usize done = 0;
         while (buffer.remaining() >= sizeof(uapi::signalfd_siginfo)) {
             process::SignalInfo info;
-            auto take = [&] { return process::take_signal(wanted(), info); };
+            auto take = [&] { return take_signal(wanted(), info); };
             if (!take()) {
                 if (done != 0) break;
                 if (file.nonblocking()) return Err(Error::again);
@@ -50,7 +51,7 @@ class SignalFd final : public vfs::FileOps {
     }
     u32 poll(vfs::File&, vfs::PollTable* table) override {
         if (table != nullptr) table->add(process::current_process().signal_wait);
-        process::SignalSet pending = process::pending_signals(*current());
+        process::SignalSet pending = pending_signals(*current());
         return (pending & wanted()).empty() ? 0 : u32{vfs::kPollIn};
     }
     void describe(vfs::File&, fmt::Sink& sink) override {

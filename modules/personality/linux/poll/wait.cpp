@@ -2,6 +2,8 @@
 
 #include <tenon/time/clock.h>
 
+#include "personality/linux/signal/take.h"
+
 namespace tenon::personality {
 
 PollWaiter::PollWaiter() = default;
@@ -84,7 +86,7 @@ Result<void> CallMask::apply(u64 user_mask, u64 size) {
     Task* task = current();
     saved_ = task->blocked;
     active_ = true;
-    process::set_blocked(process::SignalSet(bits));
+    set_blocked(process::SignalSet(bits));
     return {};
 }
 
@@ -97,7 +99,7 @@ void CallMask::leave_to_signal() {
 }
 
 CallMask::~CallMask() {
-    if (active_) process::set_blocked(saved_);
+    if (active_) set_blocked(saved_);
 }
 
 }  // namespace tenon::personality

@@ -6,6 +6,7 @@
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/process/pidfd.h"
 #include "personality/linux/process/usage.h"
+#include "personality/linux/process/wait_children.h"
 #include "personality/linux/signal/siginfo.h"
 
 namespace tenon::personality {
@@ -22,7 +23,7 @@ Result<i64> sys_wait4(i32 upid, u64 stat_addr, i32 options, u64 ru) {
     constexpr u32 kKnown = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
     if (static_cast<u32>(options) & ~kKnown) return Err(Error::inval);
     if (upid == static_cast<i32>(0x80000000)) return Err(Error::srch);
-    process::WaitRequest request;
+    WaitRequest request;
     request.exited = true;
     request.stopped = options & WUNTRACED;
     request.continued = options & WCONTINUED;
@@ -31,13 +32,13 @@ Result<i64> sys_wait4(i32 upid, u64 stat_addr, i32 options, u64 ru) {
     request.all_children = options & __WALL;
     request.this_thread_only = options & __WNOTHREAD;
     if (upid > 0) {
-        request.who = process::WaitRequest::Who::pid;
+        request.who = WaitRequest::Who::pid;
         request.id = upid;
     } else if (upid != -1) {
-        request.who = process::WaitRequest::Who::group;
+        request.who = WaitRequest::Who::group;
         request.id = upid == 0 ? process::group_id(process::current_process()) : -upid;
     }
-    TRY_ASSIGN(const auto answer, process::wait(request));
+    TRY_ASSIGN(const auto answer, wait_for_child(request));
     if (answer.pid == 0) return 0;
     if (stat_addr != 0) TRY(mm::UserOut<i32>(stat_addr).write(answer.wait_status));
     if (ru != 0) TRY(write_rusage(ru, answer.usage));
@@ -46,7 +47,7 @@ Result<i64> sys_wait4(i32 upid, u64 stat_addr, i32 options, u64 ru) {
 
 namespace {
 
-Result<void> write_wait_info(u64 to, const process::WaitAnswer& answer) {
+Result<void> write_wait_info(u64 to, const WaitAnswer& answer) {
     if (to == 0) return {};
     uapi::siginfo_t info;
     std::memset(&info, 0, sizeof(info));
@@ -68,7 +69,7 @@ Result<i64> sys_waitid(i32 which, i32 upid, u64 infop, i32 options, u64 ru) {
         WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
     if (static_cast<u32>(options) & ~kKnown) return Err(Error::inval);
     if ((options & (WEXITED | WSTOPPED | WCONTINUED)) == 0) return Err(Error::inval);
-    process::WaitRequest request;
+    WaitRequest request;
     Ref<process::Process> by_handle;
     bool nonblocking_handle = false;
     switch (which) {
@@ -76,12 +77,12 @@ Result<i64> sys_waitid(i32 which, i32 upid, u64 infop, i32 options, u64 ru) {
             break;
         case P_PID:
             if (upid <= 0) return Err(Error::inval);
-            request.who = process::WaitRequest::Who::pid;
+            request.who = WaitRequest::Who::pid;
             request.id = upid;
             break;
         case P_PGID:
             if (upid < 0) return Err(Error::inval);
-            request.who = process::WaitRequest::Who::group;
+            request.who = WaitRequest::Who::group;
             request.id = upid != 0 ? upid : process::group_id(process::current_process());
             break;
         case P_PIDFD: {
@@ -89,7 +90,7 @@ Result<i64> sys_waitid(i32 which, i32 upid, u64 infop, i32 options, u64 ru) {
             TRY_ASSIGN(by_handle, process_of_pidfd(upid));
             TRY_ASSIGN(auto file, current()->files->get(upid));
             nonblocking_handle = file->nonblocking();
-            request.who = process::WaitRequest::Who::pid;
+            request.who = WaitRequest::Who::pid;
             request.child = by_handle.get();
             break;
         }
@@ -104,7 +105,7 @@ Result<i64> sys_waitid(i32 which, i32 upid, u64 infop, i32 options, u64 ru) {
     request.clones_only = static_cast<u32>(options) & __WCLONE;
     request.all_children = options & __WALL;
     request.this_thread_only = options & __WNOTHREAD;
-    TRY_ASSIGN(const auto answer, process::wait(request));
+    TRY_ASSIGN(const auto answer, wait_for_child(request));
     if (answer.pid == 0 && nonblocking_handle && !(options & WNOHANG)) return Err(Error::again);
     if (ru != 0 && answer.pid != 0) TRY(write_rusage(ru, answer.usage));
     TRY(write_wait_info(infop, answer));

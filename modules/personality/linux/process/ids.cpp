@@ -2,6 +2,7 @@
 #include <tenon/process/process.h>
 
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/process/groups.h"
 
 namespace tenon::personality {
 
@@ -42,11 +43,11 @@ Result<i64> sys_getsid(i32 pid) {
     return process::session_id(*target);
 }
 Result<i64> sys_setpgid(i32 pid, i32 pgid) {
-    TRY(process::set_group(pid, pgid));
+    TRY(set_group(pid, pgid));
     return 0;
 }
 Result<i64> sys_setsid() {
-    TRY_ASSIGN(const i32 id, process::new_session());
+    TRY_ASSIGN(const i32 id, new_session());
     return id;
 }
 

@@ -9,6 +9,7 @@
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/process/permission.h"
 #include "personality/linux/signal/siginfo.h"
+#include "personality/linux/signal/take.h"
 
 namespace tenon::personality {
 
@@ -86,7 +87,7 @@ Result<i64> sys_pidfd_send_signal(i32 pidfd, u32 sig, u64 info, u32 flags) {
         signal.uid = process::current_credentials().uid;
     }
     if (sig > process::kSignalCount) return Err(Error::inval);
-    TRY(process::may_signal(*target, sig));
+    TRY(may_signal(*target, sig));
     TRY(process::send_to_process(*target, signal));
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/signal/siginfo.h"
+#include "personality/linux/signal/take.h"
 
 namespace tenon::personality {
 
@@ -66,8 +67,7 @@ Result<i64> sys_rt_sigaction(i32 sig, u64 act, u64 oact, u64 sigsetsize) {
         TRY_ASSIGN(const auto in, mm::UserIn<KernelAction>(act).read());
         fresh = from_user(in);
     }
-    TRY_ASSIGN(const auto old,
-               process::set_action(static_cast<u32>(sig), act != 0 ? &fresh : nullptr));
+    TRY_ASSIGN(const auto old, set_action(static_cast<u32>(sig), act != 0 ? &fresh : nullptr));
     if (oact != 0) TRY(mm::UserOut<KernelAction>(oact).write(to_user(old)));
     return 0;
 }
@@ -80,13 +80,13 @@ Result<i64> sys_rt_sigprocmask(i32 how, u64 nset, u64 oset, u64 sigsetsize) {
         const SignalSet set(bits);
         switch (how) {
             case SIG_BLOCK:
-                process::set_blocked(old | set);
+                set_blocked(old | set);
                 break;
             case SIG_UNBLOCK:
-                process::set_blocked(old & ~set);
+                set_blocked(old & ~set);
                 break;
             case SIG_SETMASK:
-                process::set_blocked(set);
+                set_blocked(set);
                 break;
             default:
                 return Err(Error::inval);
@@ -98,7 +98,7 @@ Result<i64> sys_rt_sigprocmask(i32 how, u64 nset, u64 oset, u64 sigsetsize) {
 
 Result<i64> sys_rt_sigpending(u64 uset, u64 sigsetsize) {
     if (sigsetsize > sizeof(u64)) return Err(Error::inval);
-    const u64 bits = (process::pending_signals(*current()) & current()->blocked).bits();
+    const u64 bits = (pending_signals(*current()) & current()->blocked).bits();
     TRY(mm::copy_to_user(UserAddr{uset}, &bits, sigsetsize));
     return 0;
 }
@@ -121,7 +121,7 @@ Result<i64> sys_pause() {
 Result<i64> sys_rt_sigsuspend(u64 unewset, u64 sigsetsize) {
     TRY(check_set_size(sigsetsize));
     TRY_ASSIGN(const u64 bits, mm::UserIn<u64>(unewset).read());
-    process::set_temporary_mask(SignalSet(bits));
+    set_temporary_mask(SignalSet(bits));
     return sleep_until_signal();
 }
 
@@ -145,16 +145,16 @@ Result<i64> sys_rt_sigtimedwait(u64 uthese, u64 uinfo, u64 uts, u64 sigsetsize) 
     wanted.remove(SIGKILL);
     wanted.remove(SIGSTOP);
     process::SignalInfo info;
-    bool found = process::take_signal(wanted, info);
+    bool found = take_signal(wanted, info);
     if (!found && !poll_only) {
         // Unblocked while we sleep, so that they wake us; handlers see the old mask again.
         const SignalSet old = current()->blocked;
-        process::set_blocked(old & ~wanted);
+        set_blocked(old & ~wanted);
         sync::WaitQueue nothing;
         const auto slept =
             nothing.wait([] { return false; }, sync::WaitMode::interruptible, deadline);
-        found = process::take_signal(wanted, info);
-        process::set_blocked(old);
+        found = take_signal(wanted, info);
+        set_blocked(old);
         if (!found && !slept && slept.error() != Error::timedout) return Err(Error::intr);
     }
     if (!found) return Err(Error::again);

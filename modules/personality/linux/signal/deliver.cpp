@@ -5,6 +5,7 @@
 #include "personality/linux/linux_task.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/rseq.h"
+#include "personality/linux/signal/take.h"
 #include "personality/linux/x86_64/machine.h"
 
 namespace tenon::personality {
@@ -69,7 +70,7 @@ void handle(arch::UserRegs& regs, const process::SignalInfo& info,
         // The handler of SIGSEGV itself cannot start: the default is all that is left.
         if (info.signal == SIGSEGV) {
             const process::SignalAction by_default;
-            (void)process::set_action(SIGSEGV, &by_default);
+            (void)set_action(SIGSEGV, &by_default);
         }
         process::force_signal(self, process::kernel_signal(SIGSEGV));
         return;
@@ -77,7 +78,7 @@ void handle(arch::UserRegs& regs, const process::SignalInfo& info,
     if (restore) self.clear_work(kWorkRestoreMask);
     process::SignalSet blocked = self.blocked | action.mask;
     if (!(action.flags & SA_NODEFER)) blocked.add(info.signal);
-    process::set_blocked(blocked);
+    set_blocked(blocked);
 }
 
 }  // namespace
@@ -93,11 +94,11 @@ void LinuxPersonality::deliver(arch::UserRegs& regs) {
     if (work & kWorkSignal) {
         process::SignalInfo info;
         process::SignalAction action;
-        while (process::dequeue_signal(info, action)) handle(regs, info, action);
+        while (dequeue_signal(info, action)) handle(regs, info, action);
         finish_call_without_handler(regs);
     }
     if (self.work_flags.load(std::memory_order_relaxed) & kWorkRestoreMask)
-        process::restore_temporary_mask();
+        restore_temporary_mask();
     if (work & kWorkNotify) {
         self.clear_work(kWorkNotify);
         rseq_on_return(regs);

@@ -5,6 +5,7 @@
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/signal/siginfo.h"
+#include "personality/linux/signal/take.h"
 
 namespace tenon::personality {
 
@@ -24,7 +25,7 @@ Result<void> check_signal(i32 sig) {
 
 Result<i64> kill_one(process::Process& target, const process::SignalInfo& info) {
     TRY(check_signal(static_cast<i32>(info.signal)));
-    TRY(process::may_signal(target, info.signal));
+    TRY(may_signal(target, info.signal));
     TRY(process::send_to_process(target, info));
     return 0;
 }
@@ -79,7 +80,7 @@ Result<i64> kill_thread(i32 tgid, i32 pid, const process::SignalInfo& info) {
     auto task = process::find_task(pid);
     if (!task || (tgid > 0 && task->process->pid != tgid)) return Err(Error::srch);
     TRY(check_signal(static_cast<i32>(info.signal)));
-    TRY(process::may_signal(*task->process, info.signal));
+    TRY(may_signal(*task->process, info.signal));
     TRY(process::send_to_task(*task, info));
     return 0;
 }

@@ -1,6 +1,7 @@
 // Timers that send signals. Theory: README.md in this folder.
 #include <tenon/mm/slab.h>
 
+#include "personality/linux/signal/take.h"
 #include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
@@ -39,9 +40,8 @@ void ProcessTimer::arm_locked() {
             timer_.arm_at(deadline.ns);
         return;
     }
-    const i64 threads = clock_.kind == Clock::Kind::process_cpu
-                            ? std::max<i64>(owner_.live_threads, 1)
-                            : 1;
+    const i64 threads =
+        clock_.kind == Clock::Kind::process_cpu ? std::max<i64>(owner_.live_threads, 1) : 1;
     const i64 left = std::max((expiry_ns_ - clock_.now_ns()) / threads, kCpuPollNs);
     timer_.arm_at(sync::Deadline::after_ns(static_cast<u64>(left)).ns);
 }
@@ -80,7 +80,7 @@ void ProcessTimer::expired() {
         } else if (rearms_at_once) {
             (void)forward_locked(now);
             arm_locked();
-        } else if (process::is_ignored(owner_, info.signal)) {
+        } else if (is_ignored(owner_, info.signal)) {
             (void)forward_locked(add_ns(now, kIgnoredIntervalNs));
             arm_locked();
         } else {

@@ -7,6 +7,7 @@
 #include "personality/linux/linux_task.h"
 #include "personality/linux/signal/siginfo.h"
 #include "personality/linux/signal/stack.h"
+#include "personality/linux/signal/take.h"
 #include "personality/linux/x86_64/machine.h"
 
 namespace tenon::personality {
@@ -166,7 +167,7 @@ Result<void> pop_signal_frame(arch::UserRegs& regs) {
         TRY(restore_fpu(reinterpret_cast<u64>(context.uc_mcontext.fpstate)));
     else
         arch::fpu_reset(*current());
-    process::set_blocked(process::SignalSet(mask));
+    set_blocked(process::SignalSet(mask));
     restore_stack_t(context.uc_stack);
     return {};
 }

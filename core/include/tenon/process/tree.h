@@ -1,4 +1,5 @@
-// What the files of core/process share.
+// The tree of processes from the inside: its locks and the steps that change it, for core/process
+// and for the personality, whose wait, job control and signal delivery are made of them.
 #pragma once
 
 #include <tenon/process/process.h>
@@ -56,7 +57,7 @@ void init();
 Result<void> spawn_init_task(void (*entry)(void*), void* argument);
 using TreeGuard = sync::IrqSpinGuard;
 Process* init_process();  // pid 1, or null before it lives
-extern std::atomic<u32> g_thread_count;
+extern TENON_API std::atomic<u32> g_thread_count;
 
 // --- core/process/pid_table.cpp
 namespace pids {
@@ -64,11 +65,11 @@ enum class Kind : u8 { task, process, group, session };
 Result<i32> allocate(i32 wanted);
 void release(i32 id);  // an allocated number that nothing was attached to
 void attach(i32 id, Kind kind, void* object);
-void replace(i32 id, Kind kind, void* object);
+TENON_API void replace(i32 id, Kind kind, void* object);
 // The last object that goes frees the number.
-void detach(i32 id, Kind kind);
+TENON_API void detach(i32 id, Kind kind);
 // The caller is in an RCU section or holds the tree lock.
-void* find(i32 id, Kind kind);
+TENON_API void* find(i32 id, Kind kind);
 i32 next_process(i32 from);  // lowest id >= from with a process, or 0
 }  // namespace pids
 
@@ -78,7 +79,7 @@ namespace account {
 bool charge_process(u32 uid, u64 limit);
 void uncharge_process(u32 uid);
 bool charge_signal(u32 uid, u64 limit);
-void uncharge_signal(u32 uid);
+TENON_API void uncharge_signal(u32 uid);
 }  // namespace account
 
 // --- core/process/signal_*.cpp. The `_locked` ones need the process's SignalLock.
@@ -93,26 +94,26 @@ inline constexpr SignalSet kSynchronous =
     signals({kSigSegv, kSigBus, kSigIll, kSigTrap, kSigFpe, kSigSys});
 inline constexpr SignalSet kUnblockable = signals({kSigKill, kSigStop});
 
-Result<void> send_locked(Process& process, Task* task, const SignalInfo& info);
-void kick_locked(Task& task, bool fatal);
-void kill_threads_locked(Process& process, Task* except);
-void recalculate_locked(Task& task);
+TENON_API Result<void> send_locked(Process& process, Task* task, const SignalInfo& info);
+TENON_API void kick_locked(Task& task, bool fatal);
+TENON_API void kill_threads_locked(Process& process, Task* except);
+TENON_API void recalculate_locked(Task& task);
 void flush_queue(PendingSignals& pending);
-void remove_locked(PendingSignals& pending, SignalSet which);
+TENON_API void remove_locked(PendingSignals& pending, SignalSet which);
 // Tells the parent of a stop or a continuation. No signal lock held.
-void notify_parent_of_stop(Process& process, bool continued, u32 signal);
+TENON_API void notify_parent_of_stop(Process& process, bool continued, u32 signal);
 
 // --- core/process/exit.cpp
-void release_vfork(Task& task);
+TENON_API void release_vfork(Task& task);
 // Takes a zombie out of the tree; the caller drops what it holds. Tree lock held.
-void unlink_zombie_locked(Process& process);
+TENON_API void unlink_zombie_locked(Process& process);
 // Drops the references that the tree held. No lock held.
-void drop_zombie(Process& process);
+TENON_API void drop_zombie(Process& process);
 
 // --- core/process/groups.cpp
-void join_group_locked(Process& process, ProcessGroup& group);
-void leave_group_locked(Process& process);
-Result<Ref<ProcessGroup>> make_group(i32 id, Ref<Session> session);
+TENON_API void join_group_locked(Process& process, ProcessGroup& group);
+TENON_API void leave_group_locked(Process& process);
+TENON_API Result<Ref<ProcessGroup>> make_group(i32 id, Ref<Session> session);
 // Signals groups that become orphaned, with stopped members, when `process` goes. Tree lock held.
 void orphan_check_locked(Process& process, Process* parent, bool is_exiting);
 

@@ -1,11 +1,13 @@
-// Taking signals: what a task does with them on its way back to user mode.
+#include "personality/linux/signal/take.h"
+
 #include <tenon/mm/slab.h>
+#include <tenon/process/tree.h>
 
 #include <bit>
 
-#include "core/process/internal.h"
+namespace tenon::personality {
 
-namespace tenon::process {
+using namespace process;
 
 namespace {
 
@@ -86,25 +88,6 @@ void begin_stop(Task& self, Process& process, u32 signal, u32 generation) {
 
 }  // namespace
 
-void notify_parent_of_stop(Process& process, bool continued, u32 signal) {
-    TreeGuard guard(tree_lock());
-    if (process.parent == nullptr) return;
-    Process& parent = *process.parent;
-    {
-        SignalLock lock(parent);
-        const SignalAction& action = lock.actions().action[kSigChld];
-        if (action.kind != SignalAction::Kind::ignore && !action.no_child_stop) {
-            SignalInfo info{.signal = kSigChld};
-            info.code = continued ? kCodeContinued : kCodeStopped;
-            info.pid = process.pid;
-            info.uid = process.leader->credentials->uid;
-            info.status = static_cast<i32>(signal);
-            (void)send_locked(parent, nullptr, info);
-        }
-    }
-    parent.child_wait.wake_all();
-}
-
 bool dequeue_signal(SignalInfo& info, SignalAction& action) {
     Task& self = *current();
     Process& process = *self.process;
@@ -159,8 +142,6 @@ bool take_signal(SignalSet wanted, SignalInfo& info) {
     if (found) recalculate_locked(self);
     return found;
 }
-
-// Masks, dispositions, and the questions that others ask about signals.
 
 SignalSet pending_signals(Task& task) {
     SignalLock lock(*task.process);
@@ -224,21 +205,18 @@ bool is_ignored(Process& process, u32 signal) {
            (action.kind == SignalAction::Kind::default_action && kIgnoredByDefault.has(signal));
 }
 
-bool is_blocked_or_ignored(u32 signal) {
-    Task& self = *current();
-    SignalLock lock(*self.process);
-    return self.blocked.has(signal) ||
-           lock.actions().action[signal].kind == SignalAction::Kind::ignore;
+Result<void> may_signal(const Process& target, u32 signal) {
+    const Credentials& own = current_credentials();
+    Ref<Credentials> other = credentials_of(*target.leader);
+    if (!other || own.euid == other->suid || own.euid == other->uid || own.uid == other->suid ||
+        own.uid == other->uid || capable(Capability::kill))
+        return {};
+    if (signal == kSigCont) {
+        TreeGuard guard(tree_lock());
+        const auto& mine = current_process().group;
+        if (mine && target.group && mine->session == target.group->session) return {};
+    }
+    return Err(Error::perm);
 }
 
-bool signal_pending() {
-    return (current()->work_flags.load(std::memory_order_relaxed) & kWorkSignal) != 0;
-}
-
-bool fatal_signal_pending() {
-    Task& self = *current();
-    // SAFETY: a word; senders set it before they wake us.
-    return signal_pending() && self.pending.set.has(kSigKill);
-}
-
-}  // namespace tenon::process
+}  // namespace tenon::personality

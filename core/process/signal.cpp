@@ -1,8 +1,7 @@
 // Sending signals: queue, choose a thread, wake it; start of a kill.
 #include <tenon/arch/smp.h>
 #include <tenon/mm/slab.h>
-
-#include "core/process/internal.h"
+#include <tenon/process/tree.h>
 
 namespace tenon::process {
 
@@ -194,18 +193,40 @@ void force_signal(Task& task, const SignalInfo& info) {
     (void)send_locked(process, &task, info);
 }
 
-Result<void> may_signal(const Process& target, u32 signal) {
-    const Credentials& own = current_credentials();
-    Ref<Credentials> other = credentials_of(*target.leader);
-    if (!other || own.euid == other->suid || own.euid == other->uid || own.uid == other->suid ||
-        own.uid == other->uid || capable(Capability::kill))
-        return {};
-    if (signal == kSigCont) {
-        TreeGuard guard(tree_lock());
-        const auto& mine = current_process().group;
-        if (mine && target.group && mine->session == target.group->session) return {};
+void notify_parent_of_stop(Process& process, bool continued, u32 signal) {
+    TreeGuard guard(tree_lock());
+    if (process.parent == nullptr) return;
+    Process& parent = *process.parent;
+    {
+        SignalLock lock(parent);
+        const SignalAction& action = lock.actions().action[kSigChld];
+        if (action.kind != SignalAction::Kind::ignore && !action.no_child_stop) {
+            SignalInfo info{.signal = kSigChld};
+            info.code = continued ? kCodeContinued : kCodeStopped;
+            info.pid = process.pid;
+            info.uid = process.leader->credentials->uid;
+            info.status = static_cast<i32>(signal);
+            (void)send_locked(parent, nullptr, info);
+        }
     }
-    return Err(Error::perm);
+    parent.child_wait.wake_all();
+}
+
+bool is_blocked_or_ignored(u32 signal) {
+    Task& self = *current();
+    SignalLock lock(*self.process);
+    return self.blocked.has(signal) ||
+           lock.actions().action[signal].kind == SignalAction::Kind::ignore;
+}
+
+bool signal_pending() {
+    return (current()->work_flags.load(std::memory_order_relaxed) & kWorkSignal) != 0;
+}
+
+bool fatal_signal_pending() {
+    Task& self = *current();
+    // SAFETY: a word; senders set it before they wake us.
+    return signal_pending() && self.pending.set.has(kSigKill);
 }
 
 }  // namespace tenon::process
