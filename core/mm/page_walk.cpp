@@ -58,11 +58,9 @@ void PageWalk::zap(AddressSpace& space, u64 start, u64 end) {
     batch.finish();
 }
 
-void PageWalk::prune_locked(AddressSpace& space, u64 floor, u64 ceiling, TlbBatch& batch) {
-    const u64 start = align_up(floor, kTableSpan), end = align_down(ceiling, kTableSpan);
-    if (start >= end) return;
+void PageWalk::prune_locked(AddressSpace& space, UserRange hole, UserRange zone, TlbBatch& batch) {
     space.table_.prune(
-        start, end,
+        hole, zone,
         [](Pfn table, void* context) { static_cast<TlbBatch*>(context)->add_table(table); },
         &batch);
 }

@@ -60,9 +60,9 @@ class PageWalk {
     static void zap_locked(AddressSpace& space, u64 start, u64 end, TlbBatch& batch);
     // zap_locked under the lock.
     static void zap(AddressSpace& space, u64 start, u64 end);
-    // Frees tables that nothing in (floor, ceiling) uses. Table lock held; space locked for
-    // writing.
-    static void prune_locked(AddressSpace& space, u64 floor, u64 ceiling, TlbBatch& batch);
+    // Frees the tables that served `zone` and serve nothing now that `hole` around it is empty.
+    // Table lock held; space locked for writing.
+    static void prune_locked(AddressSpace& space, UserRange hole, UserRange zone, TlbBatch& batch);
     // Everything, when no CPU uses the space any more.
     static void clear(AddressSpace& space);
     // Entries follow the VMA's new protection.

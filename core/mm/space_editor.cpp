@@ -169,7 +169,7 @@ Result<void> SpaceEditor::unmap(u64 start, u64 end) {
     sync::SpinGuard guard(space_.table_lock_);
     TlbBatch batch(space_);
     PageWalk::zap_locked(space_, start, end, batch);
-    PageWalk::prune_locked(space_, floor, ceiling, batch);
+    PageWalk::prune_locked(space_, {floor, ceiling}, {start, end}, batch);
     batch.finish();
     return {};
 }

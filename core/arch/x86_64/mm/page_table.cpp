@@ -50,10 +50,6 @@ void free_tree(u64 phys, u32 level, usize entries) {
     free_table(phys);
 }
 
-// Unlinks subtrees wholly inside [start, end); `base` is the first address of this table.
-void prune_table(u64 phys, u32 level, u64 base, u64 start, u64 end, void (*release)(Pfn, void*),
-                 void* context);
-
 void release_tree(u64 phys, u32 level, void (*release)(Pfn, void*), void* context) {
     if (level > 0) {
         const u64* table = table_at(phys);
@@ -64,22 +60,21 @@ void release_tree(u64 phys, u32 level, void (*release)(Pfn, void*), void* contex
     release(Pfn::of({phys}), context);
 }
 
-void prune_table(u64 phys, u32 level, u64 base, u64 start, u64 end, void (*release)(Pfn, void*),
-                 void* context) {
-    if (level == 0) return;
+// Unlinks subtrees on the way to `zone` that lie wholly in `hole`; `base` is the first address of
+// this table.
+void prune_table(u64 phys, u32 level, u64 base, UserRange hole, UserRange zone,
+                 void (*release)(Pfn, void*), void* context) {
     const u64 step = u64{1} << (12 + 9 * level);
     u64* table = table_at(phys);
-    const usize first = start <= base ? 0 : (start - base) / step;
-    for (usize i = first; i < kEntries; ++i) {
-        const u64 from = base + i * step;
-        if (from >= end) break;
+    usize i = zone.start <= base ? 0 : (zone.start - base) / step;
+    for (u64 from = base + i * step; i < kEntries && from < zone.end; ++i, from += step) {
         if ((table[i] & kPresent) == 0) continue;
         const u64 child = table[i] & kFrameMask;
-        if (from >= start && from + step <= end) {
+        if (from >= hole.start && from + step <= hole.end) {
             __atomic_store_n(&table[i], 0, __ATOMIC_RELEASE);
             release_tree(child, level - 1, release, context);
-        } else {
-            prune_table(child, level - 1, from, start, end, release, context);
+        } else if (level > 1) {
+            prune_table(child, level - 1, from, hole, zone, release, context);
         }
     }
 }
@@ -178,8 +173,8 @@ Result<Pte*> PageTable::ensure(u64 va) {
     return reinterpret_cast<Pte*>(table_at(phys)) + index_at(va, 0);
 }
 
-void PageTable::prune(u64 start, u64 end, void (*release)(Pfn, void*), void* context) {
-    if (root_.value != 0) prune_table(root_.value, 3, 0, start, end, release, context);
+void PageTable::prune(UserRange hole, UserRange zone, void (*release)(Pfn, void*), void* context) {
+    if (root_.value != 0) prune_table(root_.value, 3, 0, hole, zone, release, context);
 }
 
 void PageTable::activate() const {

@@ -56,9 +56,9 @@ class PageTable {
     // subtrees whole.
     template <typename Fn>
     void for_each(u64 start, u64 end, Fn&& fn) const;
-    // Unlinks table pages that lie wholly in [start, end) and hands each to `release` (called after
-    // nothing walks them any more: the caller frees them after the TLB shootdown).
-    void prune(u64 start, u64 end, void (*release)(Pfn, void*), void* context);
+    // Unlinks the table pages that cover a part of `zone` and lie wholly in `hole`, which holds it,
+    // and hands each to `release`: the caller frees them after the TLB shootdown.
+    void prune(UserRange hole, UserRange zone, void (*release)(Pfn, void*), void* context);
 
     PhysAddr root() const { return root_; }
     // Makes this the current CPU's user address space. Irqs or preemption off.
