@@ -2,8 +2,8 @@
 //
 // Theory: the boot CPU runs straight down with interrupts off until the scheduler exists; it then
 // starts pid 1 as a kernel thread and becomes its own idle task. Everything that may sleep (initrd,
-// modules, the first program) happens in pid 1. Nothing here knows a module by name: the boot
-// manifest, a file of the initrd, does.
+// modules, the other CPUs, the first program) happens in pid 1. Nothing here knows a module by
+// name: the boot manifest, a file of the initrd, does.
 #include <tenon/arch/machine.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/arch/smp.h>
@@ -97,6 +97,9 @@ void init_task(void*) {
         log::err("{}: {}: no modules are loaded", kManifestPath, text.error());
     if (u32 failed = module::load_boot_modules(manifest); failed != 0)
         log::err("{} boot modules failed to load", failed);
+    // After the modules: a driver that finds its bus moves what the machine decodes (sizing a PCI
+    // BAR), and no other CPU may touch memory meanwhile. QEMU before 8.1 crashes if one does.
+    arch::start_cpus(sched::prepare_idle_task, sched::secondary_cpu_main);
     run_first_program(manifest);
 }
 
@@ -118,7 +121,6 @@ extern "C" void kernel_main() {
     if (parameter("quiet").found) log::set_console_level(4);
     arch::irq_enable();
     sched::start_services();
-    arch::start_cpus(sched::prepare_idle_task, sched::secondary_cpu_main);
     if (auto r = process::spawn_init_task(init_task, nullptr); !r)
         panic("cannot make the init task");
     sched::run_idle(0);
