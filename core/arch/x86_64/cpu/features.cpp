@@ -9,20 +9,17 @@
 
 namespace tenon::arch::x86 {
 
+constinit Features boot_features{};
+
 namespace {
-constinit Features g_features{};
 constexpr bool bit(u32 word, u32 n) {
     return (word >> n) & 1;
 }
 }  // namespace
 
-const Features& features() {
-    return g_features;
-}
-
 // Spec: Intel SDM 2A, CPUID.
 void detect_features() {
-    Features& f = g_features;
+    Features& f = boot_features;
     const u32 max = cpuid(0).a;
     const u32 max_ext = cpuid(0x80000000).a;
     const auto l1 = cpuid(1);

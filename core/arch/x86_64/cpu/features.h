@@ -11,8 +11,11 @@ struct Features {
     u8 phys_bits;
 };
 
+extern constinit Features boot_features;
 void detect_features();
-const Features& features();
+inline const Features& features() {
+    return boot_features;
+}
 
 // Random numbers before there is a generator: for address-space layout only.
 

@@ -35,28 +35,28 @@ usize clip(u64 address, usize length_bytes) {
     return length_bytes < kUserLimit - address ? length_bytes : kUserLimit - address;
 }
 
+// One load or store. False: it faulted. "=q": a byte register in the form of any size.
 template <typename T>
 bool load_user(u64 address, T& value) {
     T v;
-    if constexpr (sizeof(T) == 8)
-        asm goto("1: movq %1, %0" TENON_FIXUP("1b", "%l[fault]")
-                 : "=r"(v)
-                 : "m"(*reinterpret_cast<const T*>(address))
-                 :
-                 : fault);
-    else if constexpr (sizeof(T) == 4)
-        asm goto("1: movl %1, %0" TENON_FIXUP("1b", "%l[fault]")
-                 : "=r"(v)
-                 : "m"(*reinterpret_cast<const T*>(address))
-                 :
-                 : fault);
-    else
-        asm goto("1: movb %1, %0" TENON_FIXUP("1b", "%l[fault]")
-                 : "=q"(v)
-                 : "m"(*reinterpret_cast<const T*>(address))
-                 :
-                 : fault);
+    asm goto("1: mov %1, %0" TENON_FIXUP("1b", "%l[fault]")
+             : "=q"(v)
+             : "m"(*reinterpret_cast<const T*>(address))
+             :
+             : fault);
     value = v;
+    return true;
+fault:
+    return false;
+}
+
+template <typename T>
+bool store_user(u64 address, u64 value) {
+    asm goto("1: mov %1, %0" TENON_FIXUP("1b", "%l[fault]")
+             : "=m"(*reinterpret_cast<T*>(address))
+             : "q"(static_cast<T>(value))
+             : "memory"
+             : fault);
     return true;
 fault:
     return false;
@@ -125,6 +125,27 @@ isize copy_string_from_user_raw(char* to, u64 from, usize limit) {
     for (; at < reach; ++at)
         if (int r = byte(); r <= 0) return r < 0 ? -1 : static_cast<isize>(at);
     return reach < limit ? -1 : static_cast<isize>(limit);
+}
+
+bool user_load(u64 address, u64& value, usize size_bytes) {
+    if (!in_user_space(address, size_bytes)) return false;
+    UserAccess access;
+    const auto load = [&]<typename T>(T narrow) {
+        if (!load_user(address, narrow)) return false;
+        value = narrow;
+        return true;
+    };
+    if (size_bytes == 8) return load(u64{});
+    if (size_bytes == 4) return load(u32{});
+    return size_bytes == 2 ? load(u16{}) : load(u8{});
+}
+
+bool user_store(u64 address, u64 value, usize size_bytes) {
+    if (!in_user_space(address, size_bytes)) return false;
+    UserAccess access;
+    if (size_bytes == 8) return store_user<u64>(address, value);
+    if (size_bytes == 4) return store_user<u32>(address, value);
+    return size_bytes == 2 ? store_user<u16>(address, value) : store_user<u8>(address, value);
 }
 
 bool user_load32(u64 address, u32& value) {

@@ -15,6 +15,9 @@ TENON_API usize clear_user_raw(u64 to, usize length_bytes);
 // Copies up to `limit` bytes, stopping after a NUL. Returns the string length without NUL, `limit`
 // if none was found, or -1 on a fault.
 TENON_API isize copy_string_from_user_raw(char* to, u64 from, usize limit);
+// One load or store of 1, 2, 4 or 8 bytes, zero-extended; false on a fault.
+TENON_API bool user_load(u64 address, u64& value, usize size_bytes);
+TENON_API bool user_store(u64 address, u64 value, usize size_bytes);
 // Atomic 32-bit operations on aligned user words for futexes and robust lists; false on fault.
 TENON_API bool user_load32(u64 address, u32& value);
 TENON_API bool user_cmpxchg32(u64 address, u32& expected, u32 desired);

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 namespace tenon::mm {
 
@@ -23,6 +24,12 @@ inline Result<void> clear_user(UserAddr to, usize length_bytes) {
     return {};
 }
 
+namespace detail {
+template <typename T>
+constexpr bool kOneWord =
+    std::is_integral_v<T> && (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8);
+}  // namespace detail
+
 // A pointer to T in user space that is only read, or only written.
 template <typename T>
 class UserIn {
@@ -31,6 +38,12 @@ class UserIn {
     bool is_null() const { return address_.is_null(); }
     UserAddr address() const { return address_; }
     Result<T> read(usize index = 0) const {
+        if constexpr (detail::kOneWord<T>) {
+            u64 word;
+            if (!arch::user_load(address_.value + index * sizeof(T), word, sizeof(T)))
+                return Err(Error::fault);
+            return static_cast<T>(word);
+        }
         T value;
         TRY(copy_from_user(&value, address_ + index * sizeof(T), sizeof(T)));
         return value;
@@ -46,6 +59,12 @@ class UserOut {
     bool is_null() const { return address_.is_null(); }
     UserAddr address() const { return address_; }
     Result<void> write(const T& value, usize index = 0) const {
+        if constexpr (detail::kOneWord<T>) {
+            if (!arch::user_store(address_.value + index * sizeof(T), static_cast<u64>(value),
+                                  sizeof(T)))
+                return Err(Error::fault);
+            return {};
+        }
         return copy_to_user(address_ + index * sizeof(T), &value, sizeof(T));
     }
 
