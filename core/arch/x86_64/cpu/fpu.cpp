@@ -23,7 +23,7 @@ using x86::features;
 // x87, SSE, AVX, AVX-512 (three parts). No PKRU: user keys are off, and it alone doubles the area.
 constexpr u64 kWantedFeatures = 0x1 | 0x2 | 0x4 | 0xe0;
 constexpr usize kFxsaveBytes = 512, kHeaderBytes = 64;
-constexpr usize kXstateBv = 512, kXcompBv = 520;
+constexpr usize kMxcsr = 24;
 constexpr u16 kInitialControlWord = 0x37f;
 constexpr u32 kInitialMxcsr = 0x1f80;
 
@@ -67,6 +67,19 @@ Result<FpuState*> allocate() {
     return static_cast<FpuState*>(p);
 }
 
+// XRSTOR faults on reserved bits, unknown features and a header that is not zero behind them.
+bool loadable(const u8* area) {
+    u32 mxcsr = 0;
+    std::memcpy(&mxcsr, area + kMxcsr, sizeof(mxcsr));
+    if (mxcsr & ~g_mxcsr_mask) return false;
+    if (!features().xsave) return true;
+    u64 header[kHeaderBytes / sizeof(u64)];
+    std::memcpy(header, area + kFxsaveBytes, sizeof(header));
+    u64 rest = header[0] & ~g_mask;
+    for (usize i = 1; i < std::size(header); ++i) rest |= header[i];
+    return rest == 0;
+}
+
 }  // namespace
 
 namespace x86 {
@@ -91,7 +104,7 @@ void init_fpu() {
     if (g_size > sizeof(g_initial)) g_size = sizeof(g_initial);
     load_fpu_cpu();
     std::memcpy(g_initial, &kInitialControlWord, 2);
-    std::memcpy(g_initial + 24, &kInitialMxcsr, 4);
+    std::memcpy(g_initial + kMxcsr, &kInitialMxcsr, 4);
     alignas(16) u8 probe[kFxsaveBytes] = {};
     asm volatile("fxsave64 (%0)" ::"r"(probe) : "memory");
     std::memcpy(&g_mxcsr_mask, probe + 28, 4);
@@ -172,44 +185,32 @@ u64 fpu_feature_mask() {
     return g_mask;
 }
 
-Result<void> fpu_save(std::span<u8> out) {
-    if (out.size() < g_size) return Err(Error::inval);
+Result<std::span<const u8>> fpu_save() {
     Context& context = current()->context;
     if (context.fpu == nullptr) return Err(Error::nomem);
-    {
-        IrqGuard guard;
-        save(context.fpu);
-        context.fpu_fresh = false;
-    }
-    std::memcpy(out.data(), context.fpu, g_size);
-    return {};
+    IrqGuard guard;
+    save(context.fpu);
+    context.fpu_fresh = false;
+    return std::span<const u8>(context.fpu->bytes, g_size);
 }
 
-Result<void> fpu_load(std::span<const u8> in) {
+Result<void> fpu_load(FpuFill fill, u64 argument) {
     Context& context = current()->context;
     if (context.fpu == nullptr) return Err(Error::nomem);
-    if (in.size() < kFxsaveBytes) return Err(Error::inval);
-    u32 mxcsr = 0;
-    std::memcpy(&mxcsr, in.data() + 24, 4);
-    if (mxcsr & ~g_mxcsr_mask) return Err(Error::inval);
-    // XRSTOR faults on unknown feature bits and on a header that is not zero behind them.
-    u64 present = 3;
-    if (features().xsave && in.size() >= kFxsaveBytes + kHeaderBytes) {
-        std::memcpy(&present, in.data() + kXstateBv, 8);
-        if (present & ~g_mask) return Err(Error::inval);
-        for (usize i = kXcompBv; i < kFxsaveBytes + kHeaderBytes; ++i)
-            if (in[i] != 0) return Err(Error::inval);
+    // Into an area of its own: a switch meanwhile saves the old registers to the task's.
+    TRY_ASSIGN(FpuState * state, allocate());
+    Result<void> result = fill({state->bytes, g_size}, argument);
+    if (result && !loadable(state->bytes)) result = Err(Error::inval);
+    if (result) {
+        IrqGuard guard;
+        restore(state);
+        std::swap(context.fpu, state);
+        context.fpu_fresh = false;
+        context.fpu_cpu = cpu_id();
+        g_owner.local() = &context;
     }
-    IrqGuard guard;
-    auto* bytes = reinterpret_cast<u8*>(context.fpu);
-    std::memset(bytes, 0, g_size);
-    std::memcpy(bytes, in.data(), std::min(in.size(), g_size));
-    if (features().xsave) std::memcpy(bytes + kXstateBv, &present, 8);
-    restore(bytes);
-    context.fpu_fresh = false;
-    context.fpu_cpu = cpu_id();
-    g_owner.local() = &context;
-    return {};
+    g_cache->free(state);
+    return result;
 }
 
 }  // namespace tenon::arch

@@ -52,11 +52,12 @@ void fpu_free(Task& task);
 TENON_API void fpu_reset(Task& task);  // exec: initial state; current only
 TENON_API usize fpu_state_size();      // bytes of the user-visible XSAVE area
 TENON_API u64 fpu_feature_mask();      // XCR0
-// Copy the current task's state out to / in from a kernel buffer of fpu_state_size() bytes. `load`
-// sanitises what user space gave (reserved bits, MXCSR) and returns Error::inval for what the CPU
-// would fault on.
-TENON_API Result<void> fpu_save(std::span<u8> out);
-TENON_API Result<void> fpu_load(std::span<const u8> in);
+// The current task's registers as they are, in its own area: they stay so until it runs user code.
+TENON_API Result<std::span<const u8>> fpu_save();
+// Loads a new area into the current task's registers. `fill` writes all of it and may sleep;
+// Error::inval for what the CPU would fault on (reserved bits, MXCSR).
+using FpuFill = Result<void> (*)(std::span<u8> area, u64 argument);
+TENON_API Result<void> fpu_load(FpuFill fill, u64 argument);
 
 // True when user mode may use `ip`/`sp`-like addresses (canonical, below the user limit).
 inline constexpr u64 kUserLimit =

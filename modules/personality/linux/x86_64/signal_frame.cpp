@@ -34,46 +34,36 @@ usize state_bytes() {
 }
 
 Result<void> save_fpu(u64 address) {
-    const usize size = arch::fpu_state_size();
-    std::unique_ptr<u8[]> state(new (std::nothrow) u8[size + FP_XSTATE_MAGIC2_SIZE]);
-    if (!state) return Err(Error::fault);
-    TRY(arch::fpu_save({state.get(), size}));
+    TRY_ASSIGN(const auto state, arch::fpu_save());
+    TRY(mm::copy_to_user(UserAddr{address}, state.data(), state.size()));
     uapi::_fpx_sw_bytes words{};
     if (has_xsave()) {
         words.magic1 = FP_XSTATE_MAGIC1;
-        words.extended_size = size + FP_XSTATE_MAGIC2_SIZE;
+        words.extended_size = state.size() + FP_XSTATE_MAGIC2_SIZE;
         words.xfeatures = arch::fpu_feature_mask();
-        words.xstate_size = size;
-        const u32 magic2 = FP_XSTATE_MAGIC2;
-        std::memcpy(state.get() + size, &magic2, sizeof(magic2));
+        words.xstate_size = state.size();
+        TRY(mm::UserOut<u32>(address + state.size()).write(FP_XSTATE_MAGIC2));
     }
-    std::memcpy(state.get() + kSoftwareBytes, &words, sizeof(words));
-    return mm::copy_to_user(UserAddr{address}, state.get(), state_bytes());
+    return mm::copy_to_user(UserAddr{address + kSoftwareBytes}, &words, sizeof(words));
 }
 
-Result<void> restore_fpu(u64 address) {
-    const usize size = arch::fpu_state_size();
-    std::unique_ptr<u8[]> state(new (std::nothrow) u8[size]);
-    if (!state) return Err(Error::fault);
-    std::memset(state.get(), 0, size);
-    TRY(mm::copy_from_user(state.get(), UserAddr{address}, kLegacyArea));
-    uapi::_fpx_sw_bytes words;
-    std::memcpy(&words, state.get() + kSoftwareBytes, sizeof(words));
+Result<void> read_fpu(std::span<u8> area, u64 address) {
+    const usize size = area.size();
+    TRY_ASSIGN(const auto words, mm::UserIn<uapi::_fpx_sw_bytes>(address + kSoftwareBytes).read());
     bool whole = has_xsave() && words.magic1 == FP_XSTATE_MAGIC1 && words.xstate_size == size &&
                  words.extended_size >= words.xstate_size;
     if (whole) {
         TRY_ASSIGN(const u32 magic2, mm::UserIn<u32>(address + size).read());
         whole = magic2 == FP_XSTATE_MAGIC2;
     }
-    if (whole) {
-        TRY(mm::copy_from_user(state.get() + kLegacyArea, UserAddr{address + kLegacyArea},
-                               size - kLegacyArea));
-    } else if (has_xsave()) {
-        // Only what FXSAVE knows: x87 and SSE in the header's feature word.
-        const u64 features = 3;
-        std::memcpy(state.get() + kLegacyArea, &features, sizeof(features));
-    }
-    return arch::fpu_load({state.get(), size});
+    const usize given = whole ? size : kLegacyArea;
+    TRY(mm::copy_from_user(area.data(), UserAddr{address}, given));
+    if (whole) return {};
+    // Only what FXSAVE knows: x87 and SSE in the header's feature word.
+    std::memset(area.data() + given, 0, size - given);
+    const u64 features = 3;
+    if (has_xsave()) std::memcpy(area.data() + kLegacyArea, &features, sizeof(features));
+    return {};
 }
 
 void fill_registers(uapi::sigcontext& c, const arch::UserRegs& r, u64 mask) {
@@ -129,7 +119,7 @@ Result<void> push_signal_frame(arch::UserRegs& regs, const process::SignalInfo& 
     TRY(save_fpu(fpu_at));
 
     RtSigframe frame;
-    std::memset(&frame, 0, sizeof(frame));
+    std::memset(&frame, 0, offsetof(RtSigframe, info));
     frame.return_address = action.restorer;
     frame.context.uc_flags =
         (has_xsave() ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
@@ -137,8 +127,10 @@ Result<void> push_signal_frame(arch::UserRegs& regs, const process::SignalInfo& 
     fill_registers(frame.context.uc_mcontext, regs, mask.bits());
     frame.context.uc_mcontext.fpstate = reinterpret_cast<uapi::_fpstate*>(fpu_at);
     std::memcpy(&frame.context.uc_sigmask, &mask, sizeof(mask));
-    if (action.flags & SA_SIGINFO) to_siginfo(info, frame.info);
-    TRY(mm::copy_to_user(UserAddr{frame_at}, &frame, sizeof(frame)));
+    const bool with_info = action.flags & SA_SIGINFO;
+    if (with_info) to_siginfo(info, frame.info);
+    TRY(mm::copy_to_user(UserAddr{frame_at}, &frame,
+                         with_info ? sizeof(frame) : offsetof(RtSigframe, info)));
     if (entering_alternate) disarm_alternate_stack();
 
     regs.rdi = info.signal;
@@ -164,7 +156,7 @@ Result<void> pop_signal_frame(arch::UserRegs& regs) {
     std::memcpy(&mask, &context.uc_sigmask, sizeof(mask));
     TRY(take_registers(regs, context.uc_mcontext));
     if (context.uc_mcontext.fpstate != nullptr)
-        TRY(restore_fpu(reinterpret_cast<u64>(context.uc_mcontext.fpstate)));
+        TRY(arch::fpu_load(read_fpu, reinterpret_cast<u64>(context.uc_mcontext.fpstate)));
     else
         arch::fpu_reset(*current());
     set_blocked(process::SignalSet(mask));

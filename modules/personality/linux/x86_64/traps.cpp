@@ -12,17 +12,17 @@ namespace {
 
 // The unmasked exception that is pending. Spec: Intel SDM 1 8.1.3.3, 11.5.1.
 i32 float_code(bool simd) {
-    std::unique_ptr<u8[]> state(new (std::nothrow) u8[arch::fpu_state_size()]);
-    if (!state || !arch::fpu_save({state.get(), arch::fpu_state_size()})) return FPE_FLTINV;
+    const auto state = arch::fpu_save();
+    if (!state) return FPE_FLTINV;
     u32 error;
     if (simd) {
         u32 mxcsr;
-        std::memcpy(&mxcsr, state.get() + 24, sizeof(mxcsr));
+        std::memcpy(&mxcsr, state->data() + 24, sizeof(mxcsr));
         error = ~(mxcsr >> 7) & mxcsr;
     } else {
         u16 control, status;
-        std::memcpy(&control, state.get(), sizeof(control));
-        std::memcpy(&status, state.get() + 2, sizeof(status));
+        std::memcpy(&control, state->data(), sizeof(control));
+        std::memcpy(&status, state->data() + 2, sizeof(status));
         error = status & ~control;
     }
     if (error & 0x01) return FPE_FLTINV;
