@@ -197,18 +197,22 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
     }
 }
 
-u32 Pipe::poll(File& file, PollTable* table) {
-    if (table != nullptr) {
-        polled_.store(true, std::memory_order_relaxed);
-        if (file.readable()) table->add(read_wait_);
-        if (file.writable()) table->add(write_wait_);
-    }
+u32 Pipe::poll_and_register(File& file, PollTable& table) {
+    polled_.store(true, std::memory_order_relaxed);
+    if (file.readable()) table.add(read_wait_);
+    if (file.writable()) table.add(write_wait_);
+    return poll(file, nullptr);
+}
+
+[[gnu::noinline]] u32 Pipe::poll(File& file, PollTable* table) {
+    if (table != nullptr) return poll_and_register(file, *table);
     u32 events = 0;
-    u32 writers = writers_.load(std::memory_order_relaxed);
     if (file.readable()) {
         if (has_data_.load(std::memory_order_relaxed)) events |= kIn;
         // A FIFO that no writer has opened yet is not hung up.
-        if (writers == 0 && writer_opens_.load(std::memory_order_relaxed) != 0) events |= kPollHup;
+        if (writers_.load(std::memory_order_relaxed) == 0 &&
+            writer_opens_.load(std::memory_order_relaxed) != 0)
+            events |= kPollHup;
     }
     if (file.writable()) {
         if (has_room_.load(std::memory_order_relaxed)) events |= kOut;

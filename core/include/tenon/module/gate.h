@@ -62,8 +62,10 @@ class Gate : public RefCounted<Gate> {
 // Marks the calling task as running inside `gate`'s module for its lifetime.
 class GateScope {
   public:
+    // False for objects of the core and of trusted modules.
+    static bool counts(const Gate* gate) { return gate != nullptr && !gate->trusted(); }
     explicit GateScope(Gate* gate) : gate_(gate) {
-        if (gate_ == nullptr || gate_->trusted()) return;
+        if (!counts(gate_)) return;
         entered_ = gate_->enter(phase_);
         counted_ = entered_;
         if (entered_) previous_ = exchange_current(gate_);
@@ -153,18 +155,18 @@ class Gated {
     template <typename R, typename C, typename... P, typename... A>
     requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...), A&&... args)
     const {
-        GateScope scope(gate_.get());
-        if (!scope.entered()) [[unlikely]]
-            return detail::DeadAnswer<R>::value();
-        return (static_cast<C*>(object_)->*method)(std::forward<A>(args)...);
+        auto& object = static_cast<C&>(*object_);
+        if (!GateScope::counts(gate_.get())) [[likely]]
+            return (object.*method)(std::forward<A>(args)...);
+        return call_counted<R>(object, method, std::forward<A>(args)...);
     }
     template <typename R, typename C, typename... P, typename... A>
     requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...) const, A&&... args)
     const {
-        GateScope scope(gate_.get());
-        if (!scope.entered()) [[unlikely]]
-            return detail::DeadAnswer<R>::value();
-        return (static_cast<const C*>(object_)->*method)(std::forward<A>(args)...);
+        auto& object = static_cast<const C&>(*object_);
+        if (!GateScope::counts(gate_.get())) [[likely]]
+            return (object.*method)(std::forward<A>(args)...);
+        return call_counted<R>(object, method, std::forward<A>(args)...);
     }
 
     void reset() {
@@ -177,6 +179,14 @@ class Gated {
     }
 
   private:
+    // Apart, so that the common case needs none of its registers.
+    template <typename R, typename O, typename M, typename... A>
+    [[gnu::noinline]] R call_counted(O& object, M method, A&&... args) const {
+        GateScope scope(gate_.get());
+        if (!scope.entered()) [[unlikely]]
+            return detail::DeadAnswer<R>::value();
+        return (object.*method)(std::forward<A>(args)...);
+    }
     Gated(T* object, Ref<Gate> gate, bool owned)
         : object_(object), gate_(std::move(gate)), owned_(owned) {}
     T* object_ = nullptr;

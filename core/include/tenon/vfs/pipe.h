@@ -21,6 +21,7 @@ class Pipe final : public RefCounted<Pipe>, public FileOps {
     Result<usize> read(File& file, IoBuffer& buffer, u64& position) override;
     Result<usize> write(File& file, IoBuffer& buffer, u64& position) override;
     u32 poll(File& file, PollTable* table) override;
+    u32 poll_and_register(File& file, PollTable& table);
     void release(File& file) override;
     bool is_stream() const override { return true; }
 

@@ -29,40 +29,57 @@ u32 check(uapi::pollfd& p, vfs::PollTable* table) {
     return (*file)->poll(table) & wanted;
 }
 
-Result<i64> do_poll(u64 ufds, u32 nfds, sync::Deadline deadline) {
-    if (nfds > descriptor_limit()) return Err(Error::inval);
-    FdArray fds;
-    if (nfds > FdArray::kInline) {
-        fds.big.reset(new (std::nothrow) uapi::pollfd[nfds]);
-        if (!fds.big) return Err(Error::nomem);
-        fds.data = fds.big.get();
-    }
-    TRY(mm::copy_from_user(fds.data, UserAddr{ufds}, nfds * sizeof(uapi::pollfd)));
-    PollWaiter waiter;
-    // With a time-out of zero nothing is waited for, so nothing is registered.
-    vfs::PollTable* table = deadline.ns == 0 ? nullptr : &waiter;
+// Asks every file; `table` is dropped as soon as one is ready.
+[[gnu::noinline]] i64 scan(std::span<uapi::pollfd> fds, vfs::PollTable* table) {
     i64 ready = 0;
+    for (uapi::pollfd& p : fds) {
+        const u32 events = check(p, table);
+        p.revents = static_cast<i16>(events);
+        if (events == 0) continue;
+        ready++;
+        table = nullptr;
+    }
+    return ready;
+}
+
+Result<i64> wait_until_ready(std::span<uapi::pollfd> fds, sync::Deadline deadline) {
+    PollWaiter waiter;
+    vfs::PollTable* table = &waiter;
     Result<void> slept;
     for (;;) {
         waiter.clear_signal();
-        for (u32 i = 0; i < nfds; i++) {
-            u32 events = check(fds.data[i], table);
-            fds.data[i].revents = static_cast<i16>(events);
-            if (events != 0) {
-                ready++;
-                table = nullptr;
-            }
-        }
+        const i64 ready = scan(fds, table);
         table = nullptr;
-        if (ready != 0 || deadline.ns == 0 || !slept) break;
+        if (ready != 0) return ready;
+        if (!slept) break;
         if (!waiter.complete()) return Err(Error::nomem);
         slept = waiter.wait(deadline);
         // One more look: what became ready at the same moment counts.
     }
-    if (ready == 0 && !slept && slept.error() != Error::timedout) return Err(slept.error());
-    for (u32 i = 0; i < nfds; i++) {
-        u64 at = ufds + i * sizeof(uapi::pollfd) + offsetof(uapi::pollfd, revents);
-        TRY(mm::UserOut<i16>(at).write(fds.data[i].revents));
+    if (slept.error() != Error::timedout) return Err(slept.error());
+    return 0;
+}
+
+Result<i64> do_poll(u64 ufds, u32 nfds, sync::Deadline deadline) {
+    if (nfds > descriptor_limit()) return Err(Error::inval);
+    FdArray array;
+    if (nfds > FdArray::kInline) {
+        array.big.reset(new (std::nothrow) uapi::pollfd[nfds]);
+        if (!array.big) return Err(Error::nomem);
+        array.data = array.big.get();
+    }
+    const std::span<uapi::pollfd> fds(array.data, nfds);
+    TRY(mm::copy_from_user(fds.data(), UserAddr{ufds}, fds.size_bytes()));
+    i64 ready = 0;
+    if (deadline.ns == 0) {
+        ready = scan(fds, nullptr);  // nothing is waited for, so nothing is registered
+    } else {
+        TRY_ASSIGN(ready, wait_until_ready(fds, deadline));
+    }
+    u64 at = ufds + offsetof(uapi::pollfd, revents);
+    for (const uapi::pollfd& p : fds) {
+        TRY(mm::UserOut<i16>(at).write(p.revents));
+        at += sizeof(p);
     }
     return ready;
 }
