@@ -186,37 +186,4 @@ void write_path(Device& device, fmt::Sink& out) {
     }
 }
 
-namespace {
-
-// Takes "/name" off the end of `path`.
-bool cut(std::string_view& path, std::string_view name) {
-    if (path.size() <= name.size() || !path.ends_with(name)) return false;
-    path.remove_suffix(name.size());
-    if (path.back() != '/') return false;
-    path.remove_suffix(1);
-    return true;
-}
-
-// Compares from the end, as write_path() would have written it.
-bool is_path_of(const Device& device, std::string_view path) {
-    for (const Device* d = &device;; d = d->parent()) {
-        if (!cut(path, d->name())) return false;
-        if (d->parent() == nullptr) {
-            if (d->bus() == nullptr && !d->class_name().empty())
-                return cut(path, d->class_name()) && path == "/devices/virtual";
-            return path == "/devices";
-        }
-        if (!d->class_name().empty() && !cut(path, d->class_name())) return false;
-    }
-}
-
-}  // namespace
-
-Ref<Device> find_by_path(std::string_view path) {
-    sync::MutexGuard guard(g_tree.mutex);
-    for (Device& d : *g_tree.devices)
-        if (is_path_of(d, path)) return Ref<Device>(&d);
-    return {};
-}
-
 }  // namespace tenon::device

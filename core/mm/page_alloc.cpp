@@ -3,7 +3,7 @@
 // An allocation of one page without a zone wish takes the top of this CPU's list, irqs off. An
 // empty list is filled from the zones, highest first, a batch at a time; a long one gives half a
 // batch back. Everything else goes to the zones. Below the reserve only `atomic` allocations are
-// served; others shrink caches, then kill (oom.cpp).
+// served; others ask the personality to end a process.
 #include "core/mm/page_alloc.h"
 
 #include <tenon/lib/assert.h>
@@ -25,6 +25,7 @@ Pfn zero_frame;
 TENON_PERCPU(Counters, counters);
 constinit std::atomic<i64> committed_pages{0};
 constinit std::atomic<u64> oom_kills{0};
+constinit std::atomic<OomHandler> oom_handler{nullptr};
 
 namespace {
 
@@ -167,7 +168,11 @@ Page* alloc_slow(u32 order, Alloc flags) {
             if (order > 3 || wants_zone(flags)) return nullptr;  // fragmented: killing is no cure
         }
         if (has(flags, Alloc::no_oom) || order > 3) return nullptr;
-        if (!out_of_memory(order)) return nullptr;
+        const OomHandler handler = oom_handler.load(std::memory_order_acquire);
+        const OomAnswer answer = handler != nullptr ? handler(order) : OomAnswer::hopeless;
+        if (answer == OomAnswer::killed || answer == OomAnswer::killed_caller)
+            oom_kills.fetch_add(1, std::memory_order_relaxed);
+        if (answer == OomAnswer::hopeless || answer == OomAnswer::killed_caller) return nullptr;
     }
     return nullptr;
 }
@@ -373,6 +378,10 @@ void release_boot_memory(PhysAddr start, u64 length_bytes) {
         zone.buddy.free(static_cast<u32>(pfn), 0);
     }
     if (end > first) reserved_ram -= end - first;
+}
+
+void set_oom_handler(OomHandler handler) {
+    oom_handler.store(handler, std::memory_order_release);
 }
 
 // --- Accounts -----------------------------------------------------------------------------------

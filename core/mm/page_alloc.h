@@ -12,9 +12,6 @@ void init_page_allocator(const boot::BootInfo& info);
 void init_slab();
 void init_vmalloc();
 
-// Kills something to get memory back, or finds that it does not help. Thread context.
-// True: try again.
-bool out_of_memory(u32 order);
 // Free pages of all zones and lists, and what only atomic allocations may take.
 u64 free_page_count();
 u64 reserve_page_count();
@@ -72,6 +69,5 @@ u64 counter_sum(Counter which);
 
 // Pages that user mappings may claim, as promised: private writable and shared anonymous memory.
 extern std::atomic<i64> committed_pages;
-extern std::atomic<u64> oom_kills;
 
 }  // namespace tenon::mm

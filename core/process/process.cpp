@@ -221,17 +221,6 @@ Result<void> spawn_init_task(void (*entry)(void*), void* argument) {
     // The group and session of pid 1 before its own setsid: number 0, which no lookup finds.
     TRY_ASSIGN(auto group, make_group(0, session));
 
-    process->limits.value[Limits::nofile] = {1024, 4096};
-    process->limits.value[Limits::stack] = {8ull << 20, ~u64{0}};
-    process->limits.value[Limits::core] = {0, ~u64{0}};
-    process->limits.value[Limits::memlock] = {8ull << 20, 8ull << 20};
-    process->limits.value[Limits::msgqueue] = {819200, 819200};
-    process->limits.value[Limits::nice] = {0, 0};
-    process->limits.value[Limits::rtprio] = {0, 0};
-    const u64 threads = mm::memory_stats().total_pages / 16;  // as Linux: an eighth of memory / 2
-    process->limits.value[Limits::nproc] = {threads, threads};
-    process->limits.value[Limits::sigpending] = {threads, threads};
-
     process->pid = pid;
     process->leader = task.get();
     process->unkillable = true;

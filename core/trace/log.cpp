@@ -216,6 +216,18 @@ void add_console(Console& console) {
     console_lock.unlock();
     flush_consoles();
 }
+void remove_console(Console& console) {
+    console_lock.lock();
+    for (Console** at = &consoles; *at != nullptr; at = &(*at)->next)
+        if (*at == &console) {
+            *at = console.next;
+            break;
+        }
+    console_lock.unlock();
+}
+void write_unlocked(std::string_view text) {
+    for (Console* c = consoles; c != nullptr; c = c->next) c->write(text);
+}
 void set_console_level(u8 level) {
     level_limit.store(level, std::memory_order_relaxed);
 }

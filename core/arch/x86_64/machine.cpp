@@ -11,7 +11,6 @@
 #include <span>
 
 #include "core/arch/x86_64/boot/start.h"
-#include "core/arch/x86_64/console/console.h"
 #include "core/arch/x86_64/cpu/cpu_local.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
@@ -42,7 +41,6 @@ void init_machine(const boot::BootInfo& info) {
     init_fpu();
     if (auto r = create_fpu_cache(); !r) panic("no memory for the FPU cache");
     init_clock();
-    init_framebuffer_console(info.framebuffer);
     log::info("boot: {}, image at {:#x} (physical {:#x}), {} KiB",
               info.door == boot::Door::pvh ? "PVH" : "multiboot2", info.kernel_virt,
               info.kernel_phys.value, info.kernel_length_bytes / 1024);

@@ -10,6 +10,36 @@ namespace {
 constexpr std::string_view kOwnFiles[] = {"config",   "dev",       "driver", "driver_override",
                                           "modalias", "subsystem", "uevent"};
 
+// Takes "/name" off the end of `path`.
+bool cut(std::string_view& path, std::string_view name) {
+    if (path.size() <= name.size() || !path.ends_with(name)) return false;
+    path.remove_suffix(name.size());
+    if (path.back() != '/') return false;
+    path.remove_suffix(1);
+    return true;
+}
+
+// Compares from the end, as write_path() would have written it.
+bool is_path_of(const device::Device& device, std::string_view path) {
+    for (const device::Device* d = &device;; d = d->parent()) {
+        if (!cut(path, d->name())) return false;
+        if (d->parent() == nullptr) {
+            if (d->bus() == nullptr && !d->class_name().empty())
+                return cut(path, d->class_name()) && path == "/devices/virtual";
+            return path == "/devices";
+        }
+        if (!d->class_name().empty() && !cut(path, d->class_name())) return false;
+    }
+}
+
+Ref<device::Device> find_by_path(std::string_view path) {
+    Ref<device::Device> found;
+    each_device([&](device::Device& d) {
+        if (!found && is_path_of(d, path)) found = Ref<device::Device>(&d);
+    });
+    return found;
+}
+
 // "/devices/a/b" of the first `count` parts.
 void write_path(const Parts& p, u32 count, Text& out) {
     out.write("/devices");
@@ -22,7 +52,7 @@ void write_path(const Parts& p, u32 count, Text& out) {
 Ref<device::Device> device_at(const Parts& p, u32 count) {
     Text path;
     write_path(p, count, path);
-    return device::find_by_path(path.view());
+    return find_by_path(path.view());
 }
 
 // The lines of the file `uevent`.
@@ -130,7 +160,7 @@ class DeviceBranch final : public Branch {
         Text path;
         write_path(p, p.count, path);
         out = directory();
-        if (device::find_by_path(path.view())) return true;
+        if (find_by_path(path.view())) return true;
         if (Ref<device::Device> d = device_at(p, p.count - 1)) {
             const std::string_view name = p[p.count - 1];
             if (is_own_file(name)) return has_file(*d, name, out);

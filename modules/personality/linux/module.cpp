@@ -4,6 +4,7 @@
 
 #include "personality/linux/exec/vdso.h"
 #include "personality/linux/file/hooks.h"
+#include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
 
 namespace tenon::personality {
@@ -19,11 +20,13 @@ class LinuxModule final : public module::Instance {
         if (!self) return Err(Error::nomem);
         TRY(vdso::init());
         install_file_hooks();
+        mm::set_oom_handler(out_of_memory);
         TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
         registration_ = {};
+        mm::set_oom_handler(nullptr);
         remove_file_hooks();
         vdso::exit();
     }
@@ -41,6 +44,6 @@ TENON_MODULE(tenon::personality::LinuxModule, {
                                                   .license = "MIT",
                                                   .description = "The Linux system-call interface",
                                                   .needs = {"net_core"},
-    .restart = tenon::module::Restart::never,
+                                                  .restart = tenon::module::Restart::never,
                                                   .trusted = true,
                                               });

@@ -2,6 +2,7 @@
 #include "personality/linux/personality.h"
 
 #include <tenon/arch/user_copy.h>
+#include <tenon/mm/page_alloc.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/futex.h>
 
@@ -14,6 +15,25 @@
 
 namespace tenon::personality {
 
+namespace {
+
+// Those that the first program starts with, as Linux's.
+void set_first_limits(process::Limits& limits) {
+    using L = process::Limits;
+    limits.value[L::nofile] = {1024, 4096};
+    limits.value[L::stack] = {8ull << 20, ~u64{0}};
+    limits.value[L::core] = {0, ~u64{0}};
+    limits.value[L::memlock] = {8ull << 20, 8ull << 20};
+    limits.value[L::msgqueue] = {819200, 819200};
+    limits.value[L::nice] = {0, 0};
+    limits.value[L::rtprio] = {0, 0};
+    const u64 threads = mm::memory_stats().total_pages / 16;  // as Linux: an eighth of memory / 2
+    limits.value[L::nproc] = {threads, threads};
+    limits.value[L::sigpending] = {threads, threads};
+}
+
+}  // namespace
+
 Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
     ArgumentBlock first;
     if (request.arguments == nullptr) {
@@ -22,6 +42,7 @@ Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
             TRY(first.append(text));
         first.argc = 1, first.envc = 2;
         request.arguments = &first;
+        set_first_limits(process::current_process().limits);
     }
     auto r = script::exec(request);
     if (r || r.error() != Error::noexec) return r;

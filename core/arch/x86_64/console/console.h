@@ -1,7 +1,5 @@
-// The consoles that arch brings: COM1 and the linear framebuffer.
+// COM1, polled: the console that works from the first instruction to the last.
 #pragma once
-
-#include <tenon/boot/boot_info.h>
 
 #include <string_view>
 
@@ -9,13 +7,6 @@ namespace tenon::arch::x86 {
 
 // Registers COM1 with the log, from the first line on.
 void init_serial_console();
-void init_framebuffer_console(const boot::Framebuffer& framebuffer);
-// Called by the latter when there is one.
-void register_framebuffer_console();
-void framebuffer_write(std::string_view text);
-
-// COM1, polled: the console that works from the first instruction to the last.
-
 void early_serial_init();
 bool early_serial_present();
 // Never blocks for good: a port that does not drain is given up.

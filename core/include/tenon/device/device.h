@@ -169,7 +169,6 @@ TENON_API void for_each_driver(Bus& bus,
 TENON_API std::string_view driver_name(Device& device);
 // "/devices/pci0000:00/0000:00:03.0" (without /sys).
 TENON_API void write_path(Device& device, fmt::Sink& out);
-TENON_API Ref<Device> find_by_path(std::string_view path);
 enum class Event : u8 { added, changed, removed };
 class Listener {
   public:

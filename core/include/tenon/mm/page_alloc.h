@@ -64,6 +64,12 @@ void init(const boot::BootInfo& info);
 // [core] Gives frames that boot marked as used (parts of the initrd, ACPI tables) to the allocator.
 TENON_API void release_boot_memory(PhysAddr start, u64 length_bytes);
 
+// [personality] Ends a process to get memory back, or finds that it does not help. Asked in thread
+// context, may sleep.
+enum class OomAnswer : u8 { hopeless, retry, killed, killed_caller };
+using OomHandler = OomAnswer (*)(u32 order);
+TENON_API void set_oom_handler(OomHandler handler);  // null: none
+
 // Which memory Page::owner and the slab charge: the tag of the module on whose behalf this task
 // runs.
 TENON_API u32 current_memory_owner();

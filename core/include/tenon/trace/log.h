@@ -68,6 +68,9 @@ class Console {
     ~Console() = default;
 };
 TENON_API void add_console(Console& console);
+TENON_API void remove_console(Console& console);
+// [core] To every console at once, without a lock: what a panic says.
+void write_unlocked(std::string_view text);
 // Only messages more urgent than this reach the consoles (dmesg -n, `loglevel=`, `quiet`).
 TENON_API void set_console_level(u8 level);
 TENON_API u8 console_level();

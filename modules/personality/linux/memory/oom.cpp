@@ -4,14 +4,15 @@
 // oom_score_adjust in thousandths of RAM; -1000 exempts. Pid 1 is never chosen. Who and why goes to
 // the log, with the state of memory. A process that is dying already is waited for rather than
 // joined by another.
+#include "personality/linux/memory/oom.h"
+
 #include <tenon/mm/address_space.h>
+#include <tenon/mm/page_alloc.h>
 #include <tenon/process/process.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/trace/log.h>
 
-#include "core/mm/page_alloc.h"
-
-namespace tenon::mm {
+namespace tenon::personality {
 
 namespace {
 
@@ -23,36 +24,37 @@ constexpr u64 kib(u64 pages) {
 struct Candidate {
     Ref<process::Process> process;
     i64 points = 0;
-    AddressSpace::Footprint footprint{};
+    mm::AddressSpace::Footprint footprint{};
 };
 
 // Points of a process: pages, after the adjustment; <= 0: not to be killed.
-i64 score(process::Process& process, AddressSpace::Footprint& footprint) {
+i64 score(process::Process& process, mm::AddressSpace::Footprint& footprint) {
     if (process.pid <= 1 || process.zombie || process.oom_score_adjust <= -1000) return 0;
     Ref<Task> leader = process::find_task(process.pid);
-    Ref<AddressSpace> space = leader ? process::space_of(*leader) : nullptr;
+    Ref<mm::AddressSpace> space = leader ? process::space_of(*leader) : nullptr;
     if (!space) return 0;
     footprint = space->footprint();
     const i64 pages = static_cast<i64>(footprint.resident_anon + footprint.resident_file +
                                        footprint.resident_shmem + footprint.page_table_pages);
-    const i64 adjusted = pages + process.oom_score_adjust * static_cast<i64>(ram_pages()) / 1000;
+    const i64 adjusted =
+        pages + process.oom_score_adjust * static_cast<i64>(mm::memory_stats().total_pages) / 1000;
     return adjusted > 0 ? adjusted : 1;
 }
 
 }  // namespace
 
-bool out_of_memory(u32 order) {
-    if (current() == nullptr || !current()->process) return false;
-    if (process::fatal_signal_pending()) return false;
+mm::OomAnswer out_of_memory(u32 order) {
+    if (current() == nullptr || !current()->process) return mm::OomAnswer::hopeless;
+    if (process::fatal_signal_pending()) return mm::OomAnswer::hopeless;
     if (!killer.try_lock()) {
         sched::sleep_ns(1'000'000);
-        return true;
+        return mm::OomAnswer::retry;
     }
     Candidate best;
     bool dying = false;
     for (Ref<process::Process> p = process::next_process(2); p;
          p = process::next_process(p->pid + 1)) {
-        AddressSpace::Footprint footprint{};
+        mm::AddressSpace::Footprint footprint{};
         const i64 points = score(*p, footprint);
         if (points <= 0) continue;
         if (p->group_exiting) dying = true;
@@ -61,15 +63,15 @@ bool out_of_memory(u32 order) {
     if (dying) {
         killer.unlock();
         sched::sleep_ns(1'000'000);
-        return true;
+        return mm::OomAnswer::retry;
     }
     if (!best.process) {
         killer.unlock();
         log::err("out of memory: {} wants {} pages, and there is no process to kill",
                  current()->name, u64{1} << order);
-        return false;
+        return mm::OomAnswer::hopeless;
     }
-    const MemoryStats stats = memory_stats();
+    const mm::MemoryStats stats = mm::memory_stats();
     log::err(
         "out of memory: {} (pid {}) wants {} pages; free {} KiB, anonymous {} KiB, files {} "
         "KiB (shared memory {} KiB), slab {} KiB, page tables {} KiB",
@@ -86,14 +88,12 @@ bool out_of_memory(u32 order) {
         kib(best.footprint.total_pages), kib(best.footprint.resident_anon),
         kib(best.footprint.resident_file), kib(best.footprint.resident_shmem), cred ? cred->uid : 0,
         kib(best.footprint.page_table_pages), victim.oom_score_adjust);
-    oom_kills.fetch_add(1, std::memory_order_relaxed);
     (void)process::send_to_process(victim, process::kernel_signal(process::kSigKill));
     const bool self = current()->process.get() == &victim;
     best.process.reset();
     killer.unlock();
-    if (self) return false;
-    sched::sleep_ns(1'000'000);
-    return true;
+    if (!self) sched::sleep_ns(1'000'000);
+    return self ? mm::OomAnswer::killed_caller : mm::OomAnswer::killed;
 }
 
-}  // namespace tenon::mm
+}  // namespace tenon::personality
