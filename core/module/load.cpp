@@ -46,6 +46,11 @@ Result<void> check_origin(const ElfImage& image, const Modinfo& info, u32 flags,
         fmt::print(why, "version magic '{}', this kernel's is '{}'", vermagic, TENON_VERMAGIC);
         return Err(Error::noexec);
     }
+    return {};
+}
+
+// Inline bodies and constants: asked after the symbols, which say more exactly what differs.
+Result<void> check_headers(const ElfImage& image, u32 flags, fmt::Sink& why) {
     if ((flags & kLoadIgnoreVersions) != 0) return {};
     const auto abi = image.bytes(image.find_section(".tenon.abi"));
     u32 built_for = 0;
@@ -152,6 +157,7 @@ Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, 
         if (auto r = check_needs(info, why); !r) return failed(r.error());
         auto built = build_module(*image, name, flags, why);
         if (!built) return failed(built.error());
+        if (auto r = check_headers(*image, flags, why); !r) return failed(r.error());
         if (auto r = hold_needs(**built); !r) return failed(r.error());
         if (auto r = set_parameters(**built, parameters, why); !r) return failed(r.error());
         if (auto r = list_exports(**built, why); !r) return failed(r.error());

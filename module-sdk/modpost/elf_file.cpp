@@ -90,21 +90,20 @@ std::vector<Symbol> ElfFile::symbols() const {
 }
 
 void ElfFile::write_with(const std::string& path, const std::vector<NewSection>& added) const {
-    // The old bytes stay where they are; new contents, names and headers follow.
-    std::string out(bytes_.begin(), bytes_.end());
+    // Laid out anew: what was replaced must not stay in the file, where busybox's modinfo, which
+    // looks for text, would find it.
     std::vector<Elf64_Shdr> sections = sections_;
+    std::vector<std::string> contents;
+    for (const auto& s : sections)
+        contents.push_back(s.sh_type == SHT_NOBITS || s.sh_type == SHT_NULL
+                               ? std::string()
+                               : std::string(&bytes_[s.sh_offset], s.sh_size));
     std::string names = names_;
-    const auto append = [&](std::string_view content, uint64_t alignment) {
-        out.resize((out.size() + alignment - 1) / alignment * alignment);
-        const uint64_t at = out.size();
-        out += content;
-        return at;
-    };
     for (const auto& a : added) {
-        Elf64_Shdr* target = nullptr;
-        for (auto& s : sections)
-            if (std::string_view(&names[s.sh_name]) == a.name) target = &s;
-        if (target == nullptr) {
+        size_t at = 0;
+        while (at < sections.size() && std::string_view(&names[sections[at].sh_name]) != a.name)
+            ++at;
+        if (at == sections.size()) {
             Elf64_Shdr fresh{};
             fresh.sh_name = static_cast<Elf64_Word>(names.size());
             fresh.sh_type = SHT_PROGBITS;
@@ -112,14 +111,24 @@ void ElfFile::write_with(const std::string& path, const std::vector<NewSection>&
             names += a.name;
             names += '\0';
             sections.push_back(fresh);
-            target = &sections.back();
+            contents.emplace_back();
         }
-        target->sh_offset = append(a.content, a.alignment);
-        target->sh_size = a.content.size();
+        contents[at] = a.content;
+        sections[at].sh_size = a.content.size();
     }
-    auto& n = sections.at(header_.e_shstrndx);
-    n.sh_offset = append(names, 1);
-    n.sh_size = names.size();
+    contents.at(header_.e_shstrndx) = names;
+    sections.at(header_.e_shstrndx).sh_size = names.size();
+
+    std::string out(sizeof(Elf64_Ehdr), '\0');
+    const auto append = [&](std::string_view content, uint64_t alignment) {
+        if (alignment > 1) out.resize((out.size() + alignment - 1) / alignment * alignment);
+        const uint64_t at = out.size();
+        out += content;
+        return at;
+    };
+    for (size_t i = 0; i < sections.size(); ++i)
+        if (sections[i].sh_type != SHT_NULL)
+            sections[i].sh_offset = append(contents[i], sections[i].sh_addralign);
     Elf64_Ehdr header = header_;
     header.e_shoff = append(
         {reinterpret_cast<const char*>(sections.data()), sections.size() * sizeof(Elf64_Shdr)}, 8);
