@@ -192,6 +192,7 @@ void Mapping::adopt_extent(Pfn first, u64 pages) {
     extent_first_ = first.value;
     extent_left_ = pages;
     extent_pages_.store(pages, std::memory_order_release);
+    unreserve(pages);
 }
 
 void Mapping::mark_dirty(Page* page) {

@@ -377,7 +377,11 @@ void release_boot_memory(PhysAddr start, u64 length_bytes) {
         sync::IrqSpinGuard guard(zone.lock);
         zone.buddy.free(static_cast<u32>(pfn), 0);
     }
-    if (end > first) reserved_ram -= end - first;
+    if (end > first) unreserve(end - first);
+}
+
+void unreserve(u64 pages) {
+    reserved_ram -= pages;
 }
 
 void set_oom_handler(OomHandler handler) {

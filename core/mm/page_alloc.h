@@ -17,6 +17,9 @@ u64 free_page_count();
 u64 reserve_page_count();
 u64 ram_pages();
 
+// Frames that boot kept are in use as ordinary memory now, or free.
+void unreserve(u64 pages);
+
 // page_unref() of many.
 void unref_pages(Page** pages, u32 n);
 
