@@ -2,13 +2,16 @@
 # The machine has one edu device, which loaded the module at boot.
 snapshot() {
     sleep 1  # what is given back by RCU and by work queues
-    awk -v name="$1" '
+    name=$1
+    set -- /proc/[0-9]*  # counted before anything is started for counting
+    tasks=$#
+    awk -v name="$name" '
         /^Mem(Total|Free):/ { kib[$1] = $2 }
         END { printf "%s pages=%d", name, (kib["MemTotal:"] - kib["MemFree:"]) / 4 }' /proc/meminfo
     awk 'NR > 2 { n += $2 } END { printf " objects=%d", n }' /proc/slabinfo
     echo " interrupts=$(wc -l </proc/interrupts) nodes=$(find /dev | wc -l)" \
          "devices=$(wc -l </proc/devices) sysfs=$(find /sys | wc -l) modules=$(wc -l </proc/modules)" \
-         "tasks=$(ls -d /proc/[0-9]* | wc -l) mappings=$(wc -l </proc/iomem)"
+         "tasks=$tasks mappings=$(wc -l </proc/iomem)"
 }
 cycles() {
     i=0
