@@ -44,10 +44,20 @@ else()
     list(APPEND TENON_KERNEL_DEFINITIONS TENON_DEBUG=0 BOOST_DISABLE_ASSERTS=1)
 endif()
 if(TENON_SANITIZE STREQUAL "undefined")
-    list(APPEND TENON_KERNEL_COMPILE_OPTIONS -fsanitize=undefined -fsanitize-undefined-trap-on-error
-         -fno-sanitize=null,alignment,vptr)
+    # By name: the checks of pointers (null, object-size, vptr) keep empty destructors of globals and
+    # references to vtables alive, which no module may have. -fno-strict-overflow defines the rest.
+    list(APPEND TENON_KERNEL_COMPILE_OPTIONS
+         -fsanitize=shift,integer-divide-by-zero,unreachable,return,bounds,bool,enum,builtin
+         -fsanitize-undefined-trap-on-error)
+    list(APPEND TENON_KERNEL_DEFINITIONS TENON_KASAN=0)
 elseif(TENON_SANITIZE STREQUAL "address")
-    message(FATAL_ERROR "the kasan preset has no runtime yet; use debug or ubsan")
+    # core/mm/kasan.h
+    list(APPEND TENON_KERNEL_COMPILE_OPTIONS -fsanitize=kernel-address
+         "SHELL:--param asan-instrumentation-with-call-threshold=0"
+         "SHELL:--param asan-stack=0" "SHELL:--param asan-globals=0")
+    list(APPEND TENON_KERNEL_DEFINITIONS TENON_KASAN=1)
+else()
+    list(APPEND TENON_KERNEL_DEFINITIONS TENON_KASAN=0)
 endif()
 
 # Part of every module's vermagic (tenon/module/version.h).

@@ -1,5 +1,5 @@
-// What the compiler and the header-only standard library expect to link against. operator new and delete are mm's
-// (core/mm/new.cpp).
+// What the compiler and the header-only standard library expect to link against. operator new and
+// delete are mm's (core/mm/new.cpp).
 #include <tenon/lib/assert.h>
 
 #include <cstring>
@@ -57,9 +57,10 @@ namespace boost {
 
 // SAFETY: built without the loop-to-call transformation, or these would call themselves.
 extern "C" {
-[[gnu::optimize("no-tree-loop-distribute-patterns")]] TENON_API usize strlen(const char* s) {
+[[gnu::optimize("no-tree-loop-distribute-patterns"), gnu::no_sanitize_address]] TENON_API usize
+strlen(const char* s) {
     const char* p = s;
-    // A whole aligned word never crosses into an unmapped page.
+    // A whole aligned word never crosses into an unmapped page; it may reach past the object.
     while ((reinterpret_cast<tenon::uptr>(p) & 7) != 0) {
         if (*p == '\0') return static_cast<usize>(p - s);
         ++p;

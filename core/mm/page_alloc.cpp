@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "core/mm/buddy.h"
+#include "core/mm/kasan.h"
 
 namespace tenon::mm {
 
@@ -228,6 +229,7 @@ Result<Page*> alloc_pages(u32 order, Alloc flags) {
     page->refs.store(1, std::memory_order_relaxed);
     page->owner = current_memory_owner();
     account(*page, flags, order);
+    kasan::open(frame_address(page), kPageSize << order, kPageSize << order);
     if (has(flags, Alloc::zero)) std::memset(frame_address(page), 0, kPageSize << order);
     return page;
 }
@@ -236,6 +238,7 @@ void free_pages(Page* page, u32 order) {
     TENON_DEBUG_ASSERT(page->kind != Page::Kind::free && page->kind != Page::Kind::reserved);
     TENON_DEBUG_ASSERT(page->order == order);
     unaccount(*page, order);
+    kasan::close(frame_address(page), kPageSize << order);
     const u32 pfn = static_cast<u32>(frame_number(page).value);
     if (order == 0) {
         page->kind = Page::Kind::none;
@@ -268,6 +271,7 @@ void unref_pages(Page** pages, u32 n) {
             ++anon;
         else
             unaccount(*page, 0);
+        kasan::close(frame_address(page), kPageSize);
         page->kind = Page::Kind::none;
         page->free.next = list.head;
         list.head = static_cast<u32>(frame_number(page).value);
@@ -325,7 +329,9 @@ void init_page_allocator(const boot::BootInfo& info) {
     // The array comes out of the end of the highest usable range that is large enough: low memory
     // is scarce. Zones are what is left.
     frame_count = ram_end;
-    const u64 array_pages = align_up(frame_count * sizeof(Page), kPageSize) >> kPageShift;
+    const u64 shadow_bytes = kasan::kEnabled ? frame_count << (kPageShift - 3) : 0;
+    const u64 array_bytes = align_up(frame_count * sizeof(Page), kPageSize);
+    const u64 array_pages = align_up(array_bytes + shadow_bytes, kPageSize) >> kPageShift;
     u64 array_start = 0;
     for (const boot::MemoryRange& range : info.memory()) {
         if (range.kind != boot::MemoryKind::usable) continue;
@@ -335,6 +341,8 @@ void init_page_allocator(const boot::BootInfo& info) {
     if (array_start == 0) panic("memory: no room for the page frame array");
     frames = static_cast<Page*>(arch::phys_to_virt(Pfn{array_start}.phys()));
     std::memset(static_cast<void*>(frames), 0, frame_count * sizeof(Page));
+    if (kasan::kEnabled)
+        kasan::init(reinterpret_cast<u8*>(frames) + array_bytes, frame_count << kPageShift);
     reserved_ram += array_pages;
 
     node0.zones[kZoneDma].buddy.init(frames, 0, std::min(kDmaEnd, frame_count));

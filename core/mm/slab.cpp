@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "core/mm/page_alloc.h"
+#include "core/mm/kasan.h"
 #include "core/mm/slab_classes.h"
 
 namespace tenon::mm {
@@ -122,6 +123,7 @@ struct Slabs {
             void* object = object_at(cache, pfn, i);
             if constexpr (kDebug) poison(object, cache.stride_);
             next_index(object) = i + 1 < n ? static_cast<u16>(i + 1) : kEnd;
+            kasan::close(object, cache.stride_);
         }
         page->flags.store(0, std::memory_order_relaxed);
         page->count = 0;
@@ -185,6 +187,7 @@ struct Slabs {
             dead = page.slab.next;
             count(Counter::slab, -(i64{1} << cache.order_));
             for (u32 i = 0; i < (1u << cache.order_); ++i) (&page)[i].kind = Page::Kind::kernel;
+            kasan::open(frame_address(&page), kPageSize << cache.order_, kPageSize << cache.order_);
             free_pages(&page, cache.order_);
         }
     }
@@ -218,6 +221,7 @@ struct Slabs {
         const usize bytes = sizeof(Magazine) + cache.magazine_size_ * sizeof(void*);
         auto* made = static_cast<Magazine*>(take_one(*class_cache(class_of(bytes)), Alloc::atomic));
         if (made == nullptr) return nullptr;
+        kasan::open(made, bytes, bytes);
         made->count = 0;
         return made;
     }
@@ -262,7 +266,8 @@ struct Slabs {
         if (object != nullptr) put(cache, &object, 1);
     }
 
-    static void* alloc(SlabCache& cache, Alloc flags) {
+    // `size_bytes` is what the caller may use of it.
+    static void* alloc(SlabCache& cache, usize size_bytes, Alloc flags) {
         void* object = nullptr;
         {
             IrqGuard irqs_off;
@@ -274,16 +279,22 @@ struct Slabs {
             object = alloc_slow(cache, flags);
             if (object == nullptr) return nullptr;
         }
+        kasan::open(object, cache.stride_, cache.stride_);
         if constexpr (kDebug) {
             check_poison(&cache, cache.name_, object, cache.stride_);
             std::memset(object, 0x5a, cache.stride_);
         }
         if (has(flags, Alloc::zero)) std::memset(object, 0, cache.object_bytes_);
+        kasan::open(object, size_bytes, cache.stride_);
         return object;
     }
 
     static void free(SlabCache& cache, void* object) {
         if constexpr (kDebug) {
+            if constexpr (kasan::kEnabled) {
+                kasan::close(object, cache.stride_);
+                kasan::open(object, cache.stride_, cache.stride_);
+            }
             const auto* bytes = static_cast<const u8*>(object);
             if (cache.stride_ >= 16 &&
                 std::all_of(bytes + 2, bytes + cache.stride_, [](u8 b) { return b == kPoison; })) {
@@ -292,6 +303,7 @@ struct Slabs {
                 panic("double free");
             }
             poison(object, cache.stride_);
+            kasan::close(object, cache.stride_);
         }
         {
             IrqGuard irqs_off;
@@ -385,7 +397,7 @@ void SlabCache::destroy(SlabCache* cache) {
 }
 
 void* SlabCache::alloc(Alloc flags) {
-    return Slabs::alloc(*this, flags);
+    return Slabs::alloc(*this, object_bytes_, flags);
 }
 
 void SlabCache::free(void* object) {
@@ -415,7 +427,7 @@ void* kmalloc(usize size, Alloc flags) {
         auto page = alloc_pages(order_of(size), flags);
         return page ? frame_address(*page) : nullptr;
     }
-    return Slabs::alloc(*Slabs::class_cache(class_of(size)), flags);
+    return Slabs::alloc(*Slabs::class_cache(class_of(size)), size, flags);
 }
 
 void kfree(void* p) {
@@ -438,9 +450,13 @@ usize kmalloc_usable_size(const void* p) {
 
 void* krealloc(void* p, usize new_size, Alloc flags) {
     const usize old = kmalloc_usable_size(p);
-    if (p != nullptr && new_size <= old && new_size > old / 4) return p;
+    if (p != nullptr && new_size <= old && new_size > old / 4) {
+        kasan::open(p, new_size, old);
+        return p;
+    }
     void* fresh = kmalloc(new_size, flags);
     if (fresh == nullptr) return nullptr;
+    if (kasan::kEnabled && p != nullptr) kasan::open(p, old, old);
     if (p != nullptr) std::memcpy(fresh, p, std::min(old, new_size));
     kfree(p);
     return fresh;

@@ -172,6 +172,17 @@ void preempt_schedule() {
     } while (arch::need_resched());
 }
 
+// Preemption goes off before interrupts go on: else each one that comes in between would find the
+// same reschedule due and nest once more, until the stack is full.
+void preempt_from_irq() {
+    do {
+        preempt_disable();
+        switch_away(Reason::preempted);
+        arch::irq_disable();
+        (void)arch::preempt_count_sub_and_test(kPreemptOne);
+    } while (arch::need_resched());
+}
+
 void finish_first_switch(Task* previous) {
     finish_switch(*previous);
     preempt_enable();

@@ -5,6 +5,12 @@
    overlapping tail: microcode moves lines whatever the element size, and the quadword form also is
    eight times fewer steps where a simulator counts each. */
 
+#if TENON_KASAN  /* core/mm/kasan.cpp checks, then calls these */
+#define memcpy raw_memcpy
+#define memmove raw_memmove
+#define memset raw_memset
+#endif
+
     .macro FUNCTION name
     .section .text.\name, "ax", @progbits
     .globl \name

@@ -3,6 +3,7 @@
 
 #include "core/arch/x86_64/boot/start.h"
 #include "core/arch/x86_64/cpu/features.h"
+#include "core/mm/kasan.h"
 #include "core/arch/x86_64/trap/trap.h"
 
 extern "C" {
@@ -84,12 +85,14 @@ fault:
 
 usize copy_from_user_raw(void* to, u64 from, usize length_bytes) {
     const usize length = clip(from, length_bytes);
+    mm::kasan::check(to, length, true);
     UserAccess access;
     return length_bytes - length + copy_user(to, reinterpret_cast<const void*>(from), length);
 }
 
 usize copy_to_user_raw(u64 to, const void* from, usize length_bytes) {
     const usize length = clip(to, length_bytes);
+    mm::kasan::check(from, length, false);
     UserAccess access;
     return length_bytes - length + copy_user(reinterpret_cast<void*>(to), from, length);
 }

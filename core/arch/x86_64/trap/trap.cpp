@@ -152,11 +152,8 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
     if (features().smap) clear_access_flag();
     if (vector >= 32) {
         run_interrupt(vector, false);
-        if (preempt_count() == 0 && need_resched() && (regs->rflags & kFlagInterrupt)) {
-            irq_enable();
-            sched::preempt_schedule();
-            irq_disable();
-        }
+        if (preempt_count() == 0 && need_resched() && (regs->rflags & kFlagInterrupt))
+            sched::preempt_from_irq();
         return;
     }
     const u64 address = vector == kVectorPageFault ? read_cr2() : 0;

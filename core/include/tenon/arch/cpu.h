@@ -52,6 +52,8 @@ inline bool may_sleep() {
 namespace sched {
 // Called when the preempt count fell to 0 with a reschedule due. Returns at once with irqs off.
 TENON_API void preempt_schedule();
+// [arch] The same at the end of an interrupt, with irqs off before and after.
+void preempt_from_irq();
 }  // namespace sched
 
 inline void preempt_disable() {
