@@ -59,12 +59,6 @@ Result<Ref<Device>> Device::create(DeviceOptions options) {
 
 Device::~Device() = default;
 
-Device* Tree::find_child(Device* parent, std::string_view name) {
-    for (Device& d : *devices)
-        if (d.parent() == parent && d.name() == name) return &d;
-    return nullptr;
-}
-
 Result<void> add(Ref<Device> device, Device* parent, Bus* bus) {
     Device& d = *device;
     {

@@ -37,7 +37,6 @@ struct Tree {
     // Ends a binding; waits for one that is under way. Takes and drops the mutex.
     Result<void> unbind(Device& device);
 
-    Device* find_child(Device* parent, std::string_view name);
     DriverRecord* find_driver(const Bus* bus, std::string_view name);
     // Tells the listeners. With `events` held, not the mutex.
     void notify(Event event, Device& device, std::string_view action);
@@ -45,7 +44,6 @@ struct Tree {
     static Ref<Device>& parent(Device& d) { return d.parent_; }
     static Bus*& bus(Device& d) { return d.bus_; }
     static DriverRecord*& driver(Device& d) { return d.driver_; }
-    static module::Gated<Binding>& binding(Device& d) { return d.binding_; }
     static bool& registered(Device& d) { return d.registered_; }
     static u64& id(Device& d) { return d.id_; }
     static char* driver_override(Device& d) { return d.driver_override_; }
@@ -54,7 +52,7 @@ struct Tree {
 };
 Tree& tree();
 
-// autoload.cpp: asks for a module by modalias in a worker.
+// uevent.cpp: asks for a module by modalias in a worker.
 void request_driver(std::string_view modalias);
 
 }  // namespace tenon::device

@@ -411,10 +411,6 @@ u64 free_page_count() {
     return sum;
 }
 
-u64 reserve_page_count() {
-    return reserve;
-}
-
 u64 ram_pages() {
     return total_ram;
 }

@@ -14,7 +14,6 @@ void init_vmalloc();
 
 // Free pages of all zones and lists, and what only atomic allocations may take.
 u64 free_page_count();
-u64 reserve_page_count();
 u64 ram_pages();
 
 // Frames that boot kept are in use as ordinary memory now, or free.

@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "core/boot/init.h"
-#include "core/sched/internal.h"
 #include "core/sched/run_queue.h"
 #include "core/sync/rcu_thread.h"
 
@@ -54,7 +53,8 @@ void init_boot_cpu() {
 Task* prepare_idle_task(u32 cpu) {
     auto queue = mm::make<RunQueue>(cpu);
     fmt::Line<kIdleNameBytes> name("swapper/{}", cpu);
-    auto task = process::make_kernel_task(name.view(), [](void*) {}, nullptr);
+    auto task = process::make_kernel_task(
+        name.view(), [](void*) {}, nullptr);
     if (!queue || !task) {
         log::err("sched: no memory for CPU {}", cpu);
         return nullptr;

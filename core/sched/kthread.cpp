@@ -3,7 +3,7 @@
 #include <tenon/process/process.h>
 #include <tenon/sched/kthread.h>
 
-#include "core/sched/internal.h"
+#include "core/sched/run_queue.h"
 
 namespace tenon::sched {
 

@@ -5,7 +5,6 @@
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
-#include "core/sched/internal.h"
 #include "core/sched/run_queue.h"
 
 namespace tenon::sched {

@@ -91,4 +91,8 @@ void reschedule(RunQueue& queue);
 // Pulls a task from the fullest queue into `queue`, whose lock is held, or answers false.
 bool steal_into(RunQueue& queue, u64 now, u32 minimum_waiting);
 
+// kthread.cpp, policy.cpp: what starts with the first kernel threads.
+void start_work_queues();
+void start_load_average();
+
 }  // namespace tenon::sched

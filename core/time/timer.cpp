@@ -6,7 +6,6 @@
 
 #include <new>
 
-#include "core/time/internal.h"
 #include "core/time/timer_queue.h"
 
 namespace tenon::time {
@@ -159,7 +158,7 @@ void run_expired(u64 now_ns) {
     queue_of(arch::cpu_id()).run(now_ns);
 }
 
-void init_timers() {
+static void init_timers() {
     for (auto& storage : g_queues) new (storage) TimerQueue;
 }
 

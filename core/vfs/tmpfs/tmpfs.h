@@ -142,7 +142,7 @@ Result<void> add_entry(Inode& directory, std::string_view name, Ref<Inode> inode
 Inode* find_entry(Inode& directory, std::string_view name);
 Result<void> remove_entry(Inode& directory, std::string_view name);
 
-// xattr.cpp
+// Extended attributes, in inode.cpp.
 Result<usize> get_xattr(Node& node, std::string_view name, std::span<u8> out);
 Result<void> set_xattr(Node& node, std::string_view name, std::span<const u8> value,
                        InodeOps::XattrSet how);

@@ -146,9 +146,6 @@ void relocate(u64 slide) {
 StartState& start_state() {
     return g_start;
 }
-boot::BootInfo& mutable_boot_info() {
-    return g_boot_info;
-}
 
 void early_panic(std::string_view message) {
     early_serial_write("TENON PANIC: ");

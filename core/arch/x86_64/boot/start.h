@@ -18,7 +18,6 @@ struct StartState {
 };
 
 StartState& start_state();
-boot::BootInfo& mutable_boot_info();
 
 }  // namespace tenon::arch::x86
 

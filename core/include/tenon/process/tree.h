@@ -73,7 +73,7 @@ TENON_API void* find(i32 id, Kind kind);
 i32 next_process(i32 from);  // lowest id >= from with a process, or 0
 }  // namespace pids
 
-// --- core/process/user_account.cpp
+// --- core/process/credentials.cpp
 namespace account {
 // Adds one unless that passes `limit`; false then. Any context.
 bool charge_process(u32 uid, u64 limit);
@@ -82,7 +82,7 @@ bool charge_signal(u32 uid, u64 limit);
 TENON_API void uncharge_signal(u32 uid);
 }  // namespace account
 
-// --- core/process/signal_*.cpp. The `_locked` ones need the process's SignalLock.
+// --- core/process/signal.cpp. The `_locked` ones need the process's SignalLock.
 constexpr SignalSet signals(std::initializer_list<u32> list) {
     SignalSet set;
     for (u32 s : list) set.add(s);
