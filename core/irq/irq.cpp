@@ -24,11 +24,14 @@ struct Source {
     const char* kind = "MSI";
     u32 gsi = 0;     // not for messages
     u32 number = 0;  // as shown
-    u32 vector = 0;
+    u32 vector = 0;  // its own
     sync::RcuPtr<Line> lines;
     std::atomic<u32> threads_busy{0};   // that must finish before a level line is unmasked
     std::atomic<bool> disabled{false};  // nobody claimed it
     u32 unclaimed = 0;
+    ~Source() {
+        if (vector != 0) arch::free_vector(vector);
+    }
 };
 
 }  // namespace
@@ -95,15 +98,16 @@ void unclaimed(Source& source) {
     }
 }
 
-Result<Source*> make_source(u32 vector, u32 number) {
+// With a vector of its own.
+Result<std::unique_ptr<Source>> make_source() {
     auto source = mm::make<Source>();
     if (!source) return Err(Error::nomem);
-    source->vector = vector;
-    source->number = number;
-    return source.release();
+    TRY_ASSIGN(source->vector, arch::alloc_vector());
+    return source;
 }
 
-Result<Line*> make_line(Handler handler, ThreadHandler thread, void* context, const char* owner) {
+Result<std::unique_ptr<Line>> make_line(Handler handler, ThreadHandler thread, void* context,
+                                        const char* owner) {
     if (handler == nullptr && thread == nullptr) return Err(Error::inval);
     auto line = mm::make<Line>();
     if (!line) return Err(Error::nomem);
@@ -112,7 +116,7 @@ Result<Line*> make_line(Handler handler, ThreadHandler thread, void* context, co
     line->context = context;
     const usize n = std::min(std::strlen(owner), sizeof(line->owner) - 1);
     std::memcpy(line->owner, owner, n);
-    return line.release();
+    return line;
 }
 
 // After the line has its source: its thread may use it.
@@ -149,24 +153,14 @@ Result<void> attach_gsi(u32 gsi, arch::IrqTrigger trigger, const char* kind, Lin
         append(*shared, line);
         return {};
     }
-    TRY_ASSIGN(const u32 vector, arch::alloc_vector());
-    auto made = make_source(vector, gsi);
-    if (!made) {
-        arch::free_vector(vector);
-        return Err(made.error());
-    }
-    std::unique_ptr<Source> source(*made);
-    source->gsi = gsi;
+    TRY_ASSIGN(auto source, make_source());
+    source->gsi = source->number = gsi;
     source->kind = kind;
     source->level =
         trigger == arch::IrqTrigger::level_high || trigger == arch::IrqTrigger::level_low;
     line.source = source.get();
-    Result<void> done = arch::route_gsi(gsi, vector, 0, trigger);
-    if (done) done = start_thread(line);
-    if (!done) {
-        arch::free_vector(vector);
-        return done;
-    }
+    TRY(arch::route_gsi(gsi, source->vector, 0, trigger));
+    TRY(start_thread(line));
     append(*source, line);
     publish(*source);
     const IrqGuard irqs;
@@ -185,36 +179,26 @@ Result<Line*> request_isa(u32 isa_irq, Handler handler, ThreadHandler thread, vo
 
 Result<Line*> request_gsi(u32 gsi, arch::IrqTrigger trigger, Handler handler, ThreadHandler thread,
                           void* context, const char* owner) {
-    TRY_ASSIGN(Line * line, make_line(handler, thread, context, owner));
-    std::unique_ptr<Line> holder(line);
+    TRY_ASSIGN(auto line, make_line(handler, thread, context, owner));
     TRY(attach_gsi(gsi, trigger, "GSI", *line));
-    return holder.release();
+    return line.release();
 }
 
 Result<Line*> request_msi(Handler handler, ThreadHandler thread, void* context, const char* owner,
                           arch::MsiMessage& message) {
-    TRY_ASSIGN(Line * made, make_line(handler, thread, context, owner));
-    std::unique_ptr<Line> line(made);
+    TRY_ASSIGN(auto line, make_line(handler, thread, context, owner));
     sync::MutexGuard guard(g_mutex);
     if (g_message_numbers == ~u64{0}) return Err(Error::nospc);
-    TRY_ASSIGN(const u32 vector, arch::alloc_vector());
-    const u32 number = static_cast<u32>(__builtin_ctzll(~g_message_numbers));
-    auto source = make_source(vector, kFirstMessageNumber + number);
-    if (!source) {
-        arch::free_vector(vector);
-        return Err(source.error());
-    }
-    std::unique_ptr<Source> holder(*source);
-    holder->message = true;
-    line->source = holder.get();
-    if (auto r = start_thread(*line); !r) {
-        arch::free_vector(vector);
-        return Err(r.error());
-    }
-    g_message_numbers |= u64{1} << number;
-    append(*holder, *line);
-    publish(*holder.release());
-    message = arch::compose_msi(vector, 0);
+    TRY_ASSIGN(auto source, make_source());
+    const u32 index = static_cast<u32>(__builtin_ctzll(~g_message_numbers));
+    source->number = kFirstMessageNumber + index;
+    source->message = true;
+    line->source = source.get();
+    TRY(start_thread(*line));
+    g_message_numbers |= u64{1} << index;
+    append(*source, *line);
+    message = arch::compose_msi(source->vector, 0);
+    publish(*source.release());
     return line.release();
 }
 
@@ -248,8 +232,7 @@ void release(Line* line) {
         sync::MutexGuard guard(g_mutex);
         if (source->message)
             g_message_numbers &= ~(u64{1} << (source->number - kFirstMessageNumber));
-        arch::free_vector(source->vector);
-        delete source;
+        delete source;  // and its vector
     }
     delete line;
 }
