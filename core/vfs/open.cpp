@@ -78,6 +78,31 @@ Result<module::Gated<FileOps>> ops_for(Inode& inode, u32 flags) {
     }
 }
 
+// What a writer (+1) or an execution (-1) adds to a file's count, by which they exclude each other.
+// Taken back unless the open file keeps it.
+class AccessClaim {
+  public:
+    AccessClaim() = default;
+    TENON_NONCOPYABLE(AccessClaim);
+    ~AccessClaim() {
+        if (inode_ != nullptr) inode_->write_count.fetch_sub(step_, std::memory_order_acq_rel);
+    }
+    Result<void> take(Inode& inode, i32 step) {
+        i32 n = inode.write_count.load(std::memory_order_relaxed);
+        do {
+            if (step > 0 ? n < 0 : n > 0) return Err(Error::txtbsy);
+        } while (!inode.write_count.compare_exchange_weak(n, n + step, std::memory_order_acq_rel));
+        inode_ = &inode;
+        step_ = step;
+        return {};
+    }
+    void keep() { inode_ = nullptr; }
+
+  private:
+    Inode* inode_ = nullptr;
+    i32 step_ = 0;
+};
+
 // A dentry outside the cache for a file that has no name (yet).
 Result<Ref<File>> open_unnamed(const LookupStart& start, std::string_view path,
                                const OpenRequest& request) {
@@ -170,40 +195,18 @@ Result<Ref<File>> open_checked(const Path& path, u32 flags, const Credentials& c
     Inode& inode = *path.dentry->inode();
     if ((inode.mode & kTypeMask) == kFifo) return open_fifo(path, kept);
 
-    // Writers and executions exclude each other; File gives the count back when it goes.
-    bool regular = is_regular(inode.mode);
+    const bool regular = is_regular(inode.mode);
+    AccessClaim claim;
     if (regular && (flags & kOpenWrite)) {
-        i32 n = inode.write_count.load(std::memory_order_relaxed);
-        do {
-            if (n < 0) return Err(Error::txtbsy);
-        } while (!inode.write_count.compare_exchange_weak(n, n + 1, std::memory_order_acq_rel));
+        TRY(claim.take(inode, 1));
     } else if (regular && (flags & kOpenExec)) {
-        i32 n = inode.write_count.load(std::memory_order_relaxed);
-        do {
-            if (n > 0) return Err(Error::txtbsy);
-        } while (!inode.write_count.compare_exchange_weak(n, n - 1, std::memory_order_acq_rel));
+        TRY(claim.take(inode, -1));
     }
-    auto give_back = [&] {
-        if (regular && (flags & kOpenWrite))
-            inode.write_count.fetch_sub(1, std::memory_order_acq_rel);
-        else if (regular && (flags & kOpenExec))
-            inode.write_count.fetch_add(1, std::memory_order_acq_rel);
-    };
-    Result<module::Gated<FileOps>> ops = ops_for(inode, flags);
-    if (!ops) {
-        give_back();
-        return Err(ops.error());
-    }
-    Result<Ref<File>> file = File::create(path, std::move(*ops), kept);
-    if (!file) {
-        give_back();
-        return file;
-    }
-    (*file)->count_access(regular);
-    if ((flags & kOpenTruncate) && regular) {
-        Result<void> cut = truncate_inode(inode, 0, cred);
-        if (!cut) return Err(cut.error());
-    }
+    TRY_ASSIGN(module::Gated<FileOps> ops, ops_for(inode, flags));
+    TRY_ASSIGN(Ref<File> file, File::create(path, std::move(ops), kept));
+    claim.keep();
+    file->count_access(regular);
+    if ((flags & kOpenTruncate) && regular) TRY(truncate_inode(inode, 0, cred));
     notify_dentry(kNotifyOpen, *path.dentry);
     return file;
 }

@@ -142,12 +142,4 @@ Result<void> add_entry(Inode& directory, std::string_view name, Ref<Inode> inode
 Inode* find_entry(Inode& directory, std::string_view name);
 Result<void> remove_entry(Inode& directory, std::string_view name);
 
-// Extended attributes, in inode.cpp.
-Result<usize> get_xattr(Node& node, std::string_view name, std::span<u8> out);
-Result<void> set_xattr(Node& node, std::string_view name, std::span<const u8> value,
-                       InodeOps::XattrSet how);
-Result<void> remove_xattr(Node& node, std::string_view name);
-Result<usize> list_xattr(Node& node, std::span<char> out);
-void free_xattrs(Node& node);
-
 }  // namespace tenon::vfs::tmpfs
