@@ -89,7 +89,7 @@ class Archive(unittest.TestCase):
             file = Path(directory, "x.cpio")
             file.write_bytes(archive(tree) + archive(extra))
             below = initrd.directories(file)
-        self.assertEqual(set(below) - {"TRAILER!!!"}, {"usr", "usr/bin", "bin", "var"})
+        self.assertEqual(set(below) - {"TRAILER!!!"}, {"", "usr", "usr/bin", "bin", "var"})
         upper = Tree(below)
         upper.text("bin/tool", "x")
         self.assertEqual(list(upper.entries), ["usr/bin/tool"])
