@@ -56,25 +56,16 @@ Result<void> PageWalk::anonymous(AddressSpace& space, Vma& vma, u64 va, bool wri
             slot->store(Pte::make(zero_frame, read_flags(vma) | PageFlags::special));
         return {};
     }
-    TRY_ASSIGN(Page * page, alloc_page(Alloc::zero | Alloc::user));
+    TRY_ASSIGN(Page * fresh, alloc_page(Alloc::zero | Alloc::user));
+    PageHold page(fresh);
     page->kind = Page::Kind::anon;
     count(Counter::anon, 1);
-    {
-        sync::SpinGuard guard(space.table_lock_);
-        auto slot = space.table_.ensure(va);
-        if (slot && (*slot)->load().is_none()) [[likely]] {
-            (*slot)->store(Pte::make(frame_number(page), has(vma.prot, Prot::write)
-                                                             ? write_flags(vma)
-                                                             : read_flags(vma)));
-            space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
-            return {};
-        }
-        if (!slot) {
-            page_unref(page);
-            return Err(slot.error());
-        }
-    }
-    page_unref(page);  // somebody else was faster
+    sync::SpinGuard guard(space.table_lock_);
+    TRY_ASSIGN(Pte * slot, space.table_.ensure(va));
+    if (!slot->load().is_none()) return {};  // somebody else was faster
+    slot->store(Pte::make(frame_number(page.release()),
+                          has(vma.prot, Prot::write) ? write_flags(vma) : read_flags(vma)));
+    space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
     return {};
 }
 
@@ -133,28 +124,20 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
         // What a read(2) would call EIO or ENOSPC is a bus error here.
         return Err(got.error() == Error::nomem ? Error::nomem : Error::io);
     }
-    Page* page = *got;
+    PageHold page(*got);
 
     if (write && !vma.is_shared()) {
-        auto copy = alloc_page(Alloc::user);
-        if (!copy) {
-            page_unref(page);
-            return Err(copy.error());
-        }
-        std::memcpy(frame_address(*copy), frame_address(page), kPageSize);
-        page_unref(page);
-        (*copy)->kind = Page::Kind::anon;
+        TRY_ASSIGN(Page * fresh, alloc_page(Alloc::user));
+        PageHold copy(fresh);
+        std::memcpy(frame_address(copy.get()), frame_address(page.get()), kPageSize);
+        page.reset();
+        copy->kind = Page::Kind::anon;
         count(Counter::anon, 1);
         sync::SpinGuard guard(space.table_lock_);
-        auto slot = space.table_.ensure(va);
-        if (!slot || !(*slot)->load().is_none()) {
-            page_unref(*copy);
-            if (!slot) return Err(slot.error());
-            return {};
-        }
-        const bool may_write = has(vma.prot, Prot::write);
-        (*slot)->store(
-            Pte::make(frame_number(*copy), may_write ? write_flags(vma) : read_flags(vma)));
+        TRY_ASSIGN(Pte * slot, space.table_.ensure(va));
+        if (!slot->load().is_none()) return {};
+        slot->store(Pte::make(frame_number(copy.release()),
+                              has(vma.prot, Prot::write) ? write_flags(vma) : read_flags(vma)));
         space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
         return {};
     }
@@ -162,17 +145,11 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
     if (write) note_shared_write(vma, *page);
     {
         sync::SpinGuard guard(space.table_lock_);
-        auto slot = space.table_.ensure(va);
-        if (!slot) {
-            page_unref(page);
-            return Err(slot.error());
-        }
-        if (!(*slot)->load().is_none() || page->mapping != vma.mapping) {
-            page_unref(page);
-            return {};
-        }
-        (*slot)->store(Pte::make(frame_number(page), write ? write_flags(vma) : read_flags(vma)));
-        count_page(space, *page, 1);
+        TRY_ASSIGN(Pte * slot, space.table_.ensure(va));
+        if (!slot->load().is_none() || page->mapping != vma.mapping) return {};
+        slot->store(
+            Pte::make(frame_number(page.get()), write ? write_flags(vma) : read_flags(vma)));
+        count_page(space, *page.release(), 1);
     }
     if (!has(vma.flags, VmaFlags::random)) map_around(space, vma, va);
     return {};
@@ -180,20 +157,17 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
 
 Result<void> PageWalk::from_backing(AddressSpace& space, Vma& vma, u64 va, bool write) {
     TRY_ASSIGN(VmaBacking::Frame got, vma.backing->fault(vma.index_of(va), write));
-    PageFlags flags =
+    PageHold page(got.page);
+    const PageFlags flags =
         vma.is_shared() && has(vma.prot, Prot::write) ? write_flags(vma) : read_flags(vma);
     sync::SpinGuard guard(space.table_lock_);
-    auto slot = space.table_.ensure(va);
-    if (!slot || !(*slot)->load().is_none()) {
-        if (got.page) page_unref(got.page);
-        if (!slot) return Err(slot.error());
-        return {};
-    }
-    if (got.page) {
-        (*slot)->store(Pte::make(frame_number(got.page), flags));
-        count_page(space, *got.page, 1);
+    TRY_ASSIGN(Pte * slot, space.table_.ensure(va));
+    if (!slot->load().is_none()) return {};
+    if (page) {
+        slot->store(Pte::make(frame_number(page.get()), flags));
+        count_page(space, *page.release(), 1);
     } else {
-        (*slot)->store(Pte::make(got.pfn, flags | PageFlags::special));
+        slot->store(Pte::make(got.pfn, flags | PageFlags::special));
     }
     return {};
 }
@@ -214,7 +188,7 @@ Result<void> PageWalk::write_to_present(AddressSpace& space, Vma& vma, u64 va, P
         arch::flush_tlb_local_page(va);
         return {};
     }
-    Page* old = nullptr;
+    PageHold old;
     {
         sync::SpinGuard guard(space.table_lock_);
         Pte* slot = space.table_.find(va);
@@ -225,41 +199,33 @@ Result<void> PageWalk::write_to_present(AddressSpace& space, Vma& vma, u64 va, P
             return {};
         }
         if (holds_page(entry)) {
-            old = &page_in(entry);
+            Page& page = page_in(entry);
             // Pairs with the release in page_unref(): the other holder's accesses are over.
-            if (old->kind == Page::Kind::anon && old->refs.load(std::memory_order_acquire) == 1) {
+            if (page.kind == Page::Kind::anon && page.refs.load(std::memory_order_acquire) == 1) {
                 slot->store(entry.with_flags(flags));
                 arch::flush_tlb_local_page(va);
                 return {};
             }
-            page_ref(old);
+            page_ref(&page);
+            old.reset(&page);
         }
     }
     const bool zero = !holds_page(seen) && seen.pfn() == zero_frame;
-    auto copy = alloc_page(zero ? Alloc::zero | Alloc::user : Alloc::user);
-    if (!copy) {
-        if (old) page_unref(old);
-        return Err(copy.error());
-    }
-    if (!zero) std::memcpy(frame_address(*copy), arch::phys_to_virt(seen.pfn().phys()), kPageSize);
-    (*copy)->kind = Page::Kind::anon;
+    TRY_ASSIGN(Page * fresh, alloc_page(zero ? Alloc::zero | Alloc::user : Alloc::user));
+    PageHold drop(fresh);
+    if (!zero) std::memcpy(frame_address(fresh), arch::phys_to_virt(seen.pfn().phys()), kPageSize);
+    fresh->kind = Page::Kind::anon;
     count(Counter::anon, 1);
-
-    Page* drop = *copy;
-    {
-        sync::SpinGuard guard(space.table_lock_);
-        Pte* slot = space.table_.find(va);
-        const Pte entry = slot ? slot->load() : Pte::none();
-        if (entry.present() && entry.pfn() == seen.pfn() && !entry.writable()) {
-            slot->store(Pte::make(frame_number(*copy), flags));
-            arch::flush_tlb_user(space.table_.root(), space.active_cpus(), va, va + kPageSize);
-            if (old) count_page(space, *old, -1);
-            space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
-            drop = old;  // the entry's reference
-        }
+    sync::SpinGuard guard(space.table_lock_);
+    Pte* slot = space.table_.find(va);
+    const Pte entry = slot ? slot->load() : Pte::none();
+    if (entry.present() && entry.pfn() == seen.pfn() && !entry.writable()) {
+        slot->store(Pte::make(frame_number(drop.release()), flags));
+        arch::flush_tlb_user(space.table_.root(), space.active_cpus(), va, va + kPageSize);
+        if (old) count_page(space, *old, -1);
+        space.resident_anon_.fetch_add(1, std::memory_order_relaxed);
+        drop.reset(old.get());  // the entry's reference
     }
-    if (drop) page_unref(drop);
-    if (old) page_unref(old);
     return {};
 }
 

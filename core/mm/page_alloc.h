@@ -6,6 +6,8 @@
 #include <tenon/mm/page.h>
 #include <tenon/mm/page_alloc.h>
 
+#include <memory>
+
 namespace tenon::mm {
 
 void init_page_allocator(const boot::BootInfo& info);
@@ -18,6 +20,12 @@ u64 ram_pages();
 
 // Frames that boot kept are in use as ordinary memory now, or free.
 void unreserve(u64 pages);
+
+// A reference to a page, dropped unless it is released.
+struct PageUnref {
+    void operator()(Page* page) const { page_unref(page); }
+};
+using PageHold = std::unique_ptr<Page, PageUnref>;
 
 // page_unref() of many.
 void unref_pages(Page** pages, u32 n);
