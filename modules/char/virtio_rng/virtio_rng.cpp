@@ -1,7 +1,7 @@
+#include <pci/driver_with_node.h>
 #include <tenon/lib/random.h>
 #include <tenon/module/module.h>
 #include <tenon/sync/mutex.h>
-#include <tenon/vfs/char_device.h>
 #include <virtio/virtio.h>
 
 #include <algorithm>
@@ -140,28 +140,20 @@ class RngDriver final : public pci::Driver {
     module::Context& context_;
 };
 
-class VirtioRng final : public module::Instance {
+class VirtioRng final : public pci::DriverWithNode {
   public:
     static Result<std::unique_ptr<VirtioRng>> create(module::Context& context) {
         std::unique_ptr<VirtioRng> self(new (std::nothrow) VirtioRng);
+        if (!self) return Err(Error::nomem);
         std::unique_ptr<Opener> opener(new (std::nothrow) Opener);
         std::unique_ptr<RngDriver> driver(new (std::nothrow) RngDriver(context));
-        if (!self || !opener || !driver) return Err(Error::nomem);
-        TRY_ASSIGN(self->numbers_, context.register_char_device(kMiscMajor, kHwrngMinor, 1,
-                                                                "hw_random", std::move(opener)));
-        TRY_ASSIGN(auto node,
-                   device::Device::create(
-                       {.name = "hw_random",
-                        .class_name = "misc",
-                        .node = {.major = kMiscMajor, .minor = kHwrngMinor, .name = "hwrng"}}));
-        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
-        TRY_ASSIGN(self->node_, context.add_device(std::move(node), nullptr, nullptr));
+        TRY(self->publish(context,
+                          {.name = "hw_random",
+                           .class_name = "misc",
+                           .node = {.major = kMiscMajor, .minor = kHwrngMinor, .name = "hwrng"}},
+                          std::move(opener), std::move(driver)));
         return self;
     }
-
-  private:
-    module::CharDevice numbers_;
-    module::Held driver_, node_;
 };
 
 }  // namespace

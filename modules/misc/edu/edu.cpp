@@ -1,7 +1,7 @@
 #include "edu.h"
 
+#include <pci/driver_with_node.h>
 #include <tenon/time/clock.h>
-#include <tenon/vfs/char_device.h>
 
 namespace tenon::edu {
 
@@ -117,27 +117,16 @@ class EduDriver final : public pci::Driver {
     module::Context& context_;
 };
 
-class EduModule final : public module::Instance {
+class EduModule final : public pci::DriverWithNode {
   public:
     static Result<std::unique_ptr<EduModule>> create(module::Context& context) {
         std::unique_ptr<EduModule> self(new (std::nothrow) EduModule);
         if (!self) return Err(Error::nomem);
-        TRY_ASSIGN(self->numbers_, context.register_char_device(0, 0, 1, "edu", make_opener()));
-        TRY_ASSIGN(auto node,
-                   device::Device::create(
-                       {.name = "edu",
-                        .class_name = "edu",
-                        .node = {.major = self->numbers_.major(), .minor = 0, .mode = 0666}}));
         std::unique_ptr<EduDriver> driver(new (std::nothrow) EduDriver(context));
-        if (!driver) return Err(Error::nomem);
-        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
-        TRY_ASSIGN(self->node_, context.add_device(std::move(node), nullptr, nullptr));
+        TRY(self->publish(context, {.name = "edu", .class_name = "edu", .node = {.mode = 0666}},
+                          make_opener(), std::move(driver)));
         return self;
     }
-
-  private:
-    module::CharDevice numbers_;
-    module::Held driver_, node_;
 };
 
 }  // namespace
