@@ -5,11 +5,14 @@
 
 #include <new>
 
+#include "core/mm/page_alloc.h"
+
+using tenon::uptr;
 using tenon::usize;
 
 namespace {
-void* must(usize size) {
-    void* p = tenon::mm::kmalloc(size);
+void* must(usize size, void* site) {
+    void* p = tenon::mm::kmalloc_at(size, tenon::mm::Alloc::none, reinterpret_cast<uptr>(site));
     if (p == nullptr) tenon::panic("operator new without std::nothrow: out of memory");
     return p;
 }
@@ -24,19 +27,21 @@ usize aligned(usize size, std::align_val_t align) {
 const std::nothrow_t std::nothrow;
 
 TENON_API void* operator new(usize size) {
-    return must(size);
+    return must(size, __builtin_return_address(0));
 }
 TENON_API void* operator new[](usize size) {
-    return must(size);
+    return must(size, __builtin_return_address(0));
 }
 TENON_API void* operator new(usize size, const std::nothrow_t&) noexcept {
-    return tenon::mm::kmalloc(size);
+    return tenon::mm::kmalloc_at(size, tenon::mm::Alloc::none,
+                                 reinterpret_cast<uptr>(__builtin_return_address(0)));
 }
 TENON_API void* operator new[](usize size, const std::nothrow_t&) noexcept {
-    return tenon::mm::kmalloc(size);
+    return tenon::mm::kmalloc_at(size, tenon::mm::Alloc::none,
+                                 reinterpret_cast<uptr>(__builtin_return_address(0)));
 }
 TENON_API void* operator new(usize size, std::align_val_t align) {
-    return must(aligned(size, align));
+    return must(aligned(size, align), nullptr);
 }
 TENON_API void* operator new(usize size, std::align_val_t align, const std::nothrow_t&) noexcept {
     return tenon::mm::kmalloc(aligned(size, align));

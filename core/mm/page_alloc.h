@@ -27,6 +27,13 @@ struct PageUnref {
 };
 using PageHold = std::unique_ptr<Page, PageUnref>;
 
+// kmalloc() on behalf of who returns to `site`: of a module, it is remembered with the object.
+void* kmalloc_at(usize size_bytes, Alloc flags, uptr site);
+// The objects that text in [text, text + text_bytes) asked for and nobody gave back. The module
+// runs no more. Pages that it took itself (kmalloc above 2 KiB, alloc_pages) are not among them.
+void for_each_left_by(uptr text, usize text_bytes,
+                      void (*visit)(uptr site, usize size_bytes, void*), void* context);
+
 // page_unref() of many.
 void unref_pages(Page** pages, u32 n);
 

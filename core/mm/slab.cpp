@@ -9,6 +9,9 @@
 // alloc and free are a pop and a push with interrupts off. A magazine is made when a CPU first uses
 // a cache; filled and emptied by halves under the cache's lock. At most one empty slab is kept.
 //
+// What module text asks for comes from classes of its own, each object with the place that asked
+// behind it: so an unload can say what was forgotten.
+//
 // Debug kernels fill free objects with kPoison and verify it when they go out again, which finds
 // writes after free, overruns into a free neighbour, and double frees.
 #include <tenon/lib/assert.h>
@@ -44,6 +47,8 @@ TENON_PERCPU(MagazineTable, magazines);
 constinit sync::SpinLock table_lock{sync::LockRank::spin_leaf};  // guards the table's slots
 SlabCache* caches[kMaxCaches];
 
+uptr module_text_start = ~uptr{0};  // return addresses from here on are in modules
+
 u16& next_index(void* object) {
     return *static_cast<u16*>(object);
 }
@@ -66,6 +71,20 @@ void check_poison(const SlabCache* cache, const char* name, void* object, u32 st
 // The cache's operations on slabs and magazines.
 struct Slabs {
     static SlabCache* class_cache(u32 index);
+    static bool is_of_modules(const SlabCache& cache) {
+        return &cache >= module_classes && &cache < module_classes + kModuleClassCount;
+    }
+    // Who asked for an object of a module's class; 0: nobody, it is free.
+    static uptr& site_of(const SlabCache& cache, void* object) {
+        return *reinterpret_cast<uptr*>(static_cast<u8*>(object) + cache.object_bytes_ -
+                                        sizeof(uptr));
+    }
+    static void* alloc_for_module(usize size, Alloc flags, uptr site) {
+        SlabCache& cache = module_classes[class_of(size)];
+        void* object = alloc(cache, size, flags);
+        if (object != nullptr) site_of(cache, object) = site;
+        return object;
+    }
 
     static Result<void> set_up(SlabCache& cache, const char* name, usize size, usize align) {
         cache.name_ = name;
@@ -121,6 +140,7 @@ struct Slabs {
         const u32 n = cache.objects_per_slab_;
         for (u32 i = 0; i < n; ++i) {
             void* object = object_at(cache, pfn, i);
+            if (is_of_modules(cache)) site_of(cache, object) = 0;
             if constexpr (kDebug) poison(object, cache.stride_);
             next_index(object) = i + 1 < n ? static_cast<u16>(i + 1) : kEnd;
             kasan::close(object, cache.stride_);
@@ -335,6 +355,19 @@ struct Slabs {
                 .pages_per_slab = u64{1} << cache.order_};
     }
 
+    static usize usable_bytes(const SlabCache& cache) {
+        return is_of_modules(cache) ? cache.object_bytes_ - sizeof(uptr) : cache.stride_;
+    }
+
+    static void visit_sites(SlabCache& cache, u32 pfn, uptr text, usize text_bytes,
+                            void (*visit)(uptr, usize, void*), void* context) {
+        if (!is_aligned(pfn, u64{1} << cache.order_)) return;  // not the slab's first page
+        for (u32 i = 0; i < cache.objects_per_slab_; ++i) {
+            const uptr site = site_of(cache, object_at(cache, pfn, i));
+            if (site - text < text_bytes) visit(site, usable_bytes(cache), context);
+        }
+    }
+
     static void tear_down(SlabCache& cache) {
         // SAFETY: nobody uses the cache any more, so no CPU touches its magazine.
         for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
@@ -362,11 +395,12 @@ struct Slabs {
         caches[cache.id_] = nullptr;
     }
 
-    static SlabCache classes[kClassCount];
+    static SlabCache classes[kClassCount], module_classes[kModuleClassCount];
     static SlabCache* make() { return new (std::nothrow) SlabCache; }
 };
 
 constinit SlabCache Slabs::classes[kClassCount];
+constinit SlabCache Slabs::module_classes[kModuleClassCount];
 
 SlabCache* Slabs::class_cache(u32 index) {
     return &classes[index];
@@ -377,7 +411,12 @@ void init_slab() {
         const usize size = kClassBytes[i];
         const usize align = std::has_single_bit(size) ? size : size % 16 == 0 ? 16 : 8;
         (void)Slabs::set_up(Slabs::classes[i], kClassNames[i], size, align);
+        if (i >= kModuleClassCount) continue;
+        (void)Slabs::set_up(Slabs::module_classes[i], kModuleClassNames[i], size + sizeof(uptr),
+                            size < 16 ? 8 : 16);
     }
+    // Under the address sanitizer nobody may look behind an object.
+    if constexpr (!kasan::kEnabled) module_text_start = arch::kernel_layout().module_start;
 }
 
 Result<SlabCache*> SlabCache::create(const char* name, usize size_bytes, usize align_bytes) {
@@ -422,11 +461,17 @@ u32 order_of(usize size) {
 }  // namespace
 
 void* kmalloc(usize size, Alloc flags) {
+    return kmalloc_at(size, flags, reinterpret_cast<uptr>(__builtin_return_address(0)));
+}
+
+void* kmalloc_at(usize size, Alloc flags, uptr site) {
     if (size > kMaxClassBytes) [[unlikely]] {
         if (size > (kPageSize << 10)) return nullptr;
         auto page = alloc_pages(order_of(size), flags);
         return page ? frame_address(*page) : nullptr;
     }
+    if (site >= module_text_start && size <= kMaxModuleClassBytes)
+        return Slabs::alloc_for_module(size, flags, site);
     return Slabs::alloc(*Slabs::class_cache(class_of(size)), size, flags);
 }
 
@@ -434,7 +479,9 @@ void kfree(void* p) {
     if (p == nullptr) return;
     Page& page = frame_of_address(p);
     if (page.kind == Page::Kind::slab) [[likely]] {
-        Slabs::free(*static_cast<SlabCache*>(page.slab.cache), p);
+        SlabCache& cache = *static_cast<SlabCache*>(page.slab.cache);
+        if (Slabs::is_of_modules(cache)) Slabs::site_of(cache, p) = 0;
+        Slabs::free(cache, p);
         return;
     }
     TENON_ASSERT(page.kind == Page::Kind::kernel && frame_address(&page) == p);
@@ -445,7 +492,18 @@ usize kmalloc_usable_size(const void* p) {
     if (p == nullptr) return 0;
     const Page& page = frame_of_address(p);
     if (page.kind != Page::Kind::slab) return kPageSize << page.order;
-    return Slabs::info(*static_cast<const SlabCache*>(page.slab.cache)).object_bytes;
+    return Slabs::usable_bytes(*static_cast<const SlabCache*>(page.slab.cache));
+}
+
+void for_each_left_by(uptr text, usize text_bytes,
+                      void (*visit)(uptr site, usize size_bytes, void*), void* context) {
+    for (u64 pfn = 0; pfn < frame_count; ++pfn) {
+        const Page& page = frame(pfn);
+        if (page.kind != Page::Kind::slab) continue;
+        auto* cache = static_cast<SlabCache*>(page.slab.cache);
+        if (Slabs::is_of_modules(*cache))
+            Slabs::visit_sites(*cache, static_cast<u32>(pfn), text, text_bytes, visit, context);
+    }
 }
 
 void* krealloc(void* p, usize new_size, Alloc flags) {
@@ -454,7 +512,7 @@ void* krealloc(void* p, usize new_size, Alloc flags) {
         kasan::open(p, new_size, old);
         return p;
     }
-    void* fresh = kmalloc(new_size, flags);
+    void* fresh = kmalloc_at(new_size, flags, reinterpret_cast<uptr>(__builtin_return_address(0)));
     if (fresh == nullptr) return nullptr;
     if (kasan::kEnabled && p != nullptr) kasan::open(p, old, old);
     if (p != nullptr) std::memcpy(fresh, p, std::min(old, new_size));

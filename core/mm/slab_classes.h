@@ -13,6 +13,13 @@ inline constexpr const char* kClassNames[kClassCount] = {
     "kmalloc-96",  "kmalloc-128", "kmalloc-192", "kmalloc-256",  "kmalloc-384",
     "kmalloc-512", "kmalloc-768", "kmalloc-1k",  "kmalloc-1.5k", "kmalloc-2k",
     "kmalloc-3k",  "kmalloc-4k",  "kmalloc-6k",  "kmalloc-8k"};
+// Larger ones would waste pages.
+inline constexpr u32 kModuleClassCount = 15;
+inline constexpr usize kMaxModuleClassBytes = 2048;
+inline constexpr const char* kModuleClassNames[kModuleClassCount] = {
+    "module-8",   "module-16",  "module-32",  "module-48",   "module-64",
+    "module-96",  "module-128", "module-192", "module-256",  "module-384",
+    "module-512", "module-768", "module-1k",  "module-1.5k", "module-2k"};
 inline constexpr usize kMaxClassBytes = 8192;
 
 namespace detail {

@@ -2,6 +2,7 @@
 
 #include <tenon/trace/log.h>
 
+#include "core/mm/page_alloc.h"
 #include "core/module/module.h"
 
 namespace tenon::module {
@@ -60,6 +61,33 @@ u32 Ledger::sweep(std::string_view module_name) {
         grant->release();
         delete grant;
         ++swept;
+    }
+}
+
+void Ledger::report_memory(std::string_view module_name, uptr text, usize text_bytes) {
+    struct Left {
+        u64 objects = 0, bytes = 0;
+        uptr sites[4] = {};
+        u32 site_count = 0;
+    } left;
+    mm::for_each_left_by(
+        text, text_bytes,
+        [](uptr site, usize size_bytes, void* context) {
+            auto& l = *static_cast<Left*>(context);
+            ++l.objects;
+            l.bytes += size_bytes;
+            for (u32 i = 0; i < l.site_count; ++i)
+                if (l.sites[i] == site) return;
+            if (l.site_count < std::size(l.sites)) l.sites[l.site_count++] = site;
+        },
+        &left);
+    if (left.objects == 0) return;
+    log::warn("module {}: leaked {} objects, {} bytes", module_name, left.objects, left.bytes);
+    for (u32 i = 0; i < left.site_count; ++i) {
+        char text_of_site[200];
+        fmt::BufferSink sink(text_of_site);
+        write_site(sink, left.sites[i]);
+        log::warn("module {}: leaked memory acquired at {}", module_name, sink.text());
     }
 }
 

@@ -36,6 +36,9 @@ class Ledger {
     u32 count() const { return count_; }
     // Releases what is left and logs each; returns how many there were.
     u32 sweep(std::string_view module_name);
+    // What the module's text asked for by `new` and kmalloc() and nobody gave back. It is said, not
+    // taken: somebody may still point to it. Before its symbols go.
+    static void report_memory(std::string_view module_name, uptr text, usize text_bytes);
     void write(fmt::Sink& out);
 
   private:

@@ -242,14 +242,16 @@ void dispose(Module* module) {
         delete std::exchange(module->instance, nullptr);
         module->ledger.sweep(module->name());
     }
+    sync::rcu_barrier();  // what it gave back by RCU is back
+    Ledger::report_memory(module->name(), reinterpret_cast<uptr>(module->base),
+                          module->layout.kept_bytes);
     {
         sync::MutexGuard guard(registry().mutex);
         unlist_exports(*module);
         withdraw_from_traces(*module);
         registry().modules->erase(registry().modules->iterator_to(*module));
     }
-    // Nobody walks the trace list over it any more, and no callback of it is queued.
-    sync::rcu_barrier();
+    // Nobody walks the trace list over it any more; no callback of it is queued since the barrier.
     sync::rcu_synchronize();
     {
         sync::MutexGuard guard(registry().mutex);

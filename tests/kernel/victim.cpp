@@ -15,6 +15,7 @@ namespace tenon::ktest {
 namespace {
 
 TENON_PARAMETER(bool, leak, {.description = "forget every handle at the end"});
+TENON_PARAMETER(u32, forget, {.value = 0, .description = "objects to forget"});
 TENON_PARAMETER(u32, fail_at, {.value = 0, .description = "fail before the grant of this number"});
 
 class Opener final : public vfs::DeviceOpener {
@@ -58,6 +59,7 @@ class Victim final : public module::Instance {
         if (!self) return Err(Error::nomem);
         auto taken = self->take(context);
         if (!taken) return Err(taken.error());
+        for (u32 i = 0; i < forget; ++i) *static_cast<u32*>(mm::kmalloc(100)) = i;
         return self;
     }
     ~Victim() override {

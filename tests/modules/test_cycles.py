@@ -1,6 +1,8 @@
 """Load, use, unload: nothing is left, and what is in use stays."""
 
-from machine import LONG, Case, main, script
+import unittest
+
+from machine import BUILD, LONG, PRESET, Case, boot, main, script
 
 COUNT = 1000 if LONG else 250
 
@@ -26,6 +28,18 @@ class Cycles(Case):
         self.assertIn("720", done.stdout)
         self.assertIn("symbols_provider: not unloaded: held by symbols_user", done.log)
         self.assertRegex(done.log, r"edu: not unloaded: 1 open files or mounts use it")
+
+    @unittest.skipIf(PRESET == "kasan", "objects carry no caller there")
+    def test_forgotten_memory_is_named(self):
+        done = boot("sh", "-c", "insmod /tests/ktest_victim.ko forget=3 && rmmod ktest_victim && "
+                                "insmod /tests/ktest_victim.ko && rmmod ktest_victim",
+                    options=["--file", f"{BUILD}/ktest/ktest_victim.ko:/tests/ktest_victim.ko"])
+        self.alive(done)
+        # Once: the second load is charged with nothing of the first.
+        self.assertEqual(done.log.count("leaked"), 2, done.log)
+        self.assertIn("module ktest_victim: leaked 3 objects, 384 bytes", done.log)
+        self.assertRegex(done.log, r"module ktest_victim: leaked memory acquired at "
+                                   r"\S+\+0x[0-9a-f]+ \[ktest_victim\]")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@
 
 namespace tenon::mm {
 
-// Null when memory is out. Sizes above 8 KiB come from whole pages; alignment is 16 for size >= 16
-// (size for powers of two up to a page).
+// Null when memory is out. Sizes above 8 KiB come from whole pages; alignment is 16 for size >= 16.
+// What a module has not given back when it is unloaded is reported with the place that asked.
 TENON_API void* kmalloc(usize size_bytes, Alloc flags = Alloc::none);
 TENON_API void kfree(void* p);  // null is fine; any context but NMI
 TENON_API usize kmalloc_usable_size(const void* p);
