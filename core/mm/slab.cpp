@@ -22,8 +22,8 @@
 #include <bit>
 #include <cstring>
 
-#include "core/mm/page_alloc.h"
 #include "core/mm/kasan.h"
+#include "core/mm/page_alloc.h"
 #include "core/mm/slab_classes.h"
 
 namespace tenon::mm {

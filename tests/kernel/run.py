@@ -47,7 +47,8 @@ def judge(text: str, wanted: list[str], done, show: bool) -> int:
             print(line)
         match = LINE.search(line)
         if not match or match[1] not in planned:
-            if "leaked" in line and "ktest_victim" not in line:
+            # The victim leaks on purpose; a table of RcuHash has no end, in the kernel as in ktest_lib.
+            if "leaked" in line and "ktest_victim" not in line and "ktest_lib" not in line:
                 print(line)
                 failed += 1
             continue
