@@ -66,7 +66,7 @@ bool default_is_fatal(u32 signal) {
 // Nobody would notice it: not worth queueing. A blocked one may get a handler before it is seen.
 bool ignored_locked(const Process& process, const Task& task, const SignalAction& action,
                     u32 signal) {
-    if (task.blocked.has(signal)) return false;
+    if (task.blocked.has(signal) || task.waited_for.has(signal)) return false;
     if (action.kind == SignalAction::Kind::ignore) return true;
     if (action.kind == SignalAction::Kind::handler) return false;
     return kIgnoredByDefault.has(signal) || process.unkillable;
@@ -158,7 +158,8 @@ Result<void> send_locked(Process& process, Task* task, const SignalInfo& info) {
         if (target == nullptr) return {};  // stays pending until somebody unblocks it
     }
     const bool fatal = signal == kSigKill || (action.kind == SignalAction::Kind::default_action &&
-                                              default_is_fatal(signal) && !process.unkillable);
+                                              default_is_fatal(signal) && !process.unkillable &&
+                                              !target->waited_for.has(signal));
     if (fatal && !process.group_exiting) {
         process.group_exiting = true;
         process.group_exit_code = static_cast<i32>(signal);

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tools"))
 
-from tenon import paths, run as run_verb  # noqa: E402
+from tenon import apt, debian, kernels, paths, roots, run as run_verb  # noqa: E402
 from tenon.errors import TenonError  # noqa: E402
 from tenon.guest import Guest, GuestTimeout  # noqa: E402
 from tenon.options import Options  # noqa: E402
@@ -41,17 +41,32 @@ def compile_program(source: Path) -> Path:
     return out
 
 
-def collect(profile: str, wanted: list[str]) -> tuple[list[Case], list[str]]:
-    shell = "bash" if profile == "debian" else "sh"
-    cases, files = [], []
-    for script in sorted((HERE / "cases" / profile).glob("*.sh")):
+def words(file: Path) -> list[str]:
+    """The words of a list with comments; none when there is no such file."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [word for line in lines for word in line.partition("#")[0].split()]
+
+
+def package_files(suite: str) -> list[str]:
+    """`debs-in-root` names packages that lie in the root as /NAME.deb, to be installed by a case."""
+    files = []
+    for name in words(HERE / "cases" / suite / "debs-in-root"):
+        found = [f for f in apt.resolve([name]) if f.name.startswith(name + "_")]
+        files.append(f"{found[0]}:/{name}.deb")
+    return files
+
+
+def collect(suite: str, shell: str, wanted: list[str]) -> tuple[list[Case], list[str]]:
+    cases, files = [], package_files(suite)
+    for script in sorted((HERE / "cases" / suite).glob("*.sh")):
         text = script.read_text()
-        cases.append(Case(script.stem, [shell, "-c", text], text.encode()))
-    if profile == "minimal":
+        cases.append(Case(f"{suite}/{script.stem}", [shell, "-c", text], text.encode()))
+    if suite == "minimal":
         for source in sorted((HERE / "programs").glob("*.c")):
             cases.append(Case("c/" + source.stem, [f"{PROGRAMS}/{source.stem}"], source.read_bytes()))
     if wanted:
-        cases = [c for c in cases if any(fnmatch.fnmatch(c.name, w) for w in wanted)]
+        cases = [c for c in cases if
+                 any(fnmatch.fnmatch(c.name, w) or c.name == f"{suite}/{w}" for w in wanted)]
     for case in cases:
         if case.name.startswith("c/"):
             binary = compile_program(HERE / "programs" / (case.name[2:] + ".c"))
@@ -107,10 +122,14 @@ class Runner:
         self.guest = None
 
 
-def oracle_key(options: Options, case: Case) -> str:
-    kernel = sorted(Path("/boot").glob("vmlinuz-*"))
-    text = json.dumps([options.profile, options.debs, options.smp, options.append,
-                       [k.name for k in kernel], case.argv[:1]])
+def root_name(options: Options) -> str:
+    base = roots.base_layer(options)
+    return base.name if isinstance(base, Path) else ""  # a cached layer is named by its content
+
+
+def oracle_key(options: Options, root: str, case: Case) -> str:
+    text = json.dumps([options.profile, options.debs, root, options.smp, options.append,
+                       kernels.linux().name, case.argv[:1]])
     return hashlib.sha256(text.encode() + case.source).hexdigest()[:32]
 
 
@@ -138,8 +157,11 @@ def difference(case: Case, linux: dict, tenon: dict, rules) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--profile", default="minimal")
+    parser.add_argument("--profile", choices=["minimal", "debian"], default="minimal")
+    parser.add_argument("--suite", help="the folder of cases, if it is not named as the profile")
     parser.add_argument("--deb", action="append", default=[])
+    parser.add_argument("--fetch", action="store_true", help="only fetch the packages it needs")
+    parser.add_argument("--prepare", action="store_true", help="only build the root file systems")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--only", choices=["linux", "tenon"])
@@ -147,20 +169,31 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
 
-    cases, files = collect(args.profile, args.names)
+    suite = args.suite or args.profile
+    debs = args.deb + words(HERE / "cases" / suite / "packages")
+    if args.fetch:
+        apt.resolve((debian.BASE if args.profile == "debian" else []) + debs)
+        package_files(suite)
+        return 0
+    cases, files = collect(suite, "bash" if args.profile == "debian" else "sh", args.names)
     if not cases:
         raise SystemExit("no such case")
 
     def options(kernel: str) -> Options:
-        return Options(profile=args.profile, debs=args.deb, files=files, smp=args.smp,
+        return Options(profile=args.profile, debs=debs, files=files, smp=args.smp,
                        kernel=kernel, direct=True, append=SAME_MACHINE[kernel],
-                       preset=args.preset, log=paths.RUN / f"compare-{args.profile}-{kernel}.log")
+                       preset=args.preset, log=paths.RUN / f"compare-{suite}-{kernel}.log")
 
+    if args.prepare:
+        for kernel in ("linux", "tenon"):
+            run_verb.prepare(options(kernel))
+        return 0
     linux, tenon = Runner(options("linux")), Runner(options("tenon"))
+    root = root_name(linux.options)
     CACHE.mkdir(parents=True, exist_ok=True)
     rules, known, passed, failed, skipped = deviations(), pending(), 0, 0, 0
     for case in cases:
-        cached = CACHE / oracle_key(linux.options, case)
+        cached = CACHE / oracle_key(linux.options, root, case)
         if args.only == "tenon":
             expected = None
         elif cached.exists():

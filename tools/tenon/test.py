@@ -37,8 +37,9 @@ def main(argv: list[str]) -> int:
         return _list(plan[0][0], args)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for preset, labels in plan:
-        # The SDK tests want it packed.
-        build.build(preset, ["tenon_boot_tests"] if labels else ["all", "tenon_sdk"])
+        # The SDK tests want it packed; the system tests want no network.
+        build.build(preset, ["tenon_boot_tests"] if labels
+                    else ["all", "tenon_sdk", "tenon_test_packages"])
         for key, value in _run(preset, labels, args).items():
             counts[key] += value
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""

@@ -30,7 +30,9 @@ class Type final : public vfs::FileSystemType {
                    vfs::SuperBlock::create(*this, module::Gated<vfs::SuperOps>::borrow(
                                                       static_cast<vfs::SuperOps*>(&super_ops))));
         super->magic = 0x62656572;
-        TRY_ASSIGN(Ref<vfs::Inode> inode, Node::make(*super, {}, 1, directory()));
+        Found root = directory();
+        root.mode = vfs::kDirectory | 0555;
+        TRY_ASSIGN(Ref<vfs::Inode> inode, Node::make(*super, {}, 1, root));
         TRY_ASSIGN(super->root, vfs::Dentry::make_root(std::move(inode)));
         return super;
     }

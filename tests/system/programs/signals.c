@@ -1,5 +1,6 @@
 /* Delivery, masks, queues, alternate stacks, restart, waiting. */
 #include "check.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -75,11 +76,16 @@ int main(void) {
         int st; pid_t ch = fork(); if (!ch) { signal(sigs[i], SIG_DFL); struct { long a, b; } nocore = {0, 0}; syscall(SYS_setrlimit, 4, &nocore); raise(sigs[i]); _exit(5); }
         waitpid(ch, &st, 0); printf("sig %d: status %x\n", sigs[i], st);
     }
-    int st; pid_t ch = fork(); if (!ch) { raise(SIGSTOP); _exit(6); }
-    waitpid(ch, &st, WUNTRACED); printf("stopped %x\n", st); kill(ch, SIGCONT); waitpid(ch, &st, WCONTINUED); printf("continued %x\n", st); waitpid(ch, &st, 0); printf("ended %x\n", st);
+    int st; pid_t ch = fork(); if (!ch) { raise(SIGSTOP); for (;;) pause(); }
+    waitpid(ch, &st, WUNTRACED); printf("stopped %x\n", st); kill(ch, SIGCONT); waitpid(ch, &st, WCONTINUED); printf("continued %x\n", st); kill(ch, SIGKILL); waitpid(ch, &st, 0); printf("ended %x\n", st);
     SAY(waitpid(-1, &st, 0)); SAY(waitpid(-1, &st, 0x800)); 
     ch = fork(); if (!ch) { pthread_t t; pthread_create(&t, 0, thread, 0); usleep(20000); kill(getpid(), SIGKILL); pause(); }
     waitpid(ch, &st, 0); printf("threads killed %x\n", st);
+    /* What would kill does not when somebody waits for it; what would be ignored is not. */
+    ch = fork(); if (!ch) { sigset_t w; sigemptyset(&w); sigaddset(&w, SIGUSR1); sigprocmask(SIG_BLOCK, &w, 0); signal(SIGUSR1, SIG_DFL); pid_t me = getpid(); pid_t k = fork(); if (!k) { usleep(100000); kill(me, SIGUSR1); _exit(0); } int r = sigwaitinfo(&w, 0); printf("waited %d\n", r); signal(SIGUSR1, SIG_IGN); k = fork(); if (!k) { usleep(100000); kill(me, SIGUSR1); _exit(0); } struct timespec two = {2, 0}; r = sigtimedwait(&w, 0, &two); printf("waited %d\n", r); fflush(stdout); _exit(8); }
+    waitpid(ch, &st, 0); printf("waiter ended %x\n", st);
+    ch = fork(); if (!ch) pause(); char proc[32]; sprintf(proc, "/proc/%d", ch); int pd = open(proc, O_RDONLY | O_DIRECTORY), other = open("/proc/self/fd", O_RDONLY);
+    SAY(syscall(SYS_pidfd_send_signal, other, 0, 0, 0)); SAY(syscall(SYS_pidfd_send_signal, pd, SIGKILL, 0, 0)); waitpid(ch, &st, 0); printf("%x\n", st); SAY(syscall(SYS_pidfd_send_signal, pd, SIGKILL, 0, 0));
     ch = fork(); if (!ch) _exit(300);
     SAY(waitid(P_PID, ch, &si, WEXITED | WNOWAIT)); printf("%d %d\n", si.si_code, si.si_status); SAY(waitid(P_PID, ch, &si, WEXITED)); SAY(waitid(P_PID, ch, &si, WEXITED)); SAY(waitid(P_ALL, 0, &si, 0));
     signal(SIGCHLD, SIG_IGN); ch = fork(); if (!ch) _exit(0); SAY(waitpid(ch, &st, 0));

@@ -118,6 +118,7 @@ class Task : public RefCounted<Task> {
     Ref<process::SignalActions> actions;
     process::SignalSet blocked;
     process::SignalSet saved_blocked;  // with kWorkRestoreMask
+    process::SignalSet waited_for;     // blocked but for the sleep of sigtimedwait
     process::PendingSignals pending;
     u64 alt_stack_base = 0, alt_stack_size = 0;
     u32 alt_stack_flags = 0;

@@ -239,7 +239,8 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             return set_lease(*file, arg);
         case F_NOTIFY:
             if (!file->inode().is_dir()) return Err(Error::notdir);
-            return arg == 0 ? Result<i64>(0) : Err(Error::inval);
+            // As a Linux without dnotify, except that ending a watch that is none is no error.
+            return (arg & ~u64{DN_MULTISHOT}) == 0 ? Result<i64>(0) : Err(Error::inval);
         case F_GETPIPE_SZ: {
             vfs::Pipe* pipe = vfs::pipe_of(*file);
             return pipe != nullptr ? Result<i64>(pipe->capacity_bytes()) : Err(Error::badf);

@@ -3,8 +3,12 @@
 
 #include <tenon/mm/slab.h>
 #include <tenon/mm/user_copy.h>
+#include <tenon/vfs/dentry.h>
 #include <tenon/vfs/file_table.h>
 #include <tenon/vfs/pipe.h>
+#include <tenon/vfs/super_block.h>
+
+#include <charconv>
 
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/process/permission.h"
@@ -54,6 +58,27 @@ Result<Ref<process::Process>> process_of_pidfd(i32 fd) {
     return static_cast<PidFd*>(ops)->process();
 }
 
+namespace {
+
+// An open /proc/PID stands for its process as well: so it was before pidfd_open.
+Result<Ref<process::Process>> process_of_directory(i32 fd) {
+    TRY_ASSIGN(auto file, current()->files->get(fd));
+    const vfs::Dentry& dentry = *file->path().dentry;
+    if (!file->inode().is_dir() || file->inode().super().type().name() != "proc")
+        return Err(Error::badf);
+    const vfs::Dentry* parent = dentry.parent();
+    if (parent == nullptr || parent->parent() != nullptr) return Err(Error::badf);
+    i32 pid = 0;
+    const std::string_view name = dentry.name();
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc{} || end != name.data() + name.size()) return Err(Error::badf);
+    auto process = process::find_process(pid);
+    if (!process || dentry.is_unlinked()) return Err(Error::srch);
+    return process;
+}
+
+}  // namespace
+
 Result<i64> sys_pidfd_open(i32 pid, u32 flags) {
     if (flags & ~static_cast<u32>(PIDFD_NONBLOCK)) return Err(Error::inval);
     if (pid <= 0) return Err(Error::inval);
@@ -72,7 +97,9 @@ Result<i64> sys_pidfd_open(i32 pid, u32 flags) {
 
 Result<i64> sys_pidfd_send_signal(i32 pidfd, u32 sig, u64 info, u32 flags) {
     if (flags != 0) return Err(Error::inval);
-    TRY_ASSIGN(auto target, process_of_pidfd(pidfd));
+    auto found = process_of_pidfd(pidfd);
+    if (!found && found.error() == Error::badf) found = process_of_directory(pidfd);
+    TRY_ASSIGN(auto target, std::move(found));
     if (target->thread_count == 0) return Err(Error::srch);
     process::SignalInfo signal{.signal = sig, .code = SI_USER};
     if (info != 0) {

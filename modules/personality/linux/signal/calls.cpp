@@ -149,7 +149,7 @@ Result<i64> sys_rt_sigtimedwait(u64 uthese, u64 uinfo, u64 uts, u64 sigsetsize) 
     if (!found && !poll_only) {
         // Unblocked while we sleep, so that they wake us; handlers see the old mask again.
         const SignalSet old = current()->blocked;
-        set_blocked(old & ~wanted);
+        set_blocked(old & ~wanted, old & wanted);
         sync::WaitQueue nothing;
         const auto slept =
             nothing.wait([] { return false; }, sync::WaitMode::interruptible, deadline);

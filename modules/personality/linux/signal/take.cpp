@@ -148,13 +148,14 @@ SignalSet pending_signals(Task& task) {
     return task.pending.set | task.process->pending.set;
 }
 
-void set_blocked(SignalSet mask) {
+void set_blocked(SignalSet mask, SignalSet waited_for) {
     Task& self = *current();
     Process& process = *self.process;
     mask = mask & ~kUnblockable;
     SignalLock lock(process);
     const SignalSet newly = mask & ~self.blocked & process.pending.set;
     self.blocked = mask;
+    self.waited_for = waited_for;
     // What this thread would have taken goes to another one.
     if (!newly.empty() && process.live_threads > 1)
         for (Task& other : process.threads)

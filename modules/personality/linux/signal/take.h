@@ -16,7 +16,9 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action);
 // Takes a pending signal out of `wanted` even if blocked (sigtimedwait, signalfd), or false.
 bool take_signal(SignalSet wanted, SignalInfo& info);
 SignalSet pending_signals(Task& task);
-void set_blocked(SignalSet mask);  // of the current task; KILL and STOP are never blocked
+// Of the current task; KILL and STOP are never blocked. `waited_for`: of those that `mask` leaves
+// open, the ones that are only to wake it and then to be taken (sigtimedwait): they do not kill.
+void set_blocked(SignalSet mask, SignalSet waited_for = {});
 Result<SignalAction> set_action(u32 signal,
                                 const SignalAction* action);  // returns the old; null: only query
 // The signals that the current task has blocked, and the ones that pselect and friends put aside:

@@ -1,0 +1,1 @@
+set -e; python3 -c "import threading,subprocess,json,sqlite3; print(subprocess.check_output([\"uname\"]))"; perl -e "print 6*7,qq(\n)"; dpkg -l | tail -3; find / -xdev | wc -l; tar cf - /usr/share/doc | gzip | sha256sum

@@ -1,0 +1,1 @@
+pkg install /hello.deb && hello && pkg files hello && pkg remove hello
