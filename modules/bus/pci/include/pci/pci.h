@@ -25,8 +25,8 @@ struct Id {
 };
 
 struct Bar {
-    PhysAddr address;      // 0: not implemented or not assigned
-    u64 size_bytes = 0;    // 0: not implemented
+    PhysAddr address;      // 0: absent or not assigned
+    u64 size_bytes = 0;    // 0: absent
     bool is_io = false;    // `address` is a port
     bool is_64bit = false;
     bool prefetchable = false;

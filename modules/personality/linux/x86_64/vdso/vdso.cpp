@@ -1,16 +1,15 @@
 // The code of the vDSO: runs in user mode, on any thread, in signal handlers. No kernel headers, no
 // relocations, no writable data. Spec: man 7 vdso; Linux Documentation/ABI/stable/vdso.
-//
-// SAFETY of the inline assembly: the two instructions here have no C++ spelling, and user code has
-// no arch contract to go through.
 #include <asm/unistd.h>
 #include <linux/time.h>
+#include <tenon/arch/user_code.h>
 
 #include "personality/linux/exec/vdso_data.h"
 
 using tenon::personality::vdso::Data;
 using u64 = unsigned long long;
 using i64 = long long;
+using tenon::arch::user::system_call;
 
 extern "C" {
 
@@ -22,21 +21,14 @@ namespace {
 
 constexpr i64 kSecond = 1'000'000'000;
 
-long call(long number, long a, long b) {
-    long result;
-    asm volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b) : "rcx", "r11", "memory");
-    return result;
-}
-
 // Nanoseconds of the monotonic clock; false when the counter cannot be used.
 bool read_clock(u64& monotonic_ns, i64& offset_ns) {
     for (;;) {
         const unsigned before = __atomic_load_n(&vvar.sequence, __ATOMIC_ACQUIRE);
         if (before & 1) continue;
         if (!vvar.usable) return false;
-        // lfence: the counter is read no earlier than the sequence.
-        __builtin_ia32_lfence();
-        const u64 cycles = __builtin_ia32_rdtsc();
+        // Not earlier than the sequence.
+        const u64 cycles = tenon::arch::user::read_counter();
         const u64 delta = cycles > vvar.base_cycles ? cycles - vvar.base_cycles : 0;
         monotonic_ns =
             vvar.base_ns +
@@ -82,14 +74,14 @@ EXPORT int __vdso_clock_gettime(int clock, __kernel_timespec* ts) {
         default:
             break;
     }
-    return static_cast<int>(call(__NR_clock_gettime, clock, reinterpret_cast<long>(ts)));
+    return static_cast<int>(system_call(__NR_clock_gettime, clock, reinterpret_cast<long>(ts)));
 }
 
 EXPORT int __vdso_gettimeofday(__kernel_old_timeval* tv, void* zone) {
     i64 ns;
     if (zone != nullptr || tv == nullptr || !read_realtime(ns))
-        return static_cast<int>(
-            call(__NR_gettimeofday, reinterpret_cast<long>(tv), reinterpret_cast<long>(zone)));
+        return static_cast<int>(system_call(__NR_gettimeofday, reinterpret_cast<long>(tv),
+                                            reinterpret_cast<long>(zone)));
     tv->tv_sec = ns / kSecond;
     tv->tv_usec = ns % kSecond / 1000;
     return 0;
@@ -97,18 +89,18 @@ EXPORT int __vdso_gettimeofday(__kernel_old_timeval* tv, void* zone) {
 
 EXPORT long __vdso_time(long* out) {
     i64 ns;
-    if (!read_realtime(ns)) return call(__NR_time, reinterpret_cast<long>(out), 0);
+    if (!read_realtime(ns)) return system_call(__NR_time, reinterpret_cast<long>(out), 0);
     const long seconds = static_cast<long>(ns / kSecond);
     if (out != nullptr) *out = seconds;
     return seconds;
 }
 
 EXPORT int __vdso_clock_getres(int clock, __kernel_timespec* ts) {
-    return static_cast<int>(call(__NR_clock_getres, clock, reinterpret_cast<long>(ts)));
+    return static_cast<int>(system_call(__NR_clock_getres, clock, reinterpret_cast<long>(ts)));
 }
 
 EXPORT long __vdso_getcpu(unsigned* cpu, unsigned* node, void*) {
-    return call(__NR_getcpu, reinterpret_cast<long>(cpu), reinterpret_cast<long>(node));
+    return system_call(__NR_getcpu, reinterpret_cast<long>(cpu), reinterpret_cast<long>(node));
 }
 
 #define WEAK __attribute__((weak, visibility("default")))
