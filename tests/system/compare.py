@@ -56,10 +56,16 @@ def package_files(suite: str) -> list[str]:
     return files
 
 
+def script_text(script: Path) -> str:
+    """A case's script; a line `#include NAME` stands for the file cases/NAME, which cases share."""
+    return re.sub(r"^#include (\S+)\n", lambda m: (HERE / "cases" / m[1]).read_text(), script.read_text(),
+                  flags=re.M)
+
+
 def collect(suite: str, shell: str, wanted: list[str]) -> tuple[list[Case], list[str]]:
     cases, files = [], package_files(suite)
     for script in sorted((HERE / "cases" / suite).glob("*.sh")):
-        text = script.read_text()
+        text = script_text(script)
         cases.append(Case(f"{suite}/{script.stem}", [shell, "-c", text], text.encode()))
     if suite == "minimal":
         for source in sorted((HERE / "programs").glob("*.c")):

@@ -5,6 +5,8 @@
 #include <tenon/process/process.h>
 #include <tenon/sync/wait_queue.h>
 
+#include <algorithm>
+
 #include "personality/linux/abi.h"
 
 namespace tenon::personality {
@@ -17,8 +19,7 @@ constexpr bool is_valid(const uapi::__kernel_timespec& t) {
     return t.tv_sec >= 0 && t.tv_nsec >= 0 && t.tv_nsec < kNsPerSecond;
 }
 constexpr i64 to_ns(const uapi::__kernel_timespec& t) {
-    return t.tv_sec >= kMaxTimeNs / kNsPerSecond ? kMaxTimeNs
-                                                 : t.tv_sec * kNsPerSecond + t.tv_nsec;
+    return t.tv_sec >= kMaxTimeNs / kNsPerSecond ? kMaxTimeNs : t.tv_sec * kNsPerSecond + t.tv_nsec;
 }
 constexpr uapi::__kernel_timespec to_timespec(i64 ns) {
     i64 seconds = ns / kNsPerSecond;
@@ -28,15 +29,20 @@ constexpr uapi::__kernel_timespec to_timespec(i64 ns) {
 constexpr i64 add_ns(i64 a, i64 b) {
     return a > kMaxTimeNs - b ? kMaxTimeNs : a + b;
 }
+// When a timer set to `value_ns` at `now` expires; 0: disarmed.
+constexpr i64 expiry_of(i64 value_ns, bool absolute, i64 now) {
+    if (value_ns == 0) return 0;
+    return absolute ? std::max<i64>(value_ns, 1) : add_ns(now, value_ns);
+}
 
 // What a clock number means.
 struct Clock {
     enum class Kind : u8 { monotonic, realtime, tai, process_cpu, thread_cpu } kind;
     bool coarse = false, alarm = false;
     bool can_sleep = true, can_time = true, can_set = false;
-    bool named = false;                // CPU clock by pid, for another's or one's own
+    bool named = false;  // CPU clock by pid, for another's or one's own
     enum class Part : u8 { all, user } part = Part::all;
-    Ref<process::Process> process;     // CPU clocks
+    Ref<process::Process> process;  // CPU clocks
     Ref<Task> thread;
 
     // Error::inval: no such clock.

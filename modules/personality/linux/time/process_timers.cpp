@@ -125,9 +125,7 @@ ProcessTimer::Setting ProcessTimer::set(Setting setting, bool absolute) {
         old = get_locked(now);
         pending_ = false;
         interval_ns_ = setting.interval_ns;
-        expiry_ns_ = setting.value_ns == 0 ? 0
-                     : absolute            ? std::max<i64>(setting.value_ns, 1)
-                                           : add_ns(now, setting.value_ns);
+        expiry_ns_ = expiry_of(setting.value_ns, absolute, now);
         arm_locked();
     }
     return old;
