@@ -57,8 +57,11 @@ def package_files(suite: str) -> list[str]:
 
 
 def script_text(script: Path) -> str:
-    """A case's script; a line `#include NAME` stands for the file cases/NAME, which cases share."""
-    return re.sub(r"^#include (\S+)\n", lambda m: (HERE / "cases" / m[1]).read_text(), script.read_text(),
+    """A case's script; a line `#include NAME.inc` stands for the file cases/NAME.inc, which cases share.
+
+    A case may hold C: `#include <...>` and `#include "..."` stay as they are.
+    """
+    return re.sub(r"^#include (\w+\.inc)\n", lambda m: (HERE / "cases" / m[1]).read_text(), script.read_text(),
                   flags=re.M)
 
 
