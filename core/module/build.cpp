@@ -55,8 +55,8 @@ class RecordReader {
 
 class Builder {
   public:
-    Builder(const ElfImage& image, Module& module, u32 flags, fmt::Sink& why)
-        : image_(image), module_(module), flags_(flags), why_(why) {}
+    Builder(const ElfImage& image, Module& module, u32 flags, const Batch& batch, fmt::Sink& why)
+        : image_(image), module_(module), batch_(batch), flags_(flags), why_(why) {}
 
     Result<void> run();
 
@@ -79,6 +79,7 @@ class Builder {
 
     const ElfImage& image_;
     Module& module_;
+    const Batch& batch_;
     u32 flags_;
     fmt::Sink& why_;
     Placement placement_;
@@ -109,9 +110,7 @@ Result<void> Builder::place() {
     if (l.total_bytes > l.kept_bytes) {
         TRY_ASSIGN(void* init, mm::alloc_module_memory(l.total_bytes - l.kept_bytes));
         module_.init_base = static_cast<u8*>(init);
-        std::memset(init, 0, l.total_bytes - l.kept_bytes);
     }
-    std::memset(module_.base, 0, l.kept_bytes);
     placement_ = {module_.base, reinterpret_cast<u64>(module_.base), module_.init_base,
                   reinterpret_cast<u64>(module_.init_base)};
     return {};
@@ -141,7 +140,7 @@ Result<void> Builder::bind_symbols() {
 Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports) {
     const std::string_view name = image_.symbol_name(symbol);
     const u64 hash = symbol_hash(name);
-    auto found = find_export(hash, name);
+    auto found = find_export(hash, name, batch_);
     SymbolRecord record{};
     const bool recorded = imports.find(hash, record);
     if (!found) {
@@ -332,7 +331,7 @@ Result<void> hold_provider(Module& module, Module* provider) {
 }
 
 Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_view name,
-                                             u32 flags, fmt::Sink& why) {
+                                             u32 flags, const Batch& batch, fmt::Sink& why) {
     std::unique_ptr<Module> module(new (std::nothrow) Module);
     if (!module) return Err(Error::nomem);
     std::memcpy(module->name_text, name.data(), name.size());
@@ -347,7 +346,7 @@ Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_
     module->tag = ++next_tag;
     TRY_ASSIGN(module->gate,
                Gate::create(name, module->tag, module->modinfo.get("trusted") == "Y"));
-    TRY(Builder(image, *module, flags, why).run());
+    TRY(Builder(image, *module, flags, batch, why).run());
     return module;
 }
 

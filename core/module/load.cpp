@@ -1,12 +1,14 @@
-// load_image(): check, link, activate; all or nothing.
+// Loading in two halves: link_image() checks and links, activate() runs create().
 //
 // Theory. Linking (build.cpp) is done under the loader's mutex and changes nothing that others see
-// but its own entry in the list, `coming`. create() then runs without the mutex, for it may add
-// devices and so load other modules. Only when it succeeded is the module `live`: its exports can
-// be imported.
+// but its own entry in the list, `coming`. Modules of one batch (a plan of the resolver) are linked
+// against each other before any of them runs, so that whatever can be refused is refused before
+// there is something to take back. create() runs without the mutex, for it may add devices and so
+// load other modules. Only when it succeeded is the module `live`: others can import from it.
 #include <tenon/arch/relocate.h>
 #include <tenon/module/loader.h>
 #include <tenon/module/version.h>
+#include <tenon/process/task.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
@@ -23,13 +25,14 @@ namespace {
 
 Registry g_registry;
 
-Result<void> check_needs(const Modinfo& info, fmt::Sink& why) {
+Result<void> check_needs(const Modinfo& info, const Batch& batch, fmt::Sink& why) {
     Result<void> result;
     info.for_each("requires", [&](std::string_view text) {
         const Need need = Need::parse(text);
         const Module* there = g_registry.find(need.name);
-        if (there == nullptr || there->state != State::live) {
-            fmt::print(why, "needs {}, which is not loaded", text);
+        if (there == nullptr || !there->importable(batch)) {
+            fmt::print(why, "needs {}, which is not {}: modprobe loads what a module needs", text,
+                       there == nullptr ? "loaded" : "active");
             result = Err(Error::noent);
         } else if (const auto version = there->modinfo.get("version"); !need.accepts(version)) {
             fmt::print(why, "needs {}; loaded {} is version {}", text, need.name, version);
@@ -40,7 +43,7 @@ Result<void> check_needs(const Modinfo& info, fmt::Sink& why) {
     return result;
 }
 
-Result<void> check_origin(const ElfImage& image, const Modinfo& info, u32 flags, fmt::Sink& why) {
+Result<void> check_origin(const Modinfo& info, u32 flags, fmt::Sink& why) {
     const std::string_view vermagic = info.get("vermagic");
     if (vermagic != TENON_VERMAGIC && (flags & kLoadIgnoreVermagic) == 0) {
         fmt::print(why, "version magic '{}', this kernel's is '{}'", vermagic, TENON_VERMAGIC);
@@ -83,7 +86,7 @@ Result<void> hold_needs(Module& module) {
     return result;
 }
 
-Result<void> activate(Module& module, fmt::Sink& why) {
+Result<void> create_instance(Module& module, fmt::Sink& why) {
     TRY(protect_module(module));
     auto made = [&] {
         GateScope scope(module.gate.get());
@@ -99,6 +102,15 @@ Result<void> activate(Module& module, fmt::Sink& why) {
         return Err(Error::nomem);
     }
     return {};
+}
+
+// Says why a load failed.
+Err refused(std::string_view name, const fmt::BufferSink& why, Error error) {
+    if (!why.text().empty())
+        log::err("module {}: {}", name, why.text());
+    else
+        log::err("module {}: {}", name, error);
+    return Err(error);
 }
 
 }  // namespace
@@ -127,58 +139,61 @@ void init() {
     });
 }
 
-Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, u32 flags) {
+Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameters, u32 flags,
+                           const Batch& batch) {
     char reason[400];
     fmt::BufferSink why(reason);
-    std::string_view name = "?";
-    const auto failed = [&](Error error) -> Result<void> {
-        if (!why.text().empty())
-            log::err("module {}: {}", name, why.text());
-        else
-            log::err("module {}: {}", name, error);
-        return Err(error);
-    };
-
     auto image = ElfImage::parse(bytes, arch::elf_machine(), why);
-    if (!image) return failed(image.error());
+    if (!image) return refused("?", why, image.error());
     const auto info_bytes = image->bytes(image->find_section(".modinfo"));
     const Modinfo info({reinterpret_cast<const char*>(info_bytes.data()), info_bytes.size()});
-    if (!valid_name(info.get("name"))) {
+    const std::string_view name = info.get("name");
+    if (!valid_name(name)) {
         why.write("no name in .modinfo: not a module");
-        return failed(Error::noexec);
+        return refused("?", why, Error::noexec);
     }
-    name = info.get("name");
-    if (auto r = check_origin(*image, info, flags, why); !r) return failed(r.error());
+    if (auto r = check_origin(info, flags, why); !r) return refused(name, why, r.error());
 
-    Module* module = nullptr;
+    sync::MutexGuard guard(g_registry.mutex);
+    if (g_registry.find(name) != nullptr) return Err(Error::exist);
+    const auto link = [&]() -> Result<std::unique_ptr<Module>> {
+        TRY(check_needs(info, batch, why));
+        TRY_ASSIGN(auto module, build_module(*image, name, flags, batch, why));
+        TRY(check_headers(*image, flags, why));
+        TRY(hold_needs(*module));
+        TRY(set_parameters(*module, parameters, why));
+        TRY(list_exports(*module, why));
+        return module;
+    };
+    auto linked = link();
+    if (!linked) return refused(name, why, linked.error());
+    Module* module = linked->release();
+    module->batch = &batch;
+    g_registry.modules->push_front(*module);
+    publish_for_traces(*module);
+    return module;
+}
+
+Result<void> activate(Module& module) {
+    char reason[200];
+    fmt::BufferSink why(reason);
+    if (auto r = create_instance(module, why); !r) return refused(module.name(), why, r.error());
     {
         sync::MutexGuard guard(g_registry.mutex);
-        if (g_registry.find(name) != nullptr) return Err(Error::exist);
-        if (auto r = check_needs(info, why); !r) return failed(r.error());
-        auto built = build_module(*image, name, flags, why);
-        if (!built) return failed(built.error());
-        if (auto r = check_headers(*image, flags, why); !r) return failed(r.error());
-        if (auto r = hold_needs(**built); !r) return failed(r.error());
-        if (auto r = set_parameters(**built, parameters, why); !r) return failed(r.error());
-        if (auto r = list_exports(**built, why); !r) return failed(r.error());
-        module = built->release();
-        g_registry.modules->push_front(*module);
-        publish_for_traces(*module);
-    }
-
-    const auto activated = activate(*module, why);
-    if (!activated) {
-        // The name lies in the caller's bytes; the module goes.
-        dispose(module);
-        return failed(activated.error());
-    }
-    {
-        sync::MutexGuard guard(g_registry.mutex);
-        module->state = State::live;
-        free_init_memory(*module);
+        module.state = State::live;
+        module.batch = nullptr;
+        free_init_memory(module);
     }
     g_registry.changed.wake_all();
     return {};
+}
+
+Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, u32 flags) {
+    const Batch batch{current()};
+    TRY_ASSIGN(Module* const module, link_image(bytes, parameters, flags, batch));
+    auto result = activate(*module);
+    if (!result) dispose(module);
+    return result;
 }
 
 // Unload: refuse while held, ask, close the gate, wait for calls in flight, destroy, sweep, unmap.

@@ -11,6 +11,10 @@
 #include "core/module/ledger.h"
 #include "core/module/link.h"
 
+namespace tenon {
+class Task;
+}
+
 namespace tenon::module {
 
 // An exported symbol of a module; hangs in the export hash while the module is there.
@@ -23,6 +27,11 @@ struct Export {
     Export* next = nullptr;
 };
 
+// One load in progress: modules that are linked against each other before any of them runs.
+struct Batch {
+    const Task* task;  // who loads
+};
+
 // A function or object of a module, for stack traces and kallsyms.
 struct TraceSymbol {
     u32 offset;  // from the module's base
@@ -30,7 +39,7 @@ struct TraceSymbol {
     u32 size;
 };
 
-// Life: built by load_image() under the loader's mutex, `coming` while create() runs, `live`,
+// Life: built by link_image() under the loader's mutex, `coming` until create() has run, `live`,
 // `going` while it is taken down. The list holds one that is not yet live too, so that a name is
 // loaded once.
 class Module {
@@ -50,11 +59,16 @@ class Module {
                (init_base != nullptr && address - reinterpret_cast<u64>(init_base) <
                                             layout.total_bytes - layout.kept_bytes);
     }
+    // Whether a module of `batch` may import from it.
+    bool importable(const Batch& for_batch) const {
+        return state == State::live || (state == State::coming && batch == &for_batch);
+    }
     // Modules that hold this one, and pins (open files, mounts).
     u32 references() const;
 
     char name_text[56] = {};
     State state = State::coming;
+    const Batch* batch = nullptr;  // while it is coming
     Layout layout;
     u8* base = nullptr;
     u8* init_base = nullptr;
@@ -111,8 +125,8 @@ struct Resolved {
     u32 type_checksum = 0;
     Module* provider = nullptr;  // null: the core
 };
-// Error::noent; Error::busy when its module is not live.
-Result<Resolved> find_export(u64 hash, std::string_view name);
+// Error::noent; Error::busy when its module is neither live nor of `batch`.
+Result<Resolved> find_export(u64 hash, std::string_view name, const Batch& batch);
 Result<void> list_exports(Module& module, fmt::Sink& why);
 void unlist_exports(Module& module);
 void publish_for_traces(Module& module);
@@ -121,7 +135,7 @@ u32 core_api_checksum();
 
 // --- build.cpp: from bytes to a linked module that has not run
 Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_view name,
-                                             u32 flags, fmt::Sink& why);
+                                             u32 flags, const Batch& batch, fmt::Sink& why);
 // Makes `module` a holder of `provider` (null: nothing), once.
 Result<void> hold_provider(Module& module, Module* provider);
 Result<void> protect_module(Module& module);
@@ -130,7 +144,12 @@ void free_init_memory(Module& module);
 // --- info.cpp
 Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why);
 
-// --- load.cpp
+// --- load.cpp. Both log why they fail.
+// Checks and links; the module is in the list, `coming`. Error::exist when its name is.
+Result<Module*> link_image(std::span<const u8> image, std::string_view parameters, u32 flags,
+                           const Batch& batch);
+// Runs create(). After an error the module is still there: dispose() of it.
+Result<void> activate(Module& module);
 // Takes a module down that is not live any more (or whose create() failed): sweep, unlink, free.
 void dispose(Module* module);
 

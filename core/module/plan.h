@@ -1,5 +1,7 @@
 // The resolver: in which order modules are loaded so that each finds what it needs. Depth first
-// over `requires` and `depends`, O(V+E); nothing is loaded before the whole plan stands. Pure code,
+// over `requires` and `depends`; nothing is loaded before the whole plan stands. `softdep` is a
+// wish: "pre:" goes before where that is possible, "post:" after, and one that cannot be had is
+// left out. A module is visited once for need and at most once more for a wish: O(V+E). Pure code,
 // also built on the host.
 #pragma once
 
@@ -12,7 +14,11 @@ struct PlanNode {
     std::string_view name, version;
     Modinfo info;
     bool loaded = false;  // there already: nothing to do, its needs hold
-    enum class Mark : u8 { fresh, open, done } mark = Mark::fresh;
+    enum class Mark : u8 { fresh, open, done, failed } mark = Mark::fresh;
+    // Who wants it in the end: nobody (it was planned for a wish that cannot be had), a wish or
+    // what a wished-for module needs, or the root.
+    enum class Want : u8 { nobody, wish, need } want = Want::nobody;
+    bool wished = false;  // itself named by a softdep
 };
 
 // Where the resolver gets its nodes: the same name gives the same node. Error::noent when there is
@@ -26,10 +32,12 @@ class PlanSource {
 };
 
 inline constexpr usize kMaxPlan = 64;
+inline constexpr usize kMaxDepth = 16;  // of a chain: a visit takes some 300 bytes of kernel stack
 
-// The nodes to load, needs first. Errors, explained in `why`: noent, inval (version), loop (the
-// cycle's path is printed), toobig.
+// The nodes to load, needs first; those of Want::wish may fail. Errors, explained in `why`: noent,
+// inval (version), loop (the cycle's path is printed), toobig.
 struct Plan {
+    PlanNode* root = nullptr;
     PlanNode* order[kMaxPlan];
     u32 count = 0;
 };

@@ -1,8 +1,15 @@
-// Loading by name: find the files, plan, commit; on a failure, take back what the plan loaded.
+// Loading by name: find the files, plan, then commit.
+//
+// Theory. The commit links every module of the plan before it activates the first, so that a
+// refusal finds nothing to take back but memory. When an activation fails, what this plan loaded
+// goes again, newest first; a module that somebody else came to hold meanwhile stays. Two plans
+// may want the same module: the one that finds it `coming` drops what it linked and plans anew,
+// where it waits holding nothing.
 #include <tenon/arch/relocate.h>
 #include <tenon/device/device.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/module/loader.h>
+#include <tenon/process/task.h>
 #include <tenon/trace/log.h>
 #include <tenon/vfs/inode.h>
 #include <tenon/vfs/lookup.h>
@@ -28,6 +35,9 @@ struct FileNode : PlanNode {
     char name_text[56] = {};
     std::unique_ptr<char[]> info_text;
     std::unique_ptr<FileNode> next;
+    // How far the commit came with it; `module` is good while it is linked and not active.
+    enum class Stage : u8 { none, linked, active } stage = Stage::none;
+    Module* module = nullptr;
 };
 
 class FileSource final : public PlanSource {
@@ -100,15 +110,18 @@ Result<PlanNode*> FileSource::find(std::string_view name) {
     if (!node) return Err(Error::nomem);
     std::memcpy(node->name_text, name.data(), name.size());
     node->name = {node->name_text, name.size()};
-    // One that is coming will be live or gone in a moment.
+    // One that is coming will be live or gone in a moment, unless it waits for this very task.
     Registry& r = registry();
+    bool mine = false;
     TRY(r.changed.wait(
         [&] {
             sync::MutexGuard guard(r.mutex);
             const Module* there = r.find(name);
-            return there == nullptr || there->state == State::live;
+            mine = there != nullptr && there->batch != nullptr && there->batch->task == current();
+            return there == nullptr || there->state == State::live || mine;
         },
         sync::WaitMode::uninterruptible, sync::Deadline::after_ns(10'000'000'000)));
+    if (mine) return Err(Error::deadlk);
     auto loaded = take_loaded(*node, name);
     if (!loaded) {
         if (loaded.error() != Error::noent) return Err(loaded.error());
@@ -123,58 +136,125 @@ Result<PlanNode*> FileSource::find(std::string_view name) {
     return raw;
 }
 
-// Loads the words of "pre: a b post: c" that belong to `when`; one that fails is no failure.
-void load_soft(const Modinfo& info, std::string_view when) {
-    info.for_each("softdep", [&](std::string_view text) {
-        bool active = false;
-        for (auto word = next_word(text); !word.empty(); word = next_word(text)) {
-            if (word.ends_with(':'))
-                active = word == when;
-            else if (active)
-                (void)load_by_name(word, {});
-        }
-        return true;
-    });
+class Commit {
+  public:
+    Commit(const Plan& plan, std::string_view parameters) : plan_(plan), parameters_(parameters) {}
+    TENON_NONCOPYABLE(Commit);
+    // Error::again: somebody else is loading one of them; plan anew.
+    Result<void> run();
+
+  private:
+    Result<void> link(FileNode& node);
+    void take_back(FileNode& node);
+    void drop_idle_wishes();
+    FileNode& node(u32 i) const { return static_cast<FileNode&>(*plan_.order[i]); }
+
+    const Plan& plan_;
+    std::string_view parameters_;
+    Batch batch_{current()};
+};
+
+bool is_live(std::string_view name) {
+    Registry& r = registry();
+    sync::MutexGuard guard(r.mutex);
+    const Module* there = r.find(name);
+    return there != nullptr && there->state == State::live;
 }
 
-Result<void> commit(const Plan& plan, std::string_view parameters) {
-    Result<void> result;
-    u32 done = 0;
-    bool mine[kMaxPlan] = {};
-    for (; done < plan.count; ++done) {
-        auto& node = static_cast<FileNode&>(*plan.order[done]);
-        load_soft(node.info, "pre:");
-        result =
-            load_image(node.file.bytes(), done + 1 == plan.count ? parameters : "", kLoadResolve);
-        if (!result && result.error() == Error::exist) {
-            result = {};
-            continue;
-        }
-        if (!result) break;
-        mine[done] = true;
-    }
-    if (result) {
-        for (u32 i = 0; i < plan.count; ++i) load_soft(plan.order[i]->info, "post:");
+bool providers_live(const Module& module) {
+    sync::MutexGuard guard(registry().mutex);
+    for (u32 i = 0; i < module.provider_count; ++i)
+        if (module.providers[i]->state != State::live) return false;
+    return true;
+}
+
+Result<void> Commit::link(FileNode& node) {
+    auto linked = link_image(node.file.bytes(),
+                             &node == plan_.root ? parameters_ : std::string_view{}, 0, batch_);
+    if (linked) {
+        node.module = *linked;
+        node.stage = FileNode::Stage::linked;
         return {};
     }
-    for (u32 i = done; i-- > 0;)
-        if (mine[i]) (void)unload(plan.order[i]->name, 0);
+    if (linked.error() != Error::exist) return Err(linked.error());
+    // Since the plan was made.
+    return is_live(node.name) ? Result<void>{} : Result<void>(Err(Error::again));
+}
+
+void Commit::take_back(FileNode& node) {
+    const auto stage = std::exchange(node.stage, FileNode::Stage::none);
+    if (stage == FileNode::Stage::linked) dispose(node.module);
+    if (stage == FileNode::Stage::active) (void)unload(node.name, 0);
+}
+
+// What was loaded only for a wish that failed.
+void Commit::drop_idle_wishes() {
+    for (u32 i = plan_.count; i-- > 0;) {
+        FileNode& n = node(i);
+        if (n.want != PlanNode::Want::wish || n.wished || n.stage != FileNode::Stage::active)
+            continue;
+        bool held = false;
+        with_module(
+            n.name,
+            [](Module& m, const ModuleInfo&, void* out) {
+                *static_cast<bool*>(out) = m.references() != 0;
+            },
+            &held);
+        if (!held) take_back(n);
+    }
+}
+
+Result<void> Commit::run() {
+    bool wish_failed = false;
+    Result<void> result;
+    for (u32 i = 0; i < plan_.count && result; ++i) {
+        result = link(node(i));
+        if (result || result.error() == Error::again || node(i).want == PlanNode::Want::need)
+            continue;
+        wish_failed = true;
+        result = {};
+    }
+    for (u32 i = 0; i < plan_.count && result; ++i) {
+        FileNode& n = node(i);
+        if (n.stage != FileNode::Stage::linked) continue;
+        // What it imports from may have been a wish that failed.
+        result = providers_live(*n.module) ? activate(*n.module) : Result<void>(Err(Error::noent));
+        if (result) {
+            n.stage = FileNode::Stage::active;
+        } else if (n.want == PlanNode::Want::wish) {
+            wish_failed = true;
+            result = {};
+        }
+    }
+    // Newest first. Without an error: what was linked for a wish and did not come to life.
+    for (u32 i = plan_.count; i-- > 0;)
+        if (!result || node(i).stage == FileNode::Stage::linked) take_back(node(i));
+    if (wish_failed && result) drop_idle_wishes();
     return result;
 }
 
 }  // namespace
 
 Result<void> load_by_name(std::string_view name, std::string_view parameters) {
-    char reason[400];
-    fmt::BufferSink why(reason);
-    FileSource source;
-    Plan plan;
-    if (auto r = make_plan(source, name, plan, why); !r) {
-        if (r.error() == Error::noent && request_module(name)) return {};
-        if (!why.text().empty()) log::err("module {}: {}", name, why.text());
-        return r;
+    constexpr u32 kPlans = 8;
+    for (u32 round = 0; round < kPlans; ++round) {
+        char reason[400];
+        fmt::BufferSink why(reason);
+        FileSource source;
+        Plan plan;
+        if (auto r = make_plan(source, name, plan, why); !r) {
+            if (r.error() == Error::noent && request_module(name)) return {};
+            if (why.text().empty())
+                log::err("module {}: {}", name, r.error());
+            else
+                log::err("module {}: {}", name, why.text());
+            return r;
+        }
+        auto done = Commit(plan, parameters).run();
+        if (done || done.error() != Error::again) return done;
     }
-    return commit(plan, parameters);
+    log::err("module {}: others load and unload what it needs; not loaded", name);
+    return Err(Error::busy);
 }
 
 Result<void> request_module(std::string_view modalias) {

@@ -60,6 +60,12 @@ const CoreEntry* find_core(u64 hash) {
     return nullptr;
 }
 
+const Export* find_in_modules(u64 hash, std::string_view name) {
+    const Export* e = g_buckets[hash % kBuckets];
+    while (e != nullptr && (e->hash != hash || name != e->name)) e = e->next;
+    return e;
+}
+
 }  // namespace
 
 u32 core_api_checksum() {
@@ -67,27 +73,25 @@ u32 core_api_checksum() {
     return table == nullptr ? 0 : table->api_checksum;
 }
 
-Result<Resolved> find_export(u64 hash, std::string_view name) {
+Result<Resolved> find_export(u64 hash, std::string_view name, const Batch& batch) {
     if (const CoreEntry* e = find_core(hash)) {
         const u64 address =
             reinterpret_cast<u64>(&e->relative) + static_cast<u64>(i64{e->relative});
         return Resolved{address, e->type_checksum, nullptr};
     }
-    for (Export* e = g_buckets[hash % kBuckets]; e != nullptr; e = e->next) {
-        if (e->hash != hash || name != e->name) continue;
-        if (e->module->state != State::live) return Err(Error::busy);
-        return Resolved{e->address, e->type_checksum, e->module};
-    }
-    return Err(Error::noent);
+    const Export* e = find_in_modules(hash, name);
+    if (e == nullptr) return Err(Error::noent);
+    if (!e->module->importable(batch)) return Err(Error::busy);
+    return Resolved{e->address, e->type_checksum, e->module};
 }
 
 Result<void> list_exports(Module& module, fmt::Sink& why) {
     for (u32 i = 0; i < module.export_count; ++i) {
         const Export& mine = module.exports[i];
-        auto there = find_export(mine.hash, mine.name);
-        if (!there && there.error() == Error::noent) continue;
+        const Export* there = find_in_modules(mine.hash, mine.name);
+        if (there == nullptr && find_core(mine.hash) == nullptr) continue;
         fmt::print(why, "exports symbol {}, which {} exports already", mine.name,
-                   there && there->provider != nullptr ? there->provider->name() : "the core");
+                   there != nullptr ? there->module->name() : "the core");
         return Err(Error::noexec);
     }
     for (u32 i = 0; i < module.export_count; ++i) {

@@ -17,7 +17,6 @@ enum class State : u8 { coming, live, going, failed };
 enum : u32 {
     kLoadIgnoreVersions = 1,  // MODULE_INIT_IGNORE_MODVERSIONS
     kLoadIgnoreVermagic = 2,  // MODULE_INIT_IGNORE_VERMAGIC
-    kLoadResolve = 4,         // load what it needs from /lib/modules first (boot list, modalias)
 };
 
 // Links and activates the module in `image`; `parameters` is "a=1 b=\"x y\"". All or nothing; the
@@ -25,7 +24,9 @@ enum : u32 {
 // symbol nobody exports), inval, exist, busy, nomem, or what create() answered.
 TENON_API Result<void> load_image(std::span<const u8> image, std::string_view parameters,
                                   u32 flags = 0);
-// By name or alias from /lib/modules/RELEASE, with everything it needs. Ok when loaded already.
+// By name or alias from /lib/modules/RELEASE, with everything it needs and, where it can be, what
+// its softdeps wish for. Ok when loaded already. All or nothing: when a step fails, what this call
+// loaded is unloaded again, newest first.
 TENON_API Result<void> load_by_name(std::string_view name, std::string_view parameters);
 // Loads every module whose alias matches; Error::noent when there is none.
 TENON_API Result<void> request_module(std::string_view modalias);
