@@ -107,11 +107,17 @@ void release(Area& area, u64 pages, Counter counter) {
     if (!area.device && counter != Counter::count_) count(counter, -static_cast<i64>(pages));
 }
 
+constexpr u64 kLargeAreaPages = 256;
+
+// With Alloc::no_oom no program is killed for it.
 Result<void*> allocate(Region& region, usize size, Alloc flags, Counter counter) {
     auto area = make<Area>();
     if (!area) return Err(Error::nomem);
     area->pages = align_up(size, kPageSize) >> kPageShift;
     if (area->pages == 0) return Err(Error::inval);
+    // What cannot be had is refused before others feel it.
+    if (area->pages > kLargeAreaPages && memory_stats().free_pages <= area->pages)
+        return Err(Error::nomem);
     if (!region.place(*area)) return Err(Error::nomem);
     Result<void> result;
     u64 mapped = 0;
@@ -156,7 +162,7 @@ void init_vmalloc() {
 }
 
 Result<void*> vmalloc(usize size_bytes) {
-    return allocate(kernel_region, size_bytes, Alloc::zero, Counter::vmalloc);
+    return allocate(kernel_region, size_bytes, Alloc::zero | Alloc::no_oom, Counter::vmalloc);
 }
 
 void vfree(void* p) {
@@ -251,7 +257,7 @@ void free_kernel_stack(void* stack) {
 // --- Module memory ------------------------------------------------------------------------------
 
 Result<void*> alloc_module_memory(usize size_bytes) {
-    return allocate(module_region, size_bytes, Alloc::zero, Counter::vmalloc);
+    return allocate(module_region, size_bytes, Alloc::zero | Alloc::no_oom, Counter::vmalloc);
 }
 
 void free_module_memory(void* p, usize) {

@@ -2,6 +2,7 @@
 
 import os
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -55,18 +56,24 @@ class Modules(Case):
         victim = (BUILD / "ktest/ktest_victim.ko").read_bytes()
         arm = bytearray(victim)
         arm[18:20] = (183).to_bytes(2, "little")
+        # More zeroed data than the machine has memory, though less than the loader's limit.
+        vast = bytearray(victim)
+        sections, = struct.unpack_from("<Q", vast, 40)
+        at = next(at for at in range(sections, len(vast), 64)
+                  if struct.unpack_from("<I", vast, at + 4)[0] == 8)  # SHT_NOBITS
+        struct.pack_into("<Q", vast, at + 32, 900 << 20)
         with tempfile.TemporaryDirectory() as folder:
             options = []
             for name, data in (("arm", arm), ("cut", victim[:3000]), ("empty", b""),
-                               ("text", b"#!/bin/sh\n")):
+                               ("text", b"#!/bin/sh\n"), ("vast", vast)):
                 Path(folder, name).write_bytes(data)
                 options += ["--file", f"{folder}/{name}:/tests/{name}.ko"]
-            done = boot("sh", "-c", "for f in arm cut empty text; do insmod /tests/$f.ko && exit 1; "
+            done = boot("sh", "-c", "for f in arm cut empty text vast; do insmod /tests/$f.ko && exit 1; "
                                     "done; echo alive", options=options)
         self.alive(done)
         self.assertIn("alive", done.stdout)
         for pattern in (r"module \S+: .*machine 183", r"module \S+: .*(ends|outside|truncated|behind)",
-                        r"module \S+: .*ELF"):
+                        r"module \S+: .*ELF", r"module ktest_victim: nomem"):
             self.assertRegex(done.log, pattern)
 
     def test_circle_missing_and_absent_in_the_boot_list(self):
