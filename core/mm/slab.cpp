@@ -22,6 +22,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/mm/fail.h"
 #include "core/mm/kasan.h"
 #include "core/mm/page_alloc.h"
 #include "core/mm/slab_classes.h"
@@ -288,6 +289,8 @@ struct Slabs {
 
     // `size_bytes` is what the caller may use of it.
     static void* alloc(SlabCache& cache, usize size_bytes, Alloc flags) {
+        if (fails_by_request()) [[unlikely]]
+            return nullptr;
         void* object = nullptr;
         {
             IrqGuard irqs_off;

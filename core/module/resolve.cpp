@@ -304,6 +304,7 @@ Result<FileBytes> read_whole_file(std::string_view path, usize limit_bytes) {
     TRY_ASSIGN(auto fs,
                process::FsContext::create(vfs::root_of_everything(), vfs::root_of_everything()));
     const auto credentials = process::Credentials::root();
+    if (!credentials) return Err(Error::nomem);
     const vfs::LookupStart start{*fs, nullptr, *credentials};
     TRY_ASSIGN(auto file, vfs::open(start, path, vfs::OpenRequest{.flags = vfs::kOpenRead}));
     const u64 size = file->inode().size_bytes.load(std::memory_order_relaxed);

@@ -112,6 +112,13 @@ void unlist_exports(Module& module) {
     }
 }
 
+void for_each_export(void (*visit)(const ExportInfo&, void*), void* context) {
+    sync::MutexGuard guard(registry().mutex);
+    for (const Export* first : g_buckets)
+        for (const Export* e = first; e != nullptr; e = e->next)
+            visit({e->name, e->module->name(), e->address, e->type_checksum}, context);
+}
+
 void publish_for_traces(Module& module) {
     module.next_in_range_list.assign(g_range_list.load());
     g_range_list.assign(&module);

@@ -120,6 +120,18 @@ void TimerQueue::run(u64 now_ns) {
     request_interrupt(next);
 }
 
+u32 armed_timers() {
+    u32 n = 0;
+    for (u32 cpu = 0; cpu < arch::possible_cpus(); ++cpu) {
+        const IrqGuard irqs;
+        TimerQueue& queue = queue_of(cpu);
+        queue.lock.lock_raw();
+        n += static_cast<u32>(queue.tree.count());
+        queue.lock.unlock_raw();
+    }
+    return n;
+}
+
 Timer::~Timer() {
     cancel_sync();
 }

@@ -7,7 +7,7 @@
 
 namespace tenon::time {
 
-template <typename T, bi::set_member_hook<bi::link_mode<bi::safe_link>> T::* Hook,
+template <typename T, bi::set_member_hook<bi::link_mode<bi::safe_link>> T::*Hook,
           typename DeadlineOf>
 class ExpiryTree {
   public:
@@ -25,6 +25,7 @@ class ExpiryTree {
         tree_.erase(tree_.begin());
         return &first;
     }
+    usize count() const { return tree_.size(); }  // walks
     // When the next one expires; ~0: none.
     u64 next_ns() const { return tree_.empty() ? ~u64{0} : DeadlineOf{}(*tree_.begin()); }
 

@@ -72,20 +72,24 @@ function(tenon_add_module name)
         DEPENDS module_objects.${name} $<TARGET_OBJECTS:module_objects.${name}>
                 ${TENON_MODULE_LINK_SCRIPT}
         COMMAND_EXPAND_LISTS VERBATIM)
-    # What it is linked against: the core's exports, and those of the modules it uses, which may be
-    # in this build or in the SDK.
+    # What it is linked against: the core's exports, and those of the modules it uses, which are in
+    # this build or in the SDK.
     set(use_options --use ${TENON_EXPORTS_DIR}/core.exports)
     set(use_files ${TENON_EXPORTS_DIR}/core.exports)
     foreach(used IN LISTS arg_USES)
-        set(file ${TENON_EXPORTS_DIR}/${used}.exports)
-        if(DEFINED TENON_SDK_DIR AND NOT EXISTS ${file})
-            set(file ${TENON_OWN_EXPORTS_DIR}/${used}.exports)
+        get_property(file GLOBAL PROPERTY TENON_EXPORTS_OF_${used})
+        if(NOT file)
+            set(file ${TENON_EXPORTS_DIR}/${used}.exports)
+            if(DEFINED TENON_SDK_DIR AND NOT EXISTS ${file})
+                set(file ${TENON_OWN_EXPORTS_DIR}/${used}.exports)
+            endif()
         endif()
         list(APPEND use_options --use ${file})
         list(APPEND use_files ${file})
     endforeach()
     list(TRANSFORM TENON_HEADER_DIRS PREPEND "--headers;" OUTPUT_VARIABLE header_options)
     set(own_exports ${TENON_OWN_EXPORTS_DIR}/${name}.exports)
+    set_property(GLOBAL PROPERTY TENON_EXPORTS_OF_${name} ${own_exports})
     add_custom_command(OUTPUT ${ko} ${ko}.debug ${own_exports}
         COMMAND ${CMAKE_STRIP} --strip-debug -o ${stripped} ${full}
         COMMAND ${TENON_MODPOST} module --name ${name} ${header_options} ${use_options}

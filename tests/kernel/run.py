@@ -9,6 +9,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Modules that the tests load: by path, and by name.
+VICTIMS = {"ktest_victim": "/tests", **dict.fromkeys(
+    (f"ktest_chain_{n}" for n in (1, 2, 3, "soft")), "/usr/lib/modules/6.1.0-tenon")}
 LINE = re.compile(r"(ktest_\w+): (TAP version|1\.\.(\d+)|ok (\d+) - (\S+)|not ok (\d+) - (\S+)|# .*)")
 
 
@@ -24,12 +27,12 @@ def main() -> int:
                    stdout=subprocess.DEVNULL)
     there = {f.stem: f for f in sorted(folder.glob("ktest_*.ko"))}
     wanted = ["ktest_" + m.removeprefix("ktest_") for m in args.module] or \
-             [name for name in there if name != "ktest_victim"]
+             [name for name in there if name not in VICTIMS]
     script = "\n".join(f"insmod /tests/{n}.ko && rmmod {n} || status=1" for n in wanted)
     command = [ROOT / "tenon", "run", "--direct", "--preset", args.preset, "--smp", str(args.smp),
                "--timeout", "800"]
-    for name in [*wanted, "ktest_victim"]:
-        command += ["--file", f"{there[name]}:/tests/{name}.ko"]
+    for name in [*wanted, *VICTIMS]:
+        command += ["--file", f"{there[name]}:{VICTIMS.get(name, '/tests')}/{name}.ko"]
     with tempfile.TemporaryDirectory() as temporary:
         log = Path(temporary, "console.log")
         command += ["--log", log, "--", "sh", "-c", f"status=0\n{script}\nexit $status"]

@@ -73,6 +73,13 @@ struct SymbolAt {
 };
 // The module function that holds `address`; for stack traces. Any context, takes no lock.
 TENON_API bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer);
+// What modules export, in no order. `visit` as above.
+struct ExportInfo {
+    std::string_view name, module;
+    u64 address;
+    u32 type_checksum;
+};
+TENON_API void for_each_export(void (*visit)(const ExportInfo&, void*), void* context);
 // --- [core] Boot
 void init();
 // Loads what the manifest's `module NAME [PARAMETERS]` lines say; returns how many failed.

@@ -35,6 +35,9 @@ class Timer {
     bi::set_member_hook<bi::link_mode<bi::safe_link>> hook_;
 };
 
+// How many are armed, on all CPUs: counted one by one, for tests.
+TENON_API u32 armed_timers();
+
 // [sched] This CPU's one-shot interrupt should come no later than this. Irqs off.
 void request_interrupt(u64 deadline_ns);
 // [sched] Runs the expired timers of this CPU and arms the hardware for the next. Irqs off.
