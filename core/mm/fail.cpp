@@ -4,7 +4,10 @@
 
 #include <utility>
 
-namespace tenon::mm {
+namespace tenon::mm::testing {
+
+[[gnu::section(".modinfo"), gnu::used]] constexpr char kExports[] =
+    "export_ns=tenon::mm::testing: ktest_*";
 
 constinit std::atomic<const Task*> failing_task{nullptr};
 
@@ -29,4 +32,4 @@ bool fail_step(u32 nth) {
     return failed;
 }
 
-}  // namespace tenon::mm
+}  // namespace tenon::mm::testing

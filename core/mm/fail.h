@@ -9,7 +9,7 @@ namespace tenon {
 class Task;
 }
 
-namespace tenon::mm {
+namespace tenon::mm::testing {
 
 extern constinit std::atomic<const Task*> failing_task;
 
@@ -17,4 +17,4 @@ inline bool fails_by_request() {
     return failing_task.load(std::memory_order_relaxed) != nullptr && fail_here();
 }
 
-}  // namespace tenon::mm
+}  // namespace tenon::mm::testing

@@ -214,7 +214,7 @@ u32 current_memory_owner() {
 }
 
 Result<Page*> alloc_pages(u32 order, Alloc flags) {
-    if (order > kMaxOrder || fails_by_request()) return Err(Error::nomem);
+    if (order > kMaxOrder || testing::fails_by_request()) return Err(Error::nomem);
     Page* page = nullptr;
     const bool listed = order == 0 && !wants_zone(flags);
     // The list's own pages may be taken at any time; only its filling looks at the reserve.

@@ -289,7 +289,7 @@ struct Slabs {
 
     // `size_bytes` is what the caller may use of it.
     static void* alloc(SlabCache& cache, usize size_bytes, Alloc flags) {
-        if (fails_by_request()) [[unlikely]]
+        if (testing::fails_by_request()) [[unlikely]]
             return nullptr;
         void* object = nullptr;
         {

@@ -8,50 +8,28 @@
 
 #include "core/module/link.h"
 #include "core/module/module.h"
+#include "core/module/records.h"
 #include "core/module/text.h"
 
 namespace tenon::module {
 
 namespace {
 
-// A record of .tenon.imports and .tenon.exports, in the order of the symbol table. Made by modpost.
-struct SymbolRecord {
-    u64 hash;
+// What a module wants, as it is shown when it cannot have it.
+struct Import {
+    std::string_view symbol;    // readable where modpost left that
+    std::string_view provider;  // as it was linked
+    std::string_view space;
     u32 type_checksum;
-    u32 provider;  // imports: offset of the provider's name behind the records; 0: the core
+    bool recorded;
 };
 
-// A reader of such a section that walks along with the symbol table.
-class RecordReader {
-  public:
-    RecordReader(const ElfImage& image, std::string_view section) {
-        const u32 index = image.find_section(section);
-        if (index == 0) return;
-        bytes_ = image.bytes(index);
-        if (bytes_.size() < 8) return;
-        std::memcpy(&count_, bytes_.data(), 4);
-        if (count_ > (bytes_.size() - 8) / sizeof(SymbolRecord)) count_ = 0;
-    }
-    // The record for a symbol of this hash: normally the next one.
-    bool find(u64 hash, SymbolRecord& out) {
-        for (u32 tries = 0; tries < count_; ++tries) {
-            if (next_ == count_) next_ = 0;
-            std::memcpy(&out, bytes_.data() + 8 + usize{next_++} * sizeof out, sizeof out);
-            if (out.hash == hash) return true;
-        }
-        return false;
-    }
-    std::string_view provider(const SymbolRecord& record) const {
-        if (record.provider == 0 || record.provider >= bytes_.size() || bytes_.back() != 0)
-            return "core";
-        return reinterpret_cast<const char*>(bytes_.data() + record.provider);
-    }
-    u32 count() const { return count_; }
-
-  private:
-    std::span<const u8> bytes_;
-    u32 count_ = 0, next_ = 0;
-};
+std::string_view name_of(const Resolved& found) {
+    return found.provider != nullptr ? found.provider->name() : "core";
+}
+std::string_view version_of(const Resolved& found) {
+    return found.provider != nullptr ? found.provider->modinfo.get("version") : TENON_RELEASE;
+}
 
 class Builder {
   public:
@@ -64,6 +42,9 @@ class Builder {
     Result<void> place();
     Result<void> bind_symbols();
     Result<u64> bind_import(const Elf64_Sym& symbol, RecordReader& imports);
+    Result<void> check_type(const Import& import, const Resolved& found);
+    Result<void> check_space(const Import& import, const Resolved& found);
+    void say_missing(const Import& import, Error error);
     Result<void> take_descriptor();
     Result<void> take_exports();
     Result<void> take_trace_symbols();
@@ -120,7 +101,7 @@ Result<void> Builder::bind_symbols() {
     const auto symbols = image_.symbols();
     addresses_.reset(new (std::nothrow) u64[symbols.size()]);
     if (!addresses_) return Err(Error::nomem);
-    RecordReader imports(image_, ".tenon.imports");
+    RecordReader imports(image_.bytes(image_.find_section(".tenon.imports")));
     addresses_[0] = 0;
     for (u32 i = 1; i < symbols.size(); ++i) {
         const Elf64_Sym& s = symbols[i];
@@ -143,37 +124,88 @@ Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports)
     auto found = find_export(hash, name, batch_);
     SymbolRecord record{};
     const bool recorded = imports.find(hash, record);
+    const auto text = [&](u32 offset, std::string_view otherwise) {
+        const std::string_view t = imports.text(offset);
+        return t.empty() ? otherwise : t;
+    };
+    const Import import{text(record.readable, name), text(record.provider, "core"),
+                        text(record.name_space, {}), record.type_checksum, recorded};
     if (!found) {
         if (found.error() == Error::noent && ELF64_ST_BIND(symbol.st_info) == STB_WEAK)
             return u64{0};
-        fmt::print(why_, "unknown symbol {}", name);
-        if (recorded && record.provider != 0)
-            fmt::print(why_, ": needs module {}, which is {}", imports.provider(record),
-                       found.error() == Error::busy ? "not active yet" : "not loaded");
-        else
-            why_.write(": nobody exports it");
+        say_missing(import, found.error());
         return Err(found.error());
     }
-    const std::string_view from = found->provider != nullptr ? found->provider->name() : "core";
-    if ((flags_ & kLoadIgnoreVersions) == 0) {
-        if (!recorded) {
-            fmt::print(why_, "no type checksum for {}: link it with tenon_add_module() of the SDK",
-                       name);
-            return Err(Error::noexec);
-        }
-        if (record.type_checksum != found->type_checksum) {
-            fmt::print(why_,
-                       "needs {}:{} type {:08x}, loaded {} {} exports {:08x}: rebuild it "
-                       "with that SDK",
-                       imports.provider(record), name, record.type_checksum, from,
-                       found->provider != nullptr ? found->provider->modinfo.get("version")
-                                                  : TENON_RELEASE,
-                       found->type_checksum);
-            return Err(Error::inval);
-        }
-    }
+    if ((flags_ & kLoadIgnoreVersions) == 0) TRY(check_type(import, *found));
+    TRY(check_space(import, *found));
     TRY(hold_provider(module_, found->provider));
     return found->address;
+}
+
+void Builder::say_missing(const Import& import, Error error) {
+    if (import.provider == "core") {
+        fmt::print(why_,
+                   "needs {}, which neither core {} nor a loaded module exports: build it with "
+                   "this kernel's SDK",
+                   import.symbol, TENON_RELEASE);
+        return;
+    }
+    const Module* there = registry().find(import.provider);
+    if (there == nullptr)
+        fmt::print(why_, "needs {} of {}, which is not loaded: modprobe loads what a module needs",
+                   import.symbol, import.provider);
+    else if (error == Error::busy)
+        fmt::print(why_, "needs {} of {}, which is not active: try again", import.symbol,
+                   import.provider);
+    else
+        fmt::print(why_, "needs {} of {}; loaded {} {} does not export it: load one that does",
+                   import.symbol, import.provider, there->name(), there->modinfo.get("version"));
+}
+
+Result<void> Builder::check_type(const Import& import, const Resolved& found) {
+    if (!import.recorded) {
+        fmt::print(why_, "no type checksum for {}: link it with tenon_add_module() of the SDK",
+                   import.symbol);
+        return Err(Error::noexec);
+    }
+    if (import.type_checksum == found.type_checksum) return {};
+    fmt::print(why_,
+               "needs {} of {} with types {:08x}; loaded {} {} exports it with types {:08x}: "
+               "rebuild it with that SDK",
+               import.symbol, import.provider, import.type_checksum, name_of(found),
+               version_of(found), found.type_checksum);
+    return Err(Error::inval);
+}
+
+Result<void> Builder::check_space(const Import& import, const Resolved& found) {
+    const ExportSpace space = ExportSpace::parse(found.space);
+    if (import.recorded && import.space != space.name) {
+        fmt::print(why_,
+                   "needs {} in namespace '{}'; loaded {} {} exports it in '{}': rebuild it with "
+                   "that SDK",
+                   import.symbol, import.space, name_of(found), version_of(found), space.name);
+        return Err(Error::inval);
+    }
+    if (space.name.empty()) return {};
+    if (!space.admits(module_.name())) {
+        fmt::print(why_,
+                   "uses {} in namespace {}, which {} {} gives to {} only: do without it, or have "
+                   "{} added there",
+                   import.symbol, space.name, name_of(found), version_of(found), space.importers,
+                   module_.name());
+        return Err(Error::acces);
+    }
+    bool imported = false;
+    module_.modinfo.for_each("import_ns", [&](std::string_view text) {
+        imported = covers(text, space.name);
+        return !imported;
+    });
+    if (imported) return {};
+    fmt::print(why_,
+               "uses {}, which {} {} exports in namespace {}: say .imports = {{\"{}\"}} in its "
+               "TENON_MODULE()",
+               import.symbol, name_of(found), version_of(found), space.name, space.name);
+    return Err(Error::inval);
 }
 
 Result<void> Builder::take_descriptor() {
@@ -279,11 +311,24 @@ Result<void> Builder::take_trace_symbols() {
 }
 
 Result<void> Builder::take_exports() {
-    RecordReader records(image_, ".tenon.exports");
+    RecordReader records(image_.bytes(image_.find_section(".tenon.exports")));
     for (u32 i = 0; i < module_.export_count; ++i) {
         Export& e = module_.exports[i];
         SymbolRecord record;
-        if (records.find(e.hash, record)) e.type_checksum = record.type_checksum;
+        if (!records.find(e.hash, record)) continue;
+        e.type_checksum = record.type_checksum;
+        const std::string_view space = records.text(record.name_space);
+        if (space.empty()) continue;
+        module_.modinfo.for_each("export_ns", [&](std::string_view text) {
+            if (ExportSpace::parse(text).name == space) e.space = text;
+            return e.space.empty();
+        });
+        if (!e.space.empty()) continue;
+        fmt::print(why_,
+                   "exports {} in namespace {}, which its manifest does not name: link it "
+                   "with tenon_add_module() of the SDK",
+                   e.name, space);
+        return Err(Error::noexec);
     }
     return {};
 }

@@ -35,7 +35,8 @@ Result<void> check_needs(const Modinfo& info, const Batch& batch, fmt::Sink& why
                        there == nullptr ? "loaded" : "active");
             result = Err(Error::noent);
         } else if (const auto version = there->modinfo.get("version"); !need.accepts(version)) {
-            fmt::print(why, "needs {}; loaded {} is version {}", text, need.name, version);
+            fmt::print(why, "needs {}; loaded {} is version {}: unload it and load one that fits",
+                       text, there->name(), version);
             result = Err(Error::inval);
         }
         return result.has_value();

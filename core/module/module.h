@@ -23,6 +23,7 @@ struct Export {
     u64 address = 0;
     u32 type_checksum = 0;
     const char* name = nullptr;
+    std::string_view space = {};  // as ExportSpace has it; empty: for everybody
     Module* module = nullptr;
     Export* next = nullptr;
 };
@@ -124,6 +125,7 @@ struct Resolved {
     u64 address = 0;
     u32 type_checksum = 0;
     Module* provider = nullptr;  // null: the core
+    std::string_view space = {};
 };
 // Error::noent; Error::busy when its module is neither live nor of `batch`.
 Result<Resolved> find_export(u64 hash, std::string_view name, const Batch& batch);

@@ -29,12 +29,18 @@ struct CoreTable {
     u32 bucket_bits;
     u32 api_checksum;
     static constexpr u32 kMagic = 0x50584554;
-    // Then: u32 first[(1 << bucket_bits) + 1]; pad to 8; Entry entry[count].
+    // Then: u32 first[(1 << bucket_bits) + 1]; pad to 8; CoreEntry entry[count]; u64 count of
+    // those that are in a namespace, and these as CoreSpace.
 };
 struct CoreEntry {
     u64 hash;
     i32 relative;  // from its own address to the symbol
     u32 type_checksum;
+};
+
+struct CoreSpace {
+    u64 hash;
+    i64 relative;  // from its own address to the text of ExportSpace
 };
 
 constexpr u32 kBuckets = 256;
@@ -60,6 +66,20 @@ const CoreEntry* find_core(u64 hash) {
     return nullptr;
 }
 
+// Few symbols of the core are not for everybody.
+std::string_view core_space(u64 hash) {
+    const CoreTable* table = core_table();
+    const usize index_words = (usize{1} << table->bucket_bits) + 1;
+    const auto* at = reinterpret_cast<const u64*>(tenon_exports_start +
+                                                  align_up(sizeof(CoreTable) + index_words * 4, 8) +
+                                                  table->count * sizeof(CoreEntry));
+    const auto* space = reinterpret_cast<const CoreSpace*>(at + 1);
+    for (u64 i = 0; i < *at; ++i, ++space)
+        if (space->hash == hash)
+            return reinterpret_cast<const char*>(&space->relative) + space->relative;
+    return {};
+}
+
 const Export* find_in_modules(u64 hash, std::string_view name) {
     const Export* e = g_buckets[hash % kBuckets];
     while (e != nullptr && (e->hash != hash || name != e->name)) e = e->next;
@@ -77,12 +97,12 @@ Result<Resolved> find_export(u64 hash, std::string_view name, const Batch& batch
     if (const CoreEntry* e = find_core(hash)) {
         const u64 address =
             reinterpret_cast<u64>(&e->relative) + static_cast<u64>(i64{e->relative});
-        return Resolved{address, e->type_checksum, nullptr};
+        return Resolved{address, e->type_checksum, nullptr, core_space(hash)};
     }
     const Export* e = find_in_modules(hash, name);
     if (e == nullptr) return Err(Error::noent);
     if (!e->module->importable(batch)) return Err(Error::busy);
-    return Resolved{e->address, e->type_checksum, e->module};
+    return Resolved{e->address, e->type_checksum, e->module, e->space};
 }
 
 Result<void> list_exports(Module& module, fmt::Sink& why) {

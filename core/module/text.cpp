@@ -82,6 +82,34 @@ bool Need::accepts(std::string_view version) const {
     return true;
 }
 
+ExportSpace ExportSpace::parse(std::string_view text) {
+    usize end = 0;
+    // The colon that is alone.
+    while (end < text.size() && (text[end] != ':' || text.substr(end).starts_with("::")))
+        end += text[end] == ':' ? 2 : 1;
+    if (end > text.size()) end = text.size();
+    ExportSpace space{text.substr(0, end), {}};
+    if (end < text.size()) space.importers = text.substr(end + 1);
+    while (!space.importers.empty() && is_blank(space.importers.front()))
+        space.importers.remove_prefix(1);
+    return space;
+}
+
+bool ExportSpace::admits(std::string_view module) const {
+    std::string_view rest = importers;
+    std::string_view pattern = next_word(rest);
+    if (pattern.empty()) return true;
+    for (; !pattern.empty(); pattern = next_word(rest))
+        if (alias_matches(pattern, module)) return true;
+    return false;
+}
+
+bool covers(std::string_view imported, std::string_view space) {
+    if (!space.starts_with(imported)) return false;
+    const std::string_view rest = space.substr(imported.size());
+    return rest.empty() || rest.starts_with("::");
+}
+
 bool same_name(std::string_view a, std::string_view b) {
     if (a.size() != b.size()) return false;
     for (usize i = 0; i < a.size(); ++i)

@@ -21,6 +21,16 @@ struct Need {
     bool accepts(std::string_view version) const;
 };
 
+// "tenon::net::ip: tcp udp_*": a namespace of exports, and the modules that may import from it
+// (patterns; none: any that asks for it).
+struct ExportSpace {
+    std::string_view name, importers;
+    static ExportSpace parse(std::string_view text);
+    bool admits(std::string_view module) const;
+};
+// Whether importing `imported` gives `space`: itself, or what it is nested in.
+bool covers(std::string_view imported, std::string_view space);
+
 // Module names use '_' where files and aliases may say '-'.
 bool same_name(std::string_view a, std::string_view b);
 // The module name in a path: "kernel/misc/foo-bar.ko" -> "foo-bar".

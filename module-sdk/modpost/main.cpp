@@ -2,11 +2,13 @@
 // modpost module --name NAME --headers DIR... --use FILE.exports... [--check-types]
 //                --exports OUT --full FULL.o --out NAME.ko STRIPPED.o
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <set>
 #include <sstream>
 
+#include "core/include/tenon/module/version.h"
 #include "elf_file.h"
 #include "exports.h"
 #include "tools/readable.h"
@@ -78,6 +80,15 @@ void write_core_table(const Exports& exports, uint32_t api, const std::string& p
     s << ".balign 8\n";
     for (const auto& e : entries)
         s << ".quad " << e.hash << "\n.long " << *e.name << " - ., " << e.checksum << "\n";
+    // What is not for everybody: the symbol's hash, and its namespace with who may import from it.
+    s << ".quad " << exports.space_of.size() << "\n";
+    for (const auto& [name, space] : exports.space_of)
+        for (size_t i = 0; i < exports.spaces.size(); ++i)
+            if (exports.spaces[i].name == space)
+                s << ".quad " << hash64(name) << ", .Lspace" << i << " - .\n";
+    for (size_t i = 0; i < exports.spaces.size(); ++i)
+        s << ".Lspace" << i << ": .asciz \"" << exports.spaces[i].name << ": "
+          << exports.spaces[i].importers << "\"\n";
     s << ".section .note.GNU-stack,\"\",@progbits\n";
     write_file_if_changed(path, s.str());
 }
@@ -87,7 +98,7 @@ int run_core(const Options& o) {
     TypeGraph types(o.input);
     Exports exports = collect_exports(image, types);
     exports.module = "core";
-    exports.version = "0";
+    exports.version = TENON_RELEASE;
     exports.types = types.shallow_hashes();
     exports.write(o.exports);
     write_core_table(exports, headers_checksum(o.headers), o.assembler);
@@ -95,9 +106,8 @@ int run_core(const Options& o) {
 }
 
 std::string modinfo_value(const std::string& info, const std::string& key) {
-    for (size_t at = 0; at < info.size(); at += std::strlen(&info[at]) + 1)
-        if (info.compare(at, key.size() + 1, key + "=") == 0) return &info[at + key.size() + 1];
-    return {};
+    const auto values = modinfo_values(info, key);
+    return values.empty() ? "" : values.front();
 }
 
 void put32(std::string& s, uint32_t v) {
@@ -115,6 +125,7 @@ class ModuleLink {
   private:
     void refuse_sections();
     std::string imports();
+    void check_space(const Exports& from, const std::string& symbol);
     std::string exports();
     std::string modinfo();
     std::string trace_names();
@@ -149,11 +160,67 @@ void ModuleLink::refuse_sections() {
     }
 }
 
+// A section of records, and the strings behind them, each once.
+class Records {
+  public:
+    void add(uint64_t hash, uint32_t checksum, const std::array<std::string, 3>& texts) {
+        put64(records_, hash);
+        put32(records_, checksum);
+        for (const auto& text : texts) {
+            if (!text.empty()) patches_.emplace_back(records_.size(), text);
+            put32(records_, 0);
+        }
+        ++count_;
+    }
+    std::string section() {
+        std::string strings;
+        std::map<std::string, uint32_t> at;
+        const uint32_t base = 8 + static_cast<uint32_t>(records_.size());
+        for (const auto& [patch, text] : patches_) {
+            auto [there, fresh] = at.emplace(text, base + strings.size());
+            if (fresh) strings += text + '\0';
+            std::memcpy(&records_[patch], &there->second, 4);
+        }
+        std::string out;
+        put32(out, count_);
+        put32(out, 0);
+        return out + records_ + strings + '\0';
+    }
+
+  private:
+    std::string records_;
+    std::vector<std::pair<size_t, std::string>> patches_;
+    uint32_t count_ = 0;
+};
+
+// Whether the manifests of both sides let this module have a symbol.
+void ModuleLink::check_space(const Exports& from, const std::string& symbol) {
+    const auto in = from.space_of.find(symbol);
+    if (in == from.space_of.end()) return;
+    const std::string& space = in->second;
+    const std::string whose = from.module + " " + from.version;
+    for (const auto& s : from.spaces)
+        if (s.name == space && !s.admits(options_.name)) {
+            std::fprintf(stderr,
+                         "modpost: %s: %s is in namespace %s, which %s gives to %s only: do "
+                         "without it, or have %s added there\n",
+                         options_.name.c_str(), demangle(symbol).c_str(), space.c_str(),
+                         whose.c_str(), s.importers.c_str(), options_.name.c_str());
+            failed_ = true;
+            return;
+        }
+    for (const auto& imported : modinfo_values(file_.content(".modinfo"), "import_ns"))
+        if (covers(imported, space)) return;
+    std::fprintf(stderr,
+                 "modpost: %s: %s exports %s in namespace %s: say .imports = {\"%s\"} in "
+                 "TENON_MODULE()\n",
+                 options_.name.c_str(), whose.c_str(), demangle(symbol).c_str(), space.c_str(),
+                 space.c_str());
+    failed_ = true;
+}
+
 std::string ModuleLink::imports() {
-    std::string records, strings;
-    uint32_t count = 0;
-    std::map<std::string, uint32_t> provider_at;
-    std::vector<std::pair<size_t, std::string>> patches;
+    Records records;
     for (const Symbol& s : file_.symbols()) {
         if (!s.undefined() || s.name.empty()) continue;
         const Exports* from = nullptr;
@@ -166,33 +233,22 @@ std::string ModuleLink::imports() {
             failed_ = true;
             continue;
         }
-        put64(records, hash64(s.name));
-        put32(records, from->symbols.at(s.name));
-        if (from->module != "core") {
-            patches.emplace_back(records.size(), from->module);
-            depends_.insert(from->module);
-        }
-        put32(records, 0);
-        ++count;
+        check_space(*from, s.name);
+        const bool core = from->module == "core";
+        if (!core) depends_.insert(from->module);
+        const auto space = from->space_of.find(s.name);
+        records.add(hash64(s.name), from->symbols.at(s.name),
+                    {core ? "" : from->module, space == from->space_of.end() ? "" : space->second,
+                     demangle(s.name)});
     }
-    const uint32_t base = 8 + static_cast<uint32_t>(records.size());
-    for (const auto& [at, name] : patches) {
-        auto [there, fresh] = provider_at.emplace(name, base + strings.size());
-        if (fresh) strings += name + '\0';
-        std::memcpy(&records[at], &there->second, 4);
-    }
-    std::string out;
-    put32(out, count);
-    put32(out, 0);
-    return out + records + strings + '\0';
+    return records.section();
 }
 
 std::string ModuleLink::exports() {
-    std::string records;
+    Records records;
     bool any = false;
     for (const Symbol& s : file_.symbols()) any |= s.exported();
     Exports list;
-    uint32_t count = 0;
     if (any) {
         TypeGraph types(options_.full);
         list = collect_exports(file_, types);
@@ -203,20 +259,16 @@ std::string ModuleLink::exports() {
         }
         for (const Symbol& s : file_.symbols()) {
             if (!s.exported()) continue;
-            put64(records, hash64(s.name));
-            put32(records, list.symbols.at(s.name));
-            put32(records, 0);
+            const auto space = list.space_of.find(s.name);
+            records.add(hash64(s.name), list.symbols.at(s.name),
+                        {"", space == list.space_of.end() ? "" : space->second, ""});
             exported_.push_back(s.name);
-            ++count;
         }
     }
     list.module = options_.name;
     list.version = modinfo_value(file_.content(".modinfo"), "version");
     list.write(options_.exports);
-    std::string out;
-    put32(out, count);
-    put32(out, 0);
-    return out + records;
+    return records.section();
 }
 
 std::string ModuleLink::modinfo() {

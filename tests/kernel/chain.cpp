@@ -46,7 +46,7 @@ class Link final : public module::Instance {
 
   private:
     static Result<void> step() {
-        return mm::fail_here() ? Result<void>(Err(Error::io)) : Result<void>{};
+        return mm::testing::fail_here() ? Result<void>(Err(Error::io)) : Result<void>{};
     }
     static void on_timer(void* self) {
         auto& link = *static_cast<Link*>(self);
@@ -94,4 +94,5 @@ TENON_MODULE(tenon::ktest::Link, {
 #elif CHAIN == 4
                                      .needs = {"ktest_chain_3"},
 #endif
+    .imports = {"tenon::mm::testing"},
 });

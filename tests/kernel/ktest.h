@@ -95,4 +95,6 @@ class Random {
             return self;                                                           \
         }                                                                          \
     };                                                                             \
-    TENON_MODULE(KtestModule, {.name = module_name, .description = "tests of the core"})
+    TENON_MODULE(KtestModule, {.name = module_name,                                \
+                               .description = "tests of the core",                 \
+                               .imports = {"tenon::mm::testing"}})

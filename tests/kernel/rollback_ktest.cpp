@@ -96,9 +96,9 @@ State look() {
 
 // Loads with step `nth` failing (0: none). Unloads what came of it; whether the step was reached.
 bool round(ktest::Run& t, u32 nth, bool& loaded) {
-    if (nth != 0) (void)mm::fail_step(nth);
+    if (nth != 0) (void)mm::testing::fail_step(nth);
     const auto result = module::load_by_name(ktest::kChainTop, {});
-    const bool failed = mm::fail_step(0);
+    const bool failed = mm::testing::fail_step(0);
     loaded = result.has_value();
     EXPECT(loaded || failed);
     if (!loaded) return failed;

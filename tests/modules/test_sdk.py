@@ -71,8 +71,9 @@ class OutOfTree(Case):
         exports.write_text("\n".join(lines) + "\n")
         module = sdk.must_build(folder)
         self.refused(module, "changed",
-                     r"module changed: needs core:_ZN5tenon6device6Device6create\S+ type "
-                     r"[0-9a-f]{8}, loaded core 6\.1\.0-tenon exports [0-9a-f]{8}: rebuild it")
+                     r"module changed: needs tenon::device::Device::create\(\S+ of core with types "
+                     r"[0-9a-f]{8}; loaded core 6\.1\.0-tenon exports it with types [0-9a-f]{8}: "
+                     r"rebuild it")
 
     def test_changed_inline_code_is_refused_by_the_kernel(self):
         # No type differs, but a constant does.

@@ -40,4 +40,5 @@ TENON_MODULE(tenon::symbols::Provider, {
                                            .name = "symbols_provider",
                                            .version = "1.0",
                                            .description = "Exports a counter to other modules",
+                                           .exports = {"tenon::symbols"},
                                        });

@@ -32,4 +32,5 @@ TENON_MODULE(tenon::symbols::User, {
                                        .version = "1.0",
                                        .description = "Takes tickets from symbols_provider",
                                        .needs = {"symbols_provider>=1.0,<2"},
+                                       .imports = {"tenon::symbols"},
                                    });

@@ -68,6 +68,25 @@ TEST(Numbers, parse_with_sign_and_base) {
     EXPECT_EQ(parse_number("12x").error(), Error::inval);
 }
 
+TEST(ExportSpace, names_who_may_import) {
+    const ExportSpace s = ExportSpace::parse("tenon::net::ip: tcp udp_*");
+    EXPECT_EQ(s.name, "tenon::net::ip");
+    EXPECT_TRUE(s.admits("tcp"));
+    EXPECT_TRUE(s.admits("udp_lite"));
+    EXPECT_FALSE(s.admits("tcp2"));
+    const ExportSpace open = ExportSpace::parse("tenon::net");
+    EXPECT_EQ(open.name, "tenon::net");
+    EXPECT_TRUE(open.admits("anyone"));
+    EXPECT_EQ(ExportSpace::parse("a:").name, "a");
+    EXPECT_EQ(ExportSpace::parse("a:b").importers, "b");
+    EXPECT_EQ(ExportSpace::parse("a::").name, "a::");
+    EXPECT_EQ(ExportSpace::parse("").name, "");
+    EXPECT_TRUE(covers("tenon::net", "tenon::net::ip"));
+    EXPECT_TRUE(covers("tenon::net", "tenon::net"));
+    EXPECT_FALSE(covers("tenon::net", "tenon::network"));
+    EXPECT_FALSE(covers("tenon::net::ip", "tenon::net"));
+}
+
 TEST(Names, come_from_paths) {
     EXPECT_EQ(name_of_path("kernel/misc/foo-bar.ko.xz"), "foo-bar");
     EXPECT_EQ(name_of_path("net.core.ko"), "net.core");

@@ -4,7 +4,7 @@
 
 #include <tenon/lib/types.h>
 
-namespace tenon::mm {
+namespace tenon::mm::testing {
 
 // Makes the `nth` step of the calling task from now on fail (1: the next); 0: none any more. One
 // task at a time. Answers whether the one asked for before has failed.
@@ -12,4 +12,4 @@ TENON_API bool fail_step(u32 nth);
 // Whether this step is the one to fail.
 TENON_API bool fail_here();
 
-}  // namespace tenon::mm
+}  // namespace tenon::mm::testing

@@ -39,6 +39,12 @@ struct Manifest {
     std::array<std::string_view, 8> needs = {};
     // "pre: NAME..." or "post: NAME...": tried, not required.
     std::array<std::string_view, 4> softdeps = {};
+    // C++ namespaces whose exports can be imported only by who names them here: "tenon::net::ip",
+    // or, for these modules alone (patterns), "tenon::net::ip: tcp udp_*". A symbol belongs to the
+    // longest that it lies in.
+    std::array<std::string_view, 4> exports = {};
+    // Namespaces of others that it imports from; what is nested in one comes with it.
+    std::array<std::string_view, 8> imports = {};
     // Patterns that device modaliases, "fs-NAME", "char-major-M-N" and the like are matched
     // against.
     std::array<std::string_view, 16> aliases = {};
@@ -94,6 +100,8 @@ constexpr void write_modinfo(ModinfoWriter& w, const Manifest& m) {
     w.record("author", m.author);
     for (auto need : m.needs) w.record("requires", need);
     for (auto soft : m.softdeps) w.record("softdep", soft);
+    for (auto space : m.exports) w.record("export_ns", space);
+    for (auto space : m.imports) w.record("import_ns", space);
     for (auto alias : m.aliases) w.record("alias", alias);
     w.record("restart", m.restart == Restart::never ? "never" : "on_fault");
     if (m.trusted) w.record("trusted", "Y");
