@@ -1,7 +1,7 @@
 """Lays the module SDK out in a folder and packs it, always to the same bytes.
 
 pack.py --out DIR --name NAME --headers DIR... --exports DIR --interface NAME=DIR...
-        --cmake FILE... --modpost FILE --template DIR --doc FILE...
+        --cmake FILE... --modpost FILE --sign FILE --template DIR --doc FILE...
 """
 
 import argparse
@@ -33,6 +33,7 @@ def lay_out(args: argparse.Namespace, root: Path) -> None:
     for file in args.cmake:
         copy(file, root / "lib/cmake/TenonModule" / file.name)
     copy(args.modpost, root / "bin/modpost")
+    copy(args.sign, root / "bin/sign-module")
     for file in args.template.rglob("*"):
         if file.is_file():
             copy(file, root / "share/tenon/template" / file.relative_to(args.template))
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--interface", action="append", default=[])
     parser.add_argument("--cmake", type=Path, action="append", default=[])
     parser.add_argument("--modpost", type=Path, required=True)
+    parser.add_argument("--sign", type=Path, required=True)
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument("--doc", type=Path, action="append", default=[])
     args = parser.parse_args()

@@ -18,6 +18,7 @@
 
 #include "core/module/module.h"
 #include "core/module/text.h"
+#include "core/module/trust.h"
 
 namespace tenon::module {
 
@@ -131,6 +132,7 @@ void init() {
     // Boost lists have no constexpr constructor: made here, never destroyed.
     alignas(ModuleList) static u8 storage[sizeof(ModuleList)];
     g_registry.modules = new (storage) ModuleList;
+    init_trust();
     trace::set_module_namer([](u64 address, fmt::Sink& sink) {
         char names[160];
         SymbolAt at;
@@ -144,7 +146,8 @@ Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameter
                            const Batch& batch) {
     char reason[400];
     fmt::BufferSink why(reason);
-    auto image = ElfImage::parse(bytes, arch::elf_machine(), why);
+    const SignedFile file = SignedFile::split(bytes);
+    auto image = ElfImage::parse(file.content, arch::elf_machine(), why);
     if (!image) return refused("?", why, image.error());
     const auto info_bytes = image->bytes(image->find_section(".modinfo"));
     const Modinfo info({reinterpret_cast<const char*>(info_bytes.data()), info_bytes.size()});
@@ -153,6 +156,7 @@ Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameter
         why.write("no name in .modinfo: not a module");
         return refused("?", why, Error::noexec);
     }
+    if (auto r = check_signature(file, name, why); !r) return refused(name, why, r.error());
     if (auto r = check_origin(info, flags, why); !r) return refused(name, why, r.error());
 
     sync::MutexGuard guard(g_registry.mutex);

@@ -3,6 +3,8 @@
 #   USES       modules whose interface headers this one includes and whose exports it may import
 #   INTERFACE  folder with the headers that this module offers to others (default: include/, if there)
 #
+# With TENON_SIGNING_KEY (a private key of Ed25519 in PEM) the module is signed.
+#
 # Makes ko/NAME.ko (stripped, ready to load), ko/NAME.ko.debug (for gdb) and exports/NAME.exports (what
 # it exports, with type checksums). Used alike by the kernel's own tree and, through
 # find_package(TenonModule), by a project that has only the SDK.
@@ -17,6 +19,8 @@ if(NOT DEFINED TENON_SDK_DIR)
     set(TENON_HEADER_DIRS ${CMAKE_SOURCE_DIR}/core/include
                           ${CMAKE_SOURCE_DIR}/core/arch/${TENON_ARCH}/include)
     get_property(TENON_API_HEADERS GLOBAL PROPERTY TENON_API_HEADERS)
+    set(TENON_SIGN ${CMAKE_SOURCE_DIR}/module-sdk/sign.py)
+    set(TENON_SIGNING_KEY ${CMAKE_BINARY_DIR}/signing/key.pem)
 endif()
 set(TENON_KO_DIR ${CMAKE_BINARY_DIR}/ko)
 set(TENON_OWN_EXPORTS_DIR ${CMAKE_BINARY_DIR}/exports)
@@ -90,13 +94,21 @@ function(tenon_add_module name)
     list(TRANSFORM TENON_HEADER_DIRS PREPEND "--headers;" OUTPUT_VARIABLE header_options)
     set(own_exports ${TENON_OWN_EXPORTS_DIR}/${name}.exports)
     set_property(GLOBAL PROPERTY TENON_EXPORTS_OF_${name} ${own_exports})
+    set(sign_command)
+    if(TENON_SIGNING_KEY)
+        find_package(Python3 REQUIRED COMPONENTS Interpreter)
+        set(sign_command COMMAND ${Python3_EXECUTABLE} ${TENON_SIGN} sign --key ${TENON_SIGNING_KEY}
+            ${ko})
+    endif()
     add_custom_command(OUTPUT ${ko} ${ko}.debug ${own_exports}
         COMMAND ${CMAKE_STRIP} --strip-debug -o ${stripped} ${full}
         COMMAND ${TENON_MODPOST} module --name ${name} ${header_options} ${use_options}
                 ${TENON_MODPOST_OPTIONS} --exports ${own_exports} --full ${full} --out ${ko}
                 ${stripped}
+        ${sign_command}
         COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${full} ${ko}.debug
-        DEPENDS ${full} ${TENON_MODPOST} ${use_files} ${TENON_API_HEADERS}
+        DEPENDS ${full} ${TENON_MODPOST} ${use_files} ${TENON_API_HEADERS} ${TENON_SIGN}
+                ${TENON_SIGNING_KEY}
         COMMENT "Module ${name}.ko" VERBATIM)
     add_custom_target(module.${name} DEPENDS ${ko})
     add_dependencies(${TENON_MODULES_TARGET} module.${name})
