@@ -23,6 +23,7 @@ GUEST_PROGRAM = "/usr/lib/tenon/bench"
 ICOUNT = "-icount shift=0,sleep=off"
 TUNED = "mitigations=off init_on_alloc=0 tsc=reliable"
 MODULE = {"tenon": "symbols_provider", "linux": "dummy"}
+LOAD = "module_load_unload"
 MEMORY_MB = 512
 BENCH_TIMEOUT_S = 60
 # The kinds of machine: name, kernel, arguments for it. TCG runs `rep movsb` and `rep stosb` byte by
@@ -97,6 +98,8 @@ def _measure_all(mode: str, args) -> dict:
             samples = []
             if inside:
                 samples.append(_measure(kernel, append, mode, args, what))
+                if kernel == "tenon" and LOAD in (args.name or [LOAD]):
+                    samples.append(_measure_signed(append, mode, args, what))
             if by_iso and (kind, kernel, append) in ISO_KINDS:
                 samples.append(_measure_iso(kernel, args, what))
             for sample in samples:
@@ -155,6 +158,15 @@ def _measure(kernel: str, append: str, mode: str, args, what: str) -> dict:
     if args.name:
         found = {k: v for k, v in found.items() if k in args.name or k not in SYSTEM}
     return found
+
+
+def _measure_signed(append: str, mode: str, args, what: str) -> dict:
+    """What it costs to check a module's signature: Linux, as Debian ships it, always does."""
+    config, arguments = _machine("tenon", f"{append} module.sig=enforce", mode, args)
+    found: dict = {}
+    with _accelerator_for(mode), Guest(config) as guest:
+        _measure_one(guest, LOAD, arguments, found, what)
+    return {f"{name}_signed": figure for name, figure in found.items() if name == "module_load"}
 
 
 def _measure_iso(kernel: str, args, what: str) -> dict:

@@ -4,7 +4,7 @@ import statistics
 import sys
 
 # Two modules of different sizes: shown, but no comparison of like with like.
-UNLIKE = ["module_load", "module_unload"]
+UNLIKE = ["module_load", "module_load_signed", "module_unload"]
 NOTES = """\
 ratio: Tenon / Linux; below 1.00 Tenon is better. Linux is the fastest, figure by figure, of Linux as
 shipped, tuned (mitigations=off init_on_alloc=0 tsc=reliable), and tuned without the string
@@ -13,7 +13,8 @@ icount: a nanosecond is an instruction; copies and clears by string instructions
 memory_used: memory given to the machine less MemAvailable, at the first shell.
 boot_to_user, boot_to_shell: on the kernel's own clock, so without firmware and Linux's decompression;
 power_on_to_shell: as one waits, from the start of QEMU with -kernel (by_iso: with GRUB and a CD).
-module_load, module_unload: different modules (symbols_provider on Tenon, dummy on Linux); not in the mean."""
+module_load, module_unload: different modules (symbols_provider on Tenon, dummy on Linux); not in the mean.
+module_load_signed: with module.sig=enforce; Debian's Linux checks signatures in module_load already."""
 
 
 def _faster(unit: str):
