@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "core/module/link.h"
+#include "core/module/records.h"
+#include "core/module/signed_file.h"
 #include "core/module/text.h"
 
 namespace tenon::module::test {
@@ -16,13 +18,49 @@ inline constexpr u64 kKeptAddress = 0xffffffffc0000000, kInitAddress = 0xfffffff
                      kImportAddress = 0xffffffff81234560;
 
 struct Loaded {
+    enum class Stage { headers, layout, relocations } stage = Stage::headers;
     Result<void> result = {};
     char why_text[400] = {};
     std::vector<u8> kept, init;
     Layout layout;
 };
 
-inline Loaded load_for_test(std::span<const u8> file) {
+// What build.cpp reads of the sections that modpost makes.
+inline void read_records(const ElfImage& image) {
+    for (const char* name : {".tenon.imports", ".tenon.exports"}) {
+        RecordReader records(image.bytes(image.find_section(name)));
+        for (const Elf64_Sym& s : image.symbols()) {
+            SymbolRecord record;
+            if (!records.find(symbol_hash(image.symbol_name(s)), record)) continue;
+            for (u32 offset : {record.provider, record.name_space, record.readable})
+                (void)ExportSpace::parse(records.text(offset)).admits("somebody");
+        }
+    }
+}
+
+inline void read_modinfo(const Modinfo& info) {
+    (void)info.get("name");
+    const auto each = [&](const char* key, auto&& visit) {
+        info.for_each(key, [&](std::string_view text) {
+            visit(text);
+            return true;
+        });
+    };
+    each("requires", [](std::string_view t) { (void)Need::parse(t).accepts("1.2.3"); });
+    each("export_ns", [](std::string_view t) { (void)ExportSpace::parse(t).admits("somebody"); });
+    each("import_ns", [](std::string_view t) { (void)covers(t, "tenon::pci"); });
+    each("alias", [](std::string_view t) { (void)alias_matches(t, "pci:v00001234"); });
+    each("softdep", [](std::string_view t) {
+        while (!next_word(t).empty()) {
+        }
+    });
+    each("depends", [](std::string_view t) {
+        ParameterText p;
+        while (next_parameter(t, p).value_or(false)) (void)parse_number(p.name);
+    });
+}
+
+inline Loaded load_for_test(std::span<const u8> bytes, u64 limit_bytes = 64 << 20) {
     Loaded out;
     fmt::BufferSink why(out.why_text);
     const auto fail = [&](Error e) -> Loaded& {
@@ -30,16 +68,17 @@ inline Loaded load_for_test(std::span<const u8> file) {
         why.c_str();
         return out;
     };
-    auto image = ElfImage::parse(file, arch::elf_machine(), why);
+    auto image = ElfImage::parse(SignedFile::split(bytes).content, arch::elf_machine(), why);
     if (!image) return std::move(fail(image.error()));
-    const Modinfo info(
-        {reinterpret_cast<const char*>(image->bytes(image->find_section(".modinfo")).data()),
-         image->bytes(image->find_section(".modinfo")).size()});
-    (void)info.get("name");
+    out.stage = Loaded::Stage::layout;
+    const auto info = image->bytes(image->find_section(".modinfo"));
+    read_modinfo(Modinfo({reinterpret_cast<const char*>(info.data()), info.size()}));
+    read_records(*image);
     auto layout = plan_layout(*image, count_got_slots(*image), why);
     if (!layout) return std::move(fail(layout.error()));
     out.layout = std::move(*layout);
-    if (out.layout.total_bytes > (64 << 20)) return std::move(fail(Error::nomem));
+    if (out.layout.total_bytes > limit_bytes) return std::move(fail(Error::nomem));
+    out.stage = Loaded::Stage::relocations;
     out.kept.resize(out.layout.kept_bytes);
     out.init.resize(out.layout.total_bytes - out.layout.kept_bytes);
     const Placement placement{out.kept.data(), kKeptAddress, out.init.data(), kInitAddress};
