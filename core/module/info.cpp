@@ -44,7 +44,7 @@ bool with_module(std::string_view name, void (*visit)(Module&, const ModuleInfo&
     return true;
 }
 
-// These four are for visitors: the mutex is held.
+// These are for visitors: the mutex is held.
 void for_each_holder(Module& module, void (*visit)(std::string_view holder, void*), void* context) {
     for (const Module& other : *registry().modules)
         for (u32 i = 0; i < other.provider_count; ++i)
@@ -96,19 +96,34 @@ Result<void> ParameterBase::set(std::string_view text, bool has_value) {
     }
     TRY_ASSIGN(Number number, parse_number(text));
     const bool is_signed = type_ == ParameterType::i32 || type_ == ParameterType::i64;
-    if (!is_signed) {
-        if (number.negative && number.magnitude != 0) return Err(Error::range);
-        if (number.magnitude < static_cast<u64>(min_) || number.magnitude > max_)
-            return Err(Error::range);
-        word_.store(number.magnitude, std::memory_order_relaxed);
-        return {};
-    }
-    const u64 limit = (u64{1} << 63) - (number.negative ? 0 : 1);
-    if (number.magnitude > limit) return Err(Error::range);
-    const i64 value = static_cast<i64>(number.negative ? 0 - number.magnitude : number.magnitude);
-    if (value < min_ || value > static_cast<i64>(max_)) return Err(Error::range);
-    word_.store(static_cast<u64>(value), std::memory_order_relaxed);
+    const u32 bits = (type_ == ParameterType::i32 || type_ == ParameterType::u32 ? 32 : 64) -
+                     (is_signed ? 1 : 0);
+    // Beyond the type is one error, beyond what the module allows another, as with Linux's.
+    const u64 most = ~u64{0} >> (64 - bits);
+    if (number.magnitude > most + (is_signed && number.negative ? 1 : 0)) return Err(Error::range);
+    if (!is_signed && number.negative && number.magnitude != 0) return Err(Error::inval);
+    const u64 value = number.negative ? 0 - number.magnitude : number.magnitude;
+    const bool fits = is_signed ? static_cast<i64>(value) >= min_ &&
+                                      static_cast<i64>(value) <= static_cast<i64>(max_)
+                                : value >= static_cast<u64>(min_) && value <= max_;
+    if (!fits) return Err(Error::inval);
+    word_.store(value, std::memory_order_relaxed);
     return {};
+}
+
+void ParameterBase::write_wanted(fmt::Sink& out) const {
+    switch (type_) {
+        case ParameterType::boolean:
+            return out.write("Y or N");
+        case ParameterType::text:
+            return fmt::print(out, "a text of less than {} characters", kMaxText);
+        case ParameterType::i32:
+        case ParameterType::i64:
+            return fmt::print(out, "a number from {} to {}", min_, static_cast<i64>(max_));
+        case ParameterType::u32:
+        case ParameterType::u64:
+            return fmt::print(out, "a number from {} to {}", static_cast<u64>(min_), max_);
+    }
 }
 
 void ParameterBase::show(fmt::Sink& out) const {
@@ -131,12 +146,20 @@ void ParameterBase::show(fmt::Sink& out) const {
     }
 }
 
+Result<void> write_parameter(Module& module, ParameterBase& parameter, std::string_view text) {
+    if ((parameter.mode() & 0222) == 0) return Err(Error::perm);
+    if (module.state != State::live) return Err(Error::nodev);
+    GateScope scope(module.gate.get());
+    if (!scope.entered()) return Err(Error::nodev);
+    return parameter.set(text);
+}
+
 Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why) {
     for (;;) {
         ParameterText p;
         auto more = next_parameter(text, p);
         if (!more) {
-            fmt::print(why, "the parameter string has an open quote");
+            fmt::print(why, "the parameters have an open quote: close it");
             return Err(more.error());
         }
         if (!*more) return {};
@@ -149,10 +172,8 @@ Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& wh
             continue;
         }
         if (auto r = found->set(p.value, p.has_value); !r) {
-            fmt::print(why, "parameter {}: '{}' is {}", p.name, p.value,
-                       r.error() == Error::range   ? "out of its range"
-                       : r.error() == Error::nospc ? "too long"
-                                                   : "not a value of its type");
+            fmt::print(why, "parameter {}: '{}' is not ", p.name, p.value);
+            found->write_wanted(why);
             return r;
         }
     }

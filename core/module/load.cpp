@@ -48,7 +48,8 @@ Result<void> check_needs(const Modinfo& info, const Batch& batch, fmt::Sink& why
 Result<void> check_origin(const Modinfo& info, u32 flags, fmt::Sink& why) {
     const std::string_view vermagic = info.get("vermagic");
     if (vermagic != TENON_VERMAGIC && (flags & kLoadIgnoreVermagic) == 0) {
-        fmt::print(why, "version magic '{}', this kernel's is '{}'", vermagic, TENON_VERMAGIC);
+        fmt::print(why, "built for '{}', this kernel is '{}': rebuild it with this kernel's SDK",
+                   vermagic, TENON_VERMAGIC);
         return Err(Error::noexec);
     }
     return {};
@@ -223,11 +224,13 @@ Result<void> check_unused(const Module& module, u32 flags) {
     fmt::BufferSink holders(text);
     if (module.holder_count != 0) {
         write_holders(module, holders);
-        log::notice("module {}: not unloaded: held by {}", module.name(), holders.text());
+        log::notice("module {}: not unloaded: held by {}: unload that first", module.name(),
+                    holders.text());
         return Err(Error::again);
     }
     if (const u32 pins = module.gate->pins(); pins != 0 && (flags & kUnloadForce) == 0) {
-        log::notice("module {}: not unloaded: {} open files or mounts use it", module.name(), pins);
+        log::notice("module {}: not unloaded: {} open files or mounts use it: close them first",
+                    module.name(), pins);
         return Err(Error::again);
     }
     return {};

@@ -180,7 +180,8 @@ Result<void> Planner::run(PlanNode& root) {
 Result<void> make_plan(PlanSource& source, std::string_view root, Plan& plan, fmt::Sink& why) {
     auto found = source.find(root);
     if (!found) {
-        if (found.error() == Error::noent) fmt::print(why, "there is no module {}", root);
+        if (found.error() == Error::noent)
+            fmt::print(why, "there is no module {}: install it below /lib/modules", root);
         return Err(found.error());
     }
     return Planner(source, plan, why).run(**found);

@@ -110,8 +110,12 @@ Result<void> list_exports(Module& module, fmt::Sink& why) {
         const Export& mine = module.exports[i];
         const Export* there = find_in_modules(mine.hash, mine.name);
         if (there == nullptr && find_core(mine.hash) == nullptr) continue;
-        fmt::print(why, "exports symbol {}, which {} exports already", mine.name,
-                   there != nullptr ? there->module->name() : "the core");
+        char names[160];
+        SymbolAt at{mine.name, {}, 0};
+        if (there != nullptr) (void)find_symbol_at(there->address, at, names);
+        fmt::print(why, "exports {}, which {} exports already: {}", at.name,
+                   there != nullptr ? there->module->name() : "the core",
+                   there != nullptr ? "unload that first" : "rename it");
         return Err(Error::noexec);
     }
     for (u32 i = 0; i < module.export_count; ++i) {

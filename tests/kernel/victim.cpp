@@ -18,6 +18,13 @@ TENON_PARAMETER(bool, leak, {.description = "forget every handle at the end"});
 TENON_PARAMETER(u32, forget, {.value = 0, .description = "objects to forget"});
 TENON_PARAMETER(u32, fail_at, {.value = 0, .description = "fail before the grant of this number"});
 
+// For the test of parameters; nothing reads them.
+TENON_PARAMETER(i32, level,
+                {.value = 1, .min = -5, .max = 5, .mode = 0644, .description = "a number"});
+TENON_PARAMETER(u32, width, {.value = 7, .mode = 0644, .description = "as wide as its type"});
+TENON_PARAMETER(bool, quiet, {.mode = 0644, .description = "yes or no"});
+TENON_PARAMETER(std::string_view, label, {.value = "none", .description = "a text"});
+
 class Opener final : public vfs::DeviceOpener {
   public:
     Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
@@ -132,7 +139,8 @@ class Victim final : public module::Instance {
         TRY(step());
         TRY_ASSIGN(h_.metric, context.add_metric(metric));
         TRY(step());
-        TRY_ASSIGN(h_.hook, context.hold("hook", [](void*) {}, nullptr));
+        TRY_ASSIGN(h_.hook, context.hold(
+                                "hook", [](void*) {}, nullptr));
         h_.timer.arm_at(time::monotonic_ns());
         return {};
     }

@@ -103,7 +103,7 @@ class ModuleBranch final : public Branch {
             if (p.count == 2 && p[1] == "uevent") result = {};
             if (p.count != 3 || p[1] != "parameters") return;
             each_parameter(m, [&](module::ParameterBase& q) {
-                if (p[2] == q.name() && (q.mode() & 0222) != 0) result = q.set(text);
+                if (p[2] == q.name()) result = module::write_parameter(m, q, text);
             });
         });
         return result;

@@ -60,6 +60,11 @@ TENON_API void for_each_holder(Module& module, void (*visit)(std::string_view ho
                                void* context);
 TENON_API void for_each_parameter(Module& module, void (*visit)(ParameterBase&, void*),
                                   void* context);
+// As a file of sysfs is written: through the gate, checked against type and range; after an error
+// the old value stands. Errors: perm (not writable), nodev (not live), inval (no such value, or out
+// of its range), range (beyond its type). For visitors.
+TENON_API Result<void> write_parameter(Module& module, ParameterBase& parameter,
+                                       std::string_view text);
 TENON_API void for_each_section(Module& module,
                                 void (*visit)(std::string_view name, u64 address, void*),
                                 void* context);

@@ -28,10 +28,13 @@ class ParameterBase {
     const char* name() const { return name_; }
     u32 mode() const { return mode_; }  // of the file in sysfs; 0: no file
     ParameterType type() const { return type_; }
-    // Parses, checks the range, stores. Error::inval, Error::range, Error::nospc (text too long).
-    // A bare name (no '=') is true for a boolean. Text: not while somebody reads it.
+    // Parses, checks type and range, stores; after an error the old value stands. Error::inval (no
+    // such value, or not in the range), Error::range (beyond the type), Error::nospc (text too
+    // long). A bare name (no '=') is true for a boolean.
     TENON_API Result<void> set(std::string_view text, bool has_value = true);
     TENON_API void show(fmt::Sink& out) const;
+    // "a number from 1 to 64"
+    TENON_API void write_wanted(fmt::Sink& out) const;
 
   protected:
     const char* name_;
@@ -65,6 +68,9 @@ struct ParameterOptions<std::string_view> {
 };
 
 namespace detail {
+// Not constexpr: to come here is an error of the compilation.
+void a_text_is_set_when_the_module_is_loaded_and_not_written_later();
+
 template <typename T>
 constexpr ParameterType parameter_type() {
     if constexpr (std::same_as<T, bool>)
@@ -95,8 +101,12 @@ class Parameter final : public ParameterBase {
   public:
     constexpr Parameter(const char* name, const ParameterOptions<T>& o)
         : ParameterBase(name, detail::parameter_type<T>(), o.mode, low(o), high(o), word(o)) {
-        if constexpr (std::same_as<T, std::string_view>)
+        if constexpr (std::same_as<T, std::string_view>) {
+            // Whoever holds what get() gave would read it half written.
+            if ((o.mode & 0222) != 0)
+                detail::a_text_is_set_when_the_module_is_loaded_and_not_written_later();
             for (usize i = 0; i < o.value.size() && i + 1 < kMaxText; ++i) text_[i] = o.value[i];
+        }
     }
     T get() const {
         if constexpr (std::same_as<T, std::string_view>)
