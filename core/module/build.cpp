@@ -47,16 +47,7 @@ class Builder {
     void say_missing(const Import& import, Error error);
     Result<void> take_descriptor();
     Result<void> take_exports();
-    Result<void> take_trace_symbols();
     Result<void> take_sections();
-    bool is_export(const Elf64_Sym& s) const {
-        // gcc makes vtables weak, though only the key function's file has one.
-        const auto bind = ELF64_ST_BIND(s.st_info);
-        return (bind == STB_GLOBAL ||
-                (bind == STB_WEAK && image_.symbol_name(s).starts_with("_ZTV"))) &&
-               ELF64_ST_VISIBILITY(s.st_other) == STV_DEFAULT && s.st_shndx != SHN_UNDEF &&
-               s.st_shndx < image_.section_count() && module_.layout.is_loaded(s.st_shndx);
-    }
 
     const ElfImage& image_;
     Module& module_;
@@ -74,7 +65,7 @@ Result<void> Builder::run() {
     TRY(apply_relocations(image_, module_.layout, placement_,
                           {addresses_.get(), image_.symbols().size()}, why_));
     TRY(take_descriptor());
-    TRY(take_trace_symbols());
+    TRY_ASSIGN(module_.names, SymbolNames::collect(image_, module_.layout, why_));
     TRY(take_exports());
     return take_sections();
 }
@@ -236,81 +227,19 @@ Result<void> Builder::take_descriptor() {
     return {};
 }
 
-Result<void> Builder::take_trace_symbols() {
-    const auto symbols = image_.symbols();
-    const auto named = [](const Elf64_Sym& s) {
-        const auto type = ELF64_ST_TYPE(s.st_info);
-        return (type == STT_FUNC || type == STT_OBJECT) && s.st_name != 0 &&
-               s.st_shndx != SHN_UNDEF;
-    };
-    const auto wanted = [&](const Elf64_Sym& s) {
-        return named(s) && s.st_shndx < image_.section_count() &&
-               module_.layout.is_loaded(s.st_shndx) &&
-               module_.layout.section_offset[s.st_shndx] < module_.layout.kept_bytes;
-    };
-    // modpost left a readable name for each; without it the mangled one is shown.
-    const auto trace = image_.bytes(image_.find_section(".tenon.trace"));
-    std::string_view readable;
-    if (!trace.empty() && trace.back() == 0)
-        readable = {reinterpret_cast<const char*>(trace.data()), trace.size()};
-    const auto next_readable = [&](std::string_view& rest, std::string_view mangled) {
-        if (rest.empty()) return mangled;
-        const std::string_view name = rest.substr(0, rest.find('\0'));
-        rest.remove_prefix(name.size() + 1);
-        return name;
-    };
-
-    u32 count = 0, name_bytes = 1, exports = 0;
-    std::string_view rest = readable;
-    for (const Elf64_Sym& s : symbols.subspan(1)) {
-        if (!named(s)) continue;
-        const std::string_view mangled = image_.symbol_name(s);
-        const std::string_view name = next_readable(rest, mangled);
-        if (!wanted(s)) continue;
-        ++count;
-        name_bytes += static_cast<u32>(name.size()) + 1;
-        if (!is_export(s)) continue;
-        ++exports;
-        name_bytes += static_cast<u32>(mangled.size()) + 1;
+Result<void> Builder::take_exports() {
+    const SymbolNames& names = module_.names;
+    if (names.exported_count != 0) {
+        module_.exports.reset(new (std::nothrow) Export[names.exported_count]);
+        if (!module_.exports) return Err(Error::nomem);
     }
-    if (count == 0) return {};
-    module_.trace_symbols.reset(new (std::nothrow) TraceSymbol[count]);
-    module_.trace_names.reset(new (std::nothrow) char[name_bytes]);
-    if (exports != 0) module_.exports.reset(new (std::nothrow) Export[exports]);
-    if (!module_.trace_symbols || !module_.trace_names || (exports != 0 && !module_.exports))
-        return Err(Error::nomem);
-    u32 n = 0, at = 0;
-    const auto keep = [&](std::string_view name) {
-        const u32 start = at;
-        std::memcpy(&module_.trace_names[at], name.data(), name.size());
-        module_.trace_names[at + name.size()] = '\0';
-        at += static_cast<u32>(name.size()) + 1;
-        return start;
-    };
-    rest = readable;
-    for (u32 i = 1; i < symbols.size(); ++i) {
-        const Elf64_Sym& s = symbols[i];
-        if (!named(s)) continue;
-        const std::string_view mangled = image_.symbol_name(s);
-        const std::string_view name = next_readable(rest, mangled);
-        if (!wanted(s)) continue;
-        module_.trace_symbols[n++] = {
-            static_cast<u32>(addresses_[i] - reinterpret_cast<u64>(module_.base)), keep(name),
-            static_cast<u32>(s.st_size)};
-        if (!is_export(s)) continue;
+    for (u32 i = 0; i < names.exported_count; ++i) {
         Export& e = module_.exports[module_.export_count++];
-        e.hash = symbol_hash(mangled);
-        e.address = addresses_[i];
-        e.name = &module_.trace_names[keep(mangled)];
+        e.hash = names.exported[i].hash;
+        e.address = reinterpret_cast<u64>(module_.base) + names.exported[i].offset;
+        e.name = &names.text[names.exported[i].name];
         e.module = &module_;
     }
-    module_.trace_symbol_count = n;
-    std::sort(module_.trace_symbols.get(), module_.trace_symbols.get() + n,
-              [](const TraceSymbol& a, const TraceSymbol& b) { return a.offset < b.offset; });
-    return {};
-}
-
-Result<void> Builder::take_exports() {
     RecordReader records(image_.bytes(image_.find_section(".tenon.exports")));
     for (u32 i = 0; i < module_.export_count; ++i) {
         Export& e = module_.exports[i];

@@ -19,6 +19,11 @@ Err refuse(fmt::Sink& why, std::string_view format, const A&... args) {
 
 }  // namespace
 
+bool ElfImage::is_short(std::span<const u8> table, u32 offset) {
+    const usize room = table.size() - offset;
+    return std::memchr(&table[offset], 0, room < kMaxNameBytes ? room : kMaxNameBytes) != nullptr;
+}
+
 std::string_view ElfImage::string_at(std::span<const u8> table, u32 offset) {
     // parse() made sure that the table ends with a NUL and that offsets are inside.
     return {reinterpret_cast<const char*>(table.data()) + offset};
@@ -89,6 +94,8 @@ Result<ElfImage> ElfImage::parse(std::span<const u8> file, u16 machine, fmt::Sin
 Result<void> ElfImage::check_section(u32 index, u32, fmt::Sink& why) {
     const Elf64_Shdr& s = sections_[index];
     if (s.sh_name >= section_names_.size()) return refuse(why, "section {} has no name", index);
+    if (!is_short(section_names_, s.sh_name))
+        return refuse(why, "section {}: its name is longer than {}", index, kMaxNameBytes);
     const std::string_view name = section_name(index);
     if (s.sh_type != SHT_NOBITS && s.sh_type != SHT_NULL &&
         !in_file(s.sh_offset, s.sh_size, file_.size()))
@@ -137,10 +144,14 @@ Result<void> ElfImage::check_symbols(u32 index, fmt::Sink& why) {
         return refuse(why, "the symbol names are damaged");
     symbols_ = {reinterpret_cast<const Elf64_Sym*>(file_.data() + s.sh_offset),
                 s.sh_size / sizeof(Elf64_Sym)};
+    if (symbols_.size() > kMaxSymbols)
+        return refuse(why, "{} symbols; at most {} are read", symbols_.size(), kMaxSymbols);
     for (u32 i = 0; i < symbols_.size(); ++i) {
         const Elf64_Sym& symbol = symbols_[i];
         if (symbol.st_name >= symbol_names_.size())
             return refuse(why, "symbol {}: its name is outside the table", i);
+        if (!is_short(symbol_names_, symbol.st_name))
+            return refuse(why, "symbol {}: its name is longer than {}", i, kMaxNameBytes);
         const std::string_view name = symbol_name(symbol);
         if (symbol.st_shndx == SHN_COMMON)
             return refuse(why, "symbol {} is common: build with -fno-common", name);

@@ -16,6 +16,8 @@ namespace tenon::module {
 class ElfImage {
   public:
     static constexpr u32 kMaxSections = 4096;
+    // Many symbols may share one long name: reading it for each would take for ever.
+    static constexpr usize kMaxNameBytes = 4096, kMaxSymbols = 1 << 17;
 
     // The span must stay valid and start at a multiple of 8. Error::noexec, with the reason written
     // to `why`; Error::nomem.
@@ -45,6 +47,7 @@ class ElfImage {
     Result<void> check_symbols(u32 index, fmt::Sink& why);
     Result<void> check_relocations(u32 index, fmt::Sink& why);
     static std::string_view string_at(std::span<const u8> table, u32 offset);
+    static bool is_short(std::span<const u8> table, u32 offset);
 
     std::span<const u8> file_;
     std::span<const Elf64_Shdr> sections_;

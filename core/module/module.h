@@ -9,7 +9,7 @@
 
 #include "core/module/elf_image.h"
 #include "core/module/ledger.h"
-#include "core/module/link.h"
+#include "core/module/names.h"
 
 namespace tenon {
 class Task;
@@ -31,13 +31,6 @@ struct Export {
 // One load in progress: modules that are linked against each other before any of them runs.
 struct Batch {
     const Task* task;  // who loads
-};
-
-// A function or object of a module, for stack traces and kallsyms.
-struct TraceSymbol {
-    u32 offset;  // from the module's base
-    u32 name;    // in trace_names
-    u32 size;
 };
 
 // Life: built by link_image() under the loader's mutex, `coming` until create() has run, `live`,
@@ -86,9 +79,7 @@ class Module {
     std::unique_ptr<Export[]> exports;
     u32 export_count = 0;
     bool exports_listed = false;
-    std::unique_ptr<TraceSymbol[]> trace_symbols;  // by offset
-    std::unique_ptr<char[]> trace_names;
-    u32 trace_symbol_count = 0;
+    SymbolNames names;
     ParameterBase* const* parameters = nullptr;  // in the module's rodata
     u32 parameter_count = 0;
     struct Section {

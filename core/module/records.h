@@ -27,10 +27,11 @@ class RecordReader {
         if (bytes_.size() < 8) return;
         std::memcpy(&count_, bytes_.data(), 4);
         if (count_ > (bytes_.size() - 8) / sizeof(SymbolRecord)) count_ = 0;
+        patience_ = u64{count_} * 64;
     }
     // The record for a symbol of this hash: normally the next one.
     bool find(u64 hash, SymbolRecord& out) {
-        for (u32 tries = 0; tries < count_; ++tries) {
+        for (u32 tries = 0; tries < count_ && patience_ != 0; ++tries, --patience_) {
             if (next_ == count_) next_ = 0;
             std::memcpy(&out, bytes_.data() + 8 + usize{next_++} * sizeof out, sizeof out);
             if (out.hash == hash) return true;
@@ -46,6 +47,7 @@ class RecordReader {
   private:
     std::span<const u8> bytes_;
     u32 count_ = 0, next_ = 0;
+    u64 patience_ = 0;  // a table in another order than the symbols' must not take for ever
 };
 
 }  // namespace tenon::module

@@ -160,12 +160,12 @@ bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer) {
     for (Module* m = g_range_list.load(); m != nullptr; m = m->next_in_range_list.load()) {
         if (!m->contains(address)) continue;
         const u64 base = reinterpret_cast<u64>(m->base);
-        const TraceSymbol* best = nullptr;
-        u32 low = 0, high = m->trace_symbol_count;
+        const SymbolNames::Traced* best = nullptr;
+        u32 low = 0, high = m->names.traced_count;
         while (low < high) {
             const u32 middle = low + (high - low) / 2;
-            if (base + m->trace_symbols[middle].offset <= address) {
-                best = &m->trace_symbols[middle];
+            if (base + m->names.traced[middle].offset <= address) {
+                best = &m->names.traced[middle];
                 low = middle + 1;
             } else {
                 high = middle;
@@ -173,7 +173,7 @@ bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer) {
         }
         fmt::BufferSink sink(name_buffer);
         if (best != nullptr)
-            sink.write(&m->trace_names[best->name]);
+            sink.write(&m->names.text[best->name]);
         else
             sink.write("?");
         out.name = sink.text();

@@ -88,6 +88,32 @@ TEST(ElfImage, refuses_section_outside_file) {
     EXPECT_NE(refusal(file).find("truncated: section .text"), std::string::npos);
 }
 
+TEST(ElfImage, refuses_names_that_would_take_for_ever) {
+    Sample s = ordinary();
+    s.symbol(std::string(ElfImage::kMaxNameBytes, 'x'), 1, 0);
+    EXPECT_EQ(refusal(s.file()), "symbol 5: its name is longer than 4096");
+    s = ordinary();
+    s.sections[0].name = std::string(ElfImage::kMaxNameBytes, 'x');
+    EXPECT_EQ(refusal(s.file()), "section 1: its name is longer than 4096");
+    // 2^13 symbols with one name of 4095 bytes: 2^25 bytes of names to keep.
+    s = ordinary();
+    s.symbol(std::string(ElfImage::kMaxNameBytes - 1, 'x'), 1, 0);
+    s.repeat_last_symbol = 1u << 13;
+    EXPECT_NE(refusal(s.file()).find("bytes of names, more than 16777216"), std::string::npos);
+    s = ordinary();
+    s.repeat_last_symbol = ElfImage::kMaxSymbols;
+    EXPECT_NE(refusal(s.file()).find("symbols; at most 131072 are read"), std::string::npos);
+}
+
+TEST(Records, a_table_in_another_order_does_not_take_for_ever) {
+    constexpr u32 kCount = 1 << 14;
+    std::vector<u8> section(8 + kCount * sizeof(SymbolRecord) + 1);
+    std::memcpy(section.data(), &kCount, 4);
+    RecordReader records(section);
+    SymbolRecord record;
+    for (u32 i = 0; i < kCount; ++i) EXPECT_FALSE(records.find(1, record));
+}
+
 // ASan and UBSan are the judges.
 TEST(ElfImage, survives_mutation) {
     const auto original = ordinary().file();

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "core/module/link.h"
+#include "core/module/names.h"
 #include "core/module/records.h"
 #include "core/module/signed_file.h"
 #include "core/module/text.h"
@@ -90,6 +90,8 @@ inline Loaded load_for_test(std::span<const u8> bytes, u64 limit_bytes = 64 << 2
                                 ? kImportAddress
                                 : defined_symbol_address(s, out.layout, placement));
     }
+    if (auto names = SymbolNames::collect(*image, out.layout, why); !names)
+        return std::move(fail(names.error()));
     out.result = apply_relocations(*image, out.layout, placement, addresses, why);
     why.c_str();
     return out;

@@ -43,6 +43,7 @@ std::vector<u64> Sample::file() const {
         names.push_back(0);
         table.push_back(s);
     }
+    table.insert(table.end(), repeat_last_symbol, table.back());
     const u32 symtab = static_cast<u32>(all.size()) + 1, strtab = symtab + 1;
     SampleSection symbol_section{.name = ".symtab",
                                  .type = SHT_SYMTAB,

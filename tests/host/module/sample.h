@@ -25,6 +25,8 @@ struct Sample {
     std::vector<Elf64_Sym> symbols;       // behind the null symbol
     std::vector<std::string> symbol_names;
 
+    u32 repeat_last_symbol = 0;  // so many more of it
+
     u32 add(SampleSection s);
     // Index of the symbol.
     u32 symbol(const std::string& name, u16 section, u64 value, u8 bind = STB_GLOBAL,
