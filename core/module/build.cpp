@@ -125,7 +125,7 @@ Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports)
         if (found.error() == Error::noent && ELF64_ST_BIND(symbol.st_info) == STB_WEAK)
             return u64{0};
         say_missing(import, found.error());
-        return Err(found.error());
+        return Err(batch_.planned && found.error() == Error::busy ? Error::again : found.error());
     }
     if ((flags_ & kLoadIgnoreVersions) == 0) TRY(check_type(import, *found));
     TRY(check_space(import, *found));

@@ -34,7 +34,9 @@ Result<void> check_needs(const Modinfo& info, const Batch& batch, fmt::Sink& why
         if (there == nullptr || !there->importable(batch)) {
             fmt::print(why, "needs {}, which is not {}: modprobe loads what a module needs", text,
                        there == nullptr ? "loaded" : "active");
-            result = Err(Error::noent);
+            result = Err(batch.planned      ? Error::again
+                         : there == nullptr ? Error::noent
+                                            : Error::busy);
         } else if (const auto version = there->modinfo.get("version"); !need.accepts(version)) {
             fmt::print(why, "needs {}; loaded {} is version {}: unload it and load one that fits",
                        text, there->name(), version);
@@ -172,6 +174,7 @@ Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameter
         return module;
     };
     auto linked = link();
+    if (!linked && linked.error() == Error::again) return Err(Error::again);
     if (!linked) return refused(name, why, linked.error());
     Module* module = linked->release();
     module->batch = &batch;
@@ -224,6 +227,7 @@ Result<void> check_unused(const Module& module, u32 flags) {
     fmt::BufferSink holders(text);
     if (module.holder_count != 0) {
         write_holders(module, holders);
+        if (holders.text().empty()) holders.write("a module that is going");
         log::notice("module {}: not unloaded: held by {}: unload that first", module.name(),
                     holders.text());
         return Err(Error::again);

@@ -31,6 +31,8 @@ struct Export {
 // One load in progress: modules that are linked against each other before any of them runs.
 struct Batch {
     const Task* task;  // who loads
+    // A plan was made: what it counted on and is not there went meanwhile. Error::again then.
+    bool planned = false;
 };
 
 // Life: built by link_image() under the loader's mutex, `coming` until create() has run, `live`,
@@ -138,7 +140,8 @@ void free_init_memory(Module& module);
 Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why);
 
 // --- load.cpp. Both log why they fail.
-// Checks and links; the module is in the list, `coming`. Error::exist when its name is.
+// Checks and links; the module is in the list, `coming`. Error::exist when its name is (not
+// logged), Error::again as Batch says (nor this).
 Result<Module*> link_image(std::span<const u8> image, std::string_view parameters, u32 flags,
                            const Batch& batch);
 // Runs create(). After an error the module is still there: dispose() of it.

@@ -140,7 +140,7 @@ class Commit {
   public:
     Commit(const Plan& plan, std::string_view parameters) : plan_(plan), parameters_(parameters) {}
     TENON_NONCOPYABLE(Commit);
-    // Error::again: somebody else is loading one of them; plan anew.
+    // Error::again: somebody else is loading or unloading one of them; plan anew.
     Result<void> run();
 
   private:
@@ -151,7 +151,7 @@ class Commit {
 
     const Plan& plan_;
     std::string_view parameters_;
-    Batch batch_{current()};
+    Batch batch_{current(), true};
 };
 
 bool is_live(std::string_view name) {
@@ -209,8 +209,7 @@ Result<void> Commit::run() {
     Result<void> result;
     for (u32 i = 0; i < plan_.count && result; ++i) {
         result = link(node(i));
-        if (result || result.error() == Error::again || node(i).want == PlanNode::Want::need)
-            continue;
+        if (result || node(i).want == PlanNode::Want::need) continue;
         wish_failed = true;
         result = {};
     }

@@ -164,6 +164,43 @@ KTEST(a_load_that_fails_at_any_step_leaves_no_trace) {
     EXPECT(!round(t, 0, loaded) && loaded);
 }
 
+KTEST(plans_that_share_modules_do_not_mix) {
+    static std::atomic<u32> loads, unloads, others;
+    loads = unloads = others = 0;
+    const State before = look();
+    t.parallel(4, [&](u32 me) {
+        ktest::Random random(me + 1);
+        for (u32 i = 0; i < 60; ++i) {
+            const std::string_view name = ktest::kChain[random.below(4)];
+            if (random.below(2) == 0) {
+                auto r = module::load_by_name(name, {});
+                if (r)
+                    loads.fetch_add(1);
+                else if (r.error() == Error::busy || r.error() == Error::noent)
+                    others.fetch_add(1);  // somebody unloaded what this plan counted on
+                else
+                    EXPECT(!"loads, or says that others were faster");
+            } else {
+                auto r = module::unload(name, 0);
+                if (r)
+                    unloads.fetch_add(1);
+                else
+                    EXPECT(r.error() == Error::noent || r.error() == Error::again ||
+                           r.error() == Error::busy);
+            }
+        }
+    });
+    for (u32 i = 0; i < 2; ++i)
+        for (std::string_view name : ktest::kChain) (void)module::unload(name, 0);
+    log::info("ktest_rollback: # {} loads, {} unloads, {} loads lost a race", loads.load(),
+              unloads.load(), others.load());
+    EXPECT(loads.load() > 0 && unloads.load() > 0);
+    EXPECT(same_names(before, look()));
+    bool loaded = false;
+    EXPECT(!round(t, 0, loaded) && loaded);
+}
+
 }  // namespace
 
-KTEST_MODULE("ktest_rollback", &a_load_that_fails_at_any_step_leaves_no_trace);
+KTEST_MODULE("ktest_rollback", &a_load_that_fails_at_any_step_leaves_no_trace,
+             &plans_that_share_modules_do_not_mix);
