@@ -72,7 +72,7 @@ def main() -> None:
     verbs.add_parser("public").add_argument("key", type=Path)
     signing = verbs.add_parser("sign")
     signing.add_argument("--key", type=Path, required=True)
-    signing.add_argument("--signer", default="Tenon build key")
+    signing.add_argument("--signer", default="Tenon module key")
     signing.add_argument("file", type=Path, nargs="+")
     args = parser.parse_args()
     if args.verb == "keygen":

@@ -21,6 +21,7 @@ if(NOT DEFINED TENON_SDK_DIR)
     get_property(TENON_API_HEADERS GLOBAL PROPERTY TENON_API_HEADERS)
     set(TENON_SIGN ${CMAKE_SOURCE_DIR}/module-sdk/sign.py)
     set(TENON_SIGNING_KEY ${CMAKE_BINARY_DIR}/signing/key.pem)
+    set(TENON_SIGNER "Tenon build key")
 endif()
 set(TENON_KO_DIR ${CMAKE_BINARY_DIR}/ko)
 set(TENON_OWN_EXPORTS_DIR ${CMAKE_BINARY_DIR}/exports)
@@ -98,7 +99,7 @@ function(tenon_add_module name)
     if(TENON_SIGNING_KEY)
         find_package(Python3 REQUIRED COMPONENTS Interpreter)
         set(sign_command COMMAND ${Python3_EXECUTABLE} ${TENON_SIGN} sign --key ${TENON_SIGNING_KEY}
-            ${ko})
+            --signer ${TENON_SIGNER} ${ko})
     endif()
     add_custom_command(OUTPUT ${ko} ${ko}.debug ${own_exports}
         COMMAND ${CMAKE_STRIP} --strip-debug -o ${stripped} ${full}

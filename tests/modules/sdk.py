@@ -30,9 +30,9 @@ class Sdk:
         return folder
 
 
-def build(folder: Path) -> tuple[int, str]:
+def build(folder: Path, *options: str) -> tuple[int, str]:
     out = ""
-    for command in (["cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja"],
+    for command in (["cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", *options],
                     ["ninja", "-C", folder / "build"]):
         done = subprocess.run([str(c) for c in command], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
@@ -42,8 +42,8 @@ def build(folder: Path) -> tuple[int, str]:
     return 0, out
 
 
-def must_build(folder: Path) -> Path:
-    status, out = build(folder)
+def must_build(folder: Path, *options: str) -> Path:
+    status, out = build(folder, *options)
     if status != 0:
         sys.exit(f"{folder.name} does not build:\n{out}")
     return next((folder / "build/ko").glob("*.ko"))

@@ -38,6 +38,49 @@ class OutOfTree(Case):
         self.alive(done)
         self.assertIn("done", done.stdout)
 
+    def test_namespaces_are_checked_at_the_link(self):
+        folder = self.sdk.project(self.folder / "spaces", "spaces", """
+#include <symbols/provider.h>
+#include <tenon/mm/fail.h>
+#include <tenon/module/module.h>
+class Instance final : public tenon::module::Instance {
+  public:
+    static tenon::Result<std::unique_ptr<Instance>> create(tenon::module::Context&) {
+        if (tenon::mm::testing::fail_here() || tenon::symbols::tickets_taken() != 0)
+            return tenon::Err(tenon::Error::io);
+        std::unique_ptr<Instance> self(new (std::nothrow) Instance);
+        if (!self) return tenon::Err(tenon::Error::nomem);
+        return self;
+    }
+};
+TENON_MODULE(Instance, {.name = "spaces", .needs = {"symbols_provider"}});
+""")
+        lists = folder / "CMakeLists.txt"
+        lists.write_text(lists.read_text().replace("spaces.cpp", "spaces.cpp USES symbols_provider"))
+        status, out = sdk.build(folder)
+        self.assertNotEqual(status, 0)
+        self.assertIn("modpost: spaces: tenon::mm::testing::fail_here() is in namespace tenon::mm::testing, which "
+                      "core 6.1.0-tenon gives to ktest_* only: do without it, or have spaces added there", out)
+        self.assertIn("modpost: spaces: symbols_provider 1.0 exports tenon::symbols::tickets_taken() in namespace "
+                      'tenon::symbols: say .imports = {"tenon::symbols"} in TENON_MODULE()', out)
+
+    def test_a_key_of_ones_own(self):
+        key = self.folder / "own.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        sign = self.sdk.root / "bin/sign-module"
+        public = subprocess.run([sign, "public", key], check=True, capture_output=True, text=True).stdout.strip()
+        folder = self.sdk.project(self.folder / "mine", "mine")
+        module = sdk.must_build(folder, f"-DTENON_SIGNING_KEY={key}")
+        shown = subprocess.run(["/usr/sbin/modinfo", module], check=True, capture_output=True, text=True).stdout
+        self.assertRegex(shown, r"(?m)^signer: +Tenon module key$")
+        for parameters, word in (("module.sig=enforce", "refused"),
+                                 (f"module.sig=enforce module.key={public}", "loaded")):
+            done = boot("sh", "-c", "insmod /tests/mine.ko && echo loaded || echo refused",
+                        options=["--append", parameters, "--file", f"{module}:/tests/mine.ko"])
+            self.alive(done)
+            self.assertEqual(done.stdout, word + "\n")
+            self.assertEqual("is signed by Tenon module key with key" in done.log, word == "refused")
+
     def refused(self, module: Path, name: str, pattern: str) -> None:
         done = script("refused.sh", name, options=["--file", f"{module}:/tests/{name}.ko"])
         self.alive(done)
