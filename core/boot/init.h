@@ -37,7 +37,8 @@ namespace tenon::vfs {
 void init();  // caches, tmpfs, root
 }
 namespace tenon::module {
-void init();  // export table of the core
+void init();          // export table of the core
+void start_warden();  // once threads work
 // Loads what the manifest's `module` lines name, in order; a module that fails is logged and left
 // out. The number that failed.
 u32 load_boot_modules(std::string_view manifest);

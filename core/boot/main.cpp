@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "core/boot/init.h"
+#include "core/module/crossing.h"
 
 namespace tenon::boot {
 
@@ -100,6 +101,7 @@ void init_task(void*) {
     // After the modules: a driver that finds its bus moves what the machine decodes (sizing a PCI
     // BAR), and no other CPU may touch memory meanwhile. QEMU before 8.1 crashes if one does.
     arch::start_cpus(sched::prepare_idle_task, sched::secondary_cpu_main);
+    arch::start_watchdog(module::kWatchPeriodNs);
     run_first_program(manifest);
 }
 
@@ -121,6 +123,7 @@ extern "C" void kernel_main() {
     if (parameter("quiet").found) log::set_console_level(4);
     arch::irq_enable();
     sched::start_services();
+    module::start_warden();
     if (auto r = process::spawn_init_task(init_task, nullptr); !r)
         panic("cannot make the init task");
     sched::run_idle(0);

@@ -11,6 +11,8 @@
 
 #include <atomic>
 
+#include "core/module/crossing.h"
+
 namespace tenon {
 
 namespace {
@@ -58,6 +60,7 @@ void end_panic() {
 }  // namespace boot
 
 void panic(const char* message) {
+    module::end_call_instead_of_panic(message);
     boot::begin_panic(message);
     arch::print_stack_trace(0);
     boot::end_panic();

@@ -53,6 +53,7 @@ TENON_PERCPU(CpuPages, cpu_pages);
 constexpr u32 kRefillOrder = 3;
 u32 list_batch = 16, list_high = 96;  // pages; fixed at boot by the size of RAM
 u64 reserve = 64;
+u64 module_reserve = 64;  // what modules leave to the others
 u64 total_ram, reserved_ram;
 // RAM by frame number, as firmware gave it; for page_of() of odd addresses.
 struct Extent {
@@ -214,7 +215,15 @@ u32 current_memory_owner() {
 }
 
 Result<Page*> alloc_pages(u32 order, Alloc flags) {
+    return alloc_pages_at(order, flags, reinterpret_cast<uptr>(__builtin_return_address(0)));
+}
+
+Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site) {
     if (order > kMaxOrder || testing::fails_by_request()) return Err(Error::nomem);
+    const u32 owner = current_memory_owner();
+    // A module that can fail does not take the last of the memory, nor has programs killed for it.
+    if (owner != 0 && free_in_zones() < module_reserve) [[unlikely]]
+        return Err(Error::nomem);
     Page* page = nullptr;
     const bool listed = order == 0 && !wants_zone(flags);
     // The list's own pages may be taken at any time; only its filling looks at the reserve.
@@ -228,7 +237,8 @@ Result<Page*> alloc_pages(u32 order, Alloc flags) {
     page->kind = Page::Kind::kernel;
     page->flags.store(0, std::memory_order_relaxed);
     page->refs.store(1, std::memory_order_relaxed);
-    page->owner = current_memory_owner();
+    page->owner = owner;
+    page->site = site >= module_text_start ? site : 0;
     account(*page, flags, order);
     kasan::open(frame_address(page), kPageSize << order, kPageSize << order);
     if (has(flags, Alloc::zero)) std::memset(frame_address(page), 0, kPageSize << order);
@@ -365,6 +375,7 @@ void init_page_allocator(const boot::BootInfo& info) {
         }
     }
     reserve = std::clamp<u64>(total_ram / 512, 32, 2048);
+    module_reserve = total_ram / 32;
     list_batch = total_ram >= (u64{200} << 20 >> kPageShift) ? 64 : 8;
     list_high = list_batch * 6;
 

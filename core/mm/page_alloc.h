@@ -27,10 +27,16 @@ struct PageUnref {
 };
 using PageHold = std::unique_ptr<Page, PageUnref>;
 
+// Return addresses from here on are in modules.
+extern uptr module_text_start;
+// alloc_pages() on behalf of who returns to `site`.
+Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site);
 // kmalloc() on behalf of who returns to `site`: of a module, it is remembered with the object.
 void* kmalloc_at(usize size_bytes, Alloc flags, uptr site);
 // The objects that text in [text, text + text_bytes) asked for and nobody gave back. The module
 // runs no more. Pages that it took itself (kmalloc above 2 KiB, alloc_pages) are not among them.
+// free_left_by() frees them, and the pages; it answers how many bytes that were.
+u64 free_left_by(uptr text, usize text_bytes);
 void for_each_left_by(uptr text, usize text_bytes,
                       void (*visit)(uptr site, usize size_bytes, void*), void* context);
 

@@ -34,6 +34,7 @@ namespace {
 constexpr u32 kMaxCaches = 96;
 constexpr u32 kNone = ~u32{0};
 constexpr u16 kEnd = 0xffff;
+constexpr uptr kForgotten = 1;  // as a site: of a module that is gone; another may lie there now
 constexpr u8 kPoison = 0x6b;
 
 struct Magazine {
@@ -47,8 +48,6 @@ TENON_PERCPU(MagazineTable, magazines);
 
 constinit sync::SpinLock table_lock{sync::LockRank::spin_leaf};  // guards the table's slots
 SlabCache* caches[kMaxCaches];
-
-uptr module_text_start = ~uptr{0};  // return addresses from here on are in modules
 
 u16& next_index(void* object) {
     return *static_cast<u16*>(object);
@@ -68,6 +67,8 @@ void check_poison(const SlabCache* cache, const char* name, void* object, u32 st
 }
 
 }  // namespace
+
+constinit uptr module_text_start = ~uptr{0};
 
 // The cache's operations on slabs and magazines.
 struct Slabs {
@@ -366,9 +367,26 @@ struct Slabs {
                             void (*visit)(uptr, usize, void*), void* context) {
         if (!is_aligned(pfn, u64{1} << cache.order_)) return;  // not the slab's first page
         for (u32 i = 0; i < cache.objects_per_slab_; ++i) {
-            const uptr site = site_of(cache, object_at(cache, pfn, i));
-            if (site - text < text_bytes) visit(site, usable_bytes(cache), context);
+            uptr& site = site_of(cache, object_at(cache, pfn, i));
+            if (site - text >= text_bytes) continue;
+            visit(site, usable_bytes(cache), context);
+            site = kForgotten;
         }
+    }
+
+    // How many bytes came free.
+    static u64 free_sites(SlabCache& cache, u32 pfn, uptr text, usize text_bytes) {
+        u64 freed = 0;
+        if (!is_aligned(pfn, u64{1} << cache.order_)) return freed;
+        // The slab goes when the magazines give back its last object.
+        for (u32 i = 0; i < cache.objects_per_slab_ && frame(pfn).slab.cache == &cache; ++i) {
+            void* object = object_at(cache, pfn, i);
+            if (site_of(cache, object) - text >= text_bytes) continue;
+            site_of(cache, object) = 0;
+            free(cache, object);
+            freed += cache.object_bytes_;
+        }
+        return freed;
     }
 
     static void tear_down(SlabCache& cache) {
@@ -470,7 +488,7 @@ void* kmalloc(usize size, Alloc flags) {
 void* kmalloc_at(usize size, Alloc flags, uptr site) {
     if (size > kMaxClassBytes) [[unlikely]] {
         if (size > (kPageSize << 10)) return nullptr;
-        auto page = alloc_pages(order_of(size), flags);
+        auto page = alloc_pages_at(order_of(size), flags, site);
         return page ? frame_address(*page) : nullptr;
     }
     if (site >= module_text_start && size <= kMaxModuleClassBytes)
@@ -483,7 +501,10 @@ void kfree(void* p) {
     Page& page = frame_of_address(p);
     if (page.kind == Page::Kind::slab) [[likely]] {
         SlabCache& cache = *static_cast<SlabCache*>(page.slab.cache);
-        if (Slabs::is_of_modules(cache)) Slabs::site_of(cache, p) = 0;
+        if (Slabs::is_of_modules(cache)) {
+            if (Slabs::site_of(cache, p) == 0) panic("kfree: the object is free already");
+            Slabs::site_of(cache, p) = 0;
+        }
         Slabs::free(cache, p);
         return;
     }
@@ -507,6 +528,24 @@ void for_each_left_by(uptr text, usize text_bytes,
         if (Slabs::is_of_modules(*cache))
             Slabs::visit_sites(*cache, static_cast<u32>(pfn), text, text_bytes, visit, context);
     }
+}
+
+u64 free_left_by(uptr text, usize text_bytes) {
+    u64 freed = 0;
+    for (u64 pfn = 0; pfn < frame_count; ++pfn) {
+        Page& page = frame(pfn);
+        if (page.kind == Page::Kind::kernel && page.refs.load(std::memory_order_relaxed) != 0 &&
+            page.site - text < text_bytes) {
+            freed += kPageSize << page.order;
+            free_pages(&page, page.order);
+            continue;
+        }
+        if (page.kind != Page::Kind::slab) continue;
+        auto* cache = static_cast<SlabCache*>(page.slab.cache);
+        if (Slabs::is_of_modules(*cache))
+            freed += Slabs::free_sites(*cache, static_cast<u32>(pfn), text, text_bytes);
+    }
+    return freed;
 }
 
 void* krealloc(void* p, usize new_size, Alloc flags) {

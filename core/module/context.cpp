@@ -46,13 +46,13 @@ struct IrqGrant final : Grant {
     void release() override { irq::release(line); }
     static irq::Handled on_irq(void* self) {
         auto& g = *static_cast<IrqGrant*>(self);
-        GateScope scope(g.owner.gate.get());
-        return scope.entered() ? g.handler(g.context) : irq::Handled::no;
+        auto answer = irq::Handled::no;
+        (void)cross(g.owner.gate.get(), [&] { answer = g.handler(g.context); });
+        return answer;
     }
     static void on_thread(void* self) {
         auto& g = *static_cast<IrqGrant*>(self);
-        GateScope scope(g.owner.gate.get());
-        if (scope.entered()) g.thread(g.context);
+        (void)cross(g.owner.gate.get(), [&] { g.thread(g.context); });
     }
 };
 
@@ -66,8 +66,7 @@ struct TimerGrant final : Grant {
     void release() override { timer.cancel_sync(); }
     static void on_timer(time::Timer& timer) {
         auto& g = *container_of_offset<TimerGrant>(&timer, __builtin_offsetof(TimerGrant, timer));
-        GateScope scope(g.owner.gate.get());
-        if (scope.entered()) g.callback(g.context);
+        (void)cross(g.owner.gate.get(), [&] { g.callback(g.context); });
     }
 };
 
@@ -81,8 +80,7 @@ struct WorkGrant final : Grant {
     void release() override { sched::WorkQueue::system().flush(work); }
     static void on_work(sched::Work& work) {
         auto& g = *container_of_offset<WorkGrant>(&work, __builtin_offsetof(WorkGrant, work));
-        GateScope scope(g.owner.gate.get());
-        if (scope.entered()) g.callback(g.context);
+        (void)cross(g.owner.gate.get(), [&] { g.callback(g.context); });
     }
 };
 
@@ -98,8 +96,8 @@ struct ThreadGrant final : Grant {
     // unload stops it.
     static void main(void* self) {
         auto& g = *static_cast<ThreadGrant*>(self);
-        GateAttribution attribution(g.owner.gate.get());
-        g.entry(g.context);
+        (void)cross(
+            g.owner.gate.get(), [&] { g.entry(g.context); }, Entry::resident);
     }
 };
 
@@ -113,7 +111,7 @@ Gate& Context::gate() const {
     return *module_.gate;
 }
 
-#define ENTER_GRANT(grant_pointer)   \
+#define ENTER_GRANT(grant_pointer)     \
     Grant* const made = grant_pointer; \
     module_.ledger.add(*made);         \
     return Held(made)
@@ -361,9 +359,21 @@ Result<Held> Context::add_metric(metrics::Metric& metric) {
     ENTER_GRANT(grant);
 }
 
+namespace {
+
+struct CallbackGrant final : Grant {
+    CallbackGrant(Module& m, const char* w, uptr s, Callback r, void* x)
+        : Grant(m, GrantKind::other, w, s), callback(r), context(x) {}
+    Callback callback;
+    void* context;
+    void release() override { callback(context); }
+    uptr release_text() const override { return reinterpret_cast<uptr>(callback); }
+};
+
+}  // namespace
+
 Result<Held> Context::hold(const char* what, Callback release, void* context) {
-    Grant* grant = make_grant(module_, GrantKind::other, what, CALL_SITE(),
-                              [release, context] { release(context); });
+    Grant* grant = new (std::nothrow) CallbackGrant(module_, what, CALL_SITE(), release, context);
     if (grant == nullptr) return Err(Error::nomem);
     ENTER_GRANT(grant);
 }

@@ -58,7 +58,7 @@ bool Gate::enter(u32& phase) {
     // A call that the module makes into the core may come back into it: those are let in to the
     // end. An interrupt only happens to find the module's own task running.
     if (closed_.load(std::memory_order_seq_cst) &&
-        (current_gate() != this || arch::preempt_count() >= kHardirqOne)) [[unlikely]] {
+        (failed() || current_gate() != this || arch::preempt_count() >= kHardirqOne)) [[unlikely]] {
         leave(phase);
         return false;
     }
@@ -109,7 +109,14 @@ Result<void> Gate::quiesce(u64 deadline_ns) {
     return {};
 }
 
-Gate* GateScope::exchange_current(Gate* gate) {
+bool Gate::fail(const char* what) {
+    const bool first = !failed_.exchange(true, std::memory_order_seq_cst);
+    if (first) failure_ = what;
+    close();
+    return first;
+}
+
+Gate* GateAttribution::exchange_current(Gate* gate) {
     return std::exchange(current()->gate, gate);
 }
 

@@ -149,9 +149,9 @@ void ParameterBase::show(fmt::Sink& out) const {
 Result<void> write_parameter(Module& module, ParameterBase& parameter, std::string_view text) {
     if ((parameter.mode() & 0222) == 0) return Err(Error::perm);
     if (module.state != State::live) return Err(Error::nodev);
-    GateScope scope(module.gate.get());
-    if (!scope.entered()) return Err(Error::nodev);
-    return parameter.set(text);
+    Result<void> answer = Err(Error::nodev);
+    (void)cross(module.gate.get(), [&] { answer = parameter.set(text); });
+    return answer;
 }
 
 Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& why) {

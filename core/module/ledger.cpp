@@ -42,17 +42,28 @@ void write_site(fmt::Sink& out, uptr site) {
 
 }  // namespace
 
+Grant* Ledger::take_newest() {
+    sync::SpinGuard guard(lock_);
+    if (grants_.empty()) return nullptr;
+    Grant* grant = &grants_.front();
+    grants_.pop_front();
+    --count_;
+    return grant;
+}
+
+u32 Ledger::sweep_failed(uptr text, usize text_bytes) {
+    u32 swept = 0;
+    while (Grant* grant = take_newest()) {
+        if (grant->release_text() - text >= text_bytes) grant->release();
+        delete grant;
+        ++swept;
+    }
+    return swept;
+}
+
 u32 Ledger::sweep(std::string_view module_name) {
     u32 swept = 0;
-    for (;;) {
-        Grant* grant = nullptr;
-        {
-            sync::SpinGuard guard(lock_);
-            if (grants_.empty()) return swept;
-            grant = &grants_.front();
-            grants_.pop_front();
-            --count_;
-        }
+    while (Grant* grant = take_newest()) {
         char text[200];
         fmt::BufferSink sink(text);
         write_site(sink, grant->site);
@@ -62,6 +73,7 @@ u32 Ledger::sweep(std::string_view module_name) {
         delete grant;
         ++swept;
     }
+    return swept;
 }
 
 void Ledger::report_memory(std::string_view module_name, uptr text, usize text_bytes) {

@@ -16,6 +16,8 @@ struct Grant {
     virtual ~Grant() = default;
     // Gives the resource back; may sleep. Called once, off the list.
     virtual void release() = 0;
+    // Whose code release() runs, if that may be a module's; 0: the core's own.
+    virtual uptr release_text() const { return 0; }
 
     Module& owner;
     uptr site;
@@ -36,12 +38,16 @@ class Ledger {
     u32 count() const { return count_; }
     // Releases what is left and logs each; returns how many there were.
     u32 sweep(std::string_view module_name);
+    // The same for a module that failed, whose own text, at [text, text + text_bytes), must not
+    // run: what would only call it is dropped. Not logged one by one.
+    u32 sweep_failed(uptr text, usize text_bytes);
     // What the module's text asked for by `new` and kmalloc() and nobody gave back. It is said, not
     // taken: somebody may still point to it. Before its symbols go.
     static void report_memory(std::string_view module_name, uptr text, usize text_bytes);
     void write(fmt::Sink& out);
 
   private:
+    Grant* take_newest();
     sync::SpinLock lock_{sync::LockRank::spin_leaf};
     List<Grant, &Grant::hook> grants_;
     u32 count_ = 0;

@@ -6,6 +6,7 @@
 // there is something to take back. create() runs without the mutex, for it may add devices and so
 // load other modules. Only when it succeeded is the module `live`: others can import from it.
 #include <tenon/arch/relocate.h>
+#include <tenon/mm/vmalloc.h>
 #include <tenon/module/loader.h>
 #include <tenon/module/version.h>
 #include <tenon/process/task.h>
@@ -16,6 +17,8 @@
 
 #include <cstring>
 
+#include "core/mm/page_alloc.h"
+#include "core/module/contain.h"
 #include "core/module/module.h"
 #include "core/module/text.h"
 #include "core/module/trust.h"
@@ -91,12 +94,13 @@ Result<void> hold_needs(Module& module) {
     return result;
 }
 
-Result<void> create_instance(Module& module, fmt::Sink& why) {
+Result<void> create_instance(Module& module, const Saved* saved, fmt::Sink& why) {
     TRY(protect_module(module));
-    auto made = [&] {
-        GateScope scope(module.gate.get());
-        return module.descriptor->create(module.context);
-    }();
+    Result<std::unique_ptr<Instance>> made = Err(Error::io);
+    if (!cross(module.gate.get(), [&] { made = module.descriptor->create(module.context); })) {
+        why.write("a fault ended its create()");
+        return Err(Error::io);
+    }
     if (!made) {
         fmt::print(why, "its create() answered {}", made.error());
         return Err(made.error());
@@ -106,6 +110,24 @@ Result<void> create_instance(Module& module, fmt::Sink& why) {
         why.write("its create() made nothing");
         return Err(Error::nomem);
     }
+    if (saved == nullptr || saved->size_bytes == 0) return {};
+    Result<void> restored = Err(Error::io);
+    (void)cross(module.gate.get(),
+                [&] { restored = module.instance->restore(saved->bytes(), saved->version); });
+    if (!restored)
+        fmt::print(why, "its restore() of {} bytes of version {} answered {}", saved->size_bytes,
+                   saved->version, restored.error());
+    return restored;
+}
+
+// What a restart and an update start from.
+Result<void> keep_origin(Module& module, std::span<const u8> bytes, std::string_view parameters) {
+    if (module.gate->trusted()) return {};
+    TRY_ASSIGN(module.image, Image::copy(bytes));
+    module.parameter_text.reset(new (std::nothrow) char[parameters.size() + 1]);
+    if (!module.parameter_text) return Err(Error::nomem);
+    std::memcpy(module.parameter_text.get(), parameters.data(), parameters.size());
+    module.parameter_text[parameters.size()] = '\0';
     return {};
 }
 
@@ -170,6 +192,7 @@ Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameter
         TRY(check_headers(*image, flags, why));
         TRY(hold_needs(*module));
         TRY(set_parameters(*module, parameters, why));
+        TRY(keep_origin(*module, bytes, parameters));
         TRY(list_exports(*module, why));
         return module;
     };
@@ -183,10 +206,24 @@ Result<Module*> link_image(std::span<const u8> bytes, std::string_view parameter
     return module;
 }
 
-Result<void> activate(Module& module) {
+Image::~Image() {
+    if (data != nullptr) mm::vfree(data);
+}
+
+Result<Image> Image::copy(std::span<const u8> bytes) {
+    Image image;
+    TRY_ASSIGN(void* at, mm::vmalloc(bytes.size()));
+    image.data = static_cast<u8*>(at);
+    image.size_bytes = bytes.size();
+    std::memcpy(at, bytes.data(), bytes.size());
+    return image;
+}
+
+Result<void> activate(Module& module, const Saved* saved) {
     char reason[200];
     fmt::BufferSink why(reason);
-    if (auto r = create_instance(module, why); !r) return refused(module.name(), why, r.error());
+    if (auto r = create_instance(module, saved, why); !r)
+        return refused(module.name(), why, r.error());
     {
         sync::MutexGuard guard(g_registry.mutex);
         module.state = State::live;
@@ -197,12 +234,17 @@ Result<void> activate(Module& module) {
     return {};
 }
 
-Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, u32 flags) {
+Result<void> load_saved(std::span<const u8> bytes, std::string_view parameters, u32 flags,
+                        const Saved* saved) {
     const Batch batch{current()};
     TRY_ASSIGN(Module* const module, link_image(bytes, parameters, flags, batch));
-    auto result = activate(*module);
+    auto result = activate(*module, saved);
     if (!result) dispose(module);
     return result;
+}
+
+Result<void> load_image(std::span<const u8> bytes, std::string_view parameters, u32 flags) {
+    return load_saved(bytes, parameters, flags, nullptr);
 }
 
 // Unload: refuse while held, ask, close the gate, wait for calls in flight, destroy, sweep, unmap.
@@ -240,38 +282,8 @@ Result<void> check_unused(const Module& module, u32 flags) {
     return {};
 }
 
-// Puts a module that refused back to work.
-void revive(Module& module) {
-    module.gate->open();
-    sync::MutexGuard guard(registry().mutex);
-    module.state = State::live;
-}
-
-}  // namespace
-
-u32 Module::references() const {
-    return holder_count + gate->pins();
-}
-
-void dispose(Module* module) {
-    Gate* gate = module->gate.get();
-    gate->close();
-    if (auto quiet = gate->quiesce(sync::Deadline::after_ns(kQuiesceNs).ns); !quiet) {
-        // Only a create() that failed after it had published gets here: its memory must stay.
-        log::err("module {}: {} calls do not return; its memory is given up", module->name(),
-                 gate->in_flight());
-        module->state = State::failed;
-        return;
-    }
-    {
-        // The destructor may call the core, which may call back: as the module itself.
-        GateAttribution attribution(gate);
-        delete std::exchange(module->instance, nullptr);
-        module->ledger.sweep(module->name());
-    }
-    sync::rcu_barrier();  // what it gave back by RCU is back
-    Ledger::report_memory(module->name(), reinterpret_cast<uptr>(module->base),
-                          module->layout.kept_bytes);
+// Takes it out of every list, and frees it.
+void unlink_and_free(Module* module) {
     {
         sync::MutexGuard guard(registry().mutex);
         unlist_exports(*module);
@@ -287,6 +299,75 @@ void dispose(Module* module) {
     registry().changed.wake_all();
 }
 
+}  // namespace
+
+// Puts a module that refused, or whose update did, back to work.
+void revive(Module& module) {
+    module.gate->open();
+    sync::MutexGuard guard(registry().mutex);
+    module.state = State::live;
+}
+
+u32 Module::references() const {
+    return holder_count + gate->pins();
+}
+
+void dispose(Module* module) {
+    Gate* gate = module->gate.get();
+    gate->close();
+    if (auto quiet = gate->quiesce(sync::Deadline::after_ns(kQuiesceNs).ns); !quiet) {
+        // Only a create() that failed after it had published gets here: its memory must stay.
+        log::err("module {}: {} calls do not return; its memory is given up", module->name(),
+                 gate->in_flight());
+        module->state = State::failed;
+        return;
+    }
+    // The destructor may call the core, which may call back: as the module itself.
+    if (gate->failed() ||
+        !cross(
+            gate, [module] { delete std::exchange(module->instance, nullptr); }, Entry::resident)) {
+        note_fault(*module);
+        dispose_failed(module);
+        return;
+    }
+    {
+        GateAttribution attribution(gate);
+        module->ledger.sweep(module->name());
+    }
+    sync::rcu_barrier();  // what it gave back by RCU is back
+    Ledger::report_memory(module->name(), reinterpret_cast<uptr>(module->base),
+                          module->layout.kept_bytes);
+    unlink_and_free(module);
+}
+
+void dispose_failed(Module* module) {
+    const u32 swept = module->ledger.sweep_failed(reinterpret_cast<uptr>(module->base),
+                                                  module->layout.kept_bytes);
+    sync::rcu_barrier();
+    const u64 bytes =
+        mm::free_left_by(reinterpret_cast<uptr>(module->base), module->layout.kept_bytes);
+    log::notice("module {}: swept {} grants and {} bytes of memory", module->name(), swept, bytes);
+    unlink_and_free(module);
+}
+
+Result<void> bring_to_rest(Module& module) {
+    const sync::Deadline deadline = sync::Deadline::after_ns(kQuiesceNs);
+    Result<void> asked = Err(Error::nodev);
+    (void)cross(module.gate.get(), [&] { asked = module.instance->quiesce(deadline); });
+    if (!asked) {
+        log::notice("module {}: refuses to stop: {}", module.name(), asked.error());
+    } else {
+        module.gate->close();
+        asked = module.gate->quiesce(deadline.ns);
+        if (!asked)
+            log::warn("module {}: not stopped: {} calls are still inside after {} s", module.name(),
+                      module.gate->in_flight(), kQuiesceNs / 1'000'000'000);
+    }
+    if (asked) return {};
+    if (!module.gate->failed()) revive(module);
+    return Err(asked.error() == Error::timedout ? Error::busy : asked.error());
+}
+
 Result<void> unload(std::string_view name, u32 flags) {
     Module* module = nullptr;
     {
@@ -298,23 +379,7 @@ Result<void> unload(std::string_view name, u32 flags) {
         TRY(check_unused(*module, flags));
         module->state = State::going;
     }
-    const sync::Deadline deadline = sync::Deadline::after_ns(kQuiesceNs);
-    auto asked = [&] {
-        GateScope scope(module->gate.get());
-        return module->instance->quiesce(deadline);
-    }();
-    if (!asked) {
-        log::notice("module {}: refuses to be unloaded: {}", module->name(), asked.error());
-        revive(*module);
-        return asked;
-    }
-    module->gate->close();
-    if (auto quiet = module->gate->quiesce(deadline.ns); !quiet) {
-        log::warn("module {}: not unloaded: {} calls are still inside after {} s", module->name(),
-                  module->gate->in_flight(), kQuiesceNs / 1'000'000'000);
-        revive(*module);
-        return Err(Error::busy);
-    }
+    TRY(bring_to_rest(*module));
     dispose(module);
     return {};
 }

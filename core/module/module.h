@@ -35,6 +35,31 @@ struct Batch {
     bool planned = false;
 };
 
+// The bytes that a module was loaded from, kept for the next time.
+struct Image {
+    u8* data = nullptr;
+    usize size_bytes = 0;
+    Image() = default;
+    Image(Image&& o) noexcept
+        : data(std::exchange(o.data, nullptr)), size_bytes(std::exchange(o.size_bytes, 0)) {}
+    Image& operator=(Image&& o) noexcept {
+        std::swap(data, o.data);
+        std::swap(size_bytes, o.size_bytes);
+        return *this;
+    }
+    ~Image();
+    static Result<Image> copy(std::span<const u8> bytes);
+    std::span<const u8> bytes() const { return {data, size_bytes}; }
+};
+
+// State that one instance leaves to the next.
+struct Saved {
+    std::unique_ptr<u8[]> data;
+    usize size_bytes = 0;
+    u32 version = 0;  // Manifest::state_version of the one that wrote it
+    std::span<const u8> bytes() const { return {data.get(), size_bytes}; }
+};
+
 // Life: built by link_image() under the loader's mutex, `coming` until create() has run, `live`,
 // `going` while it is taken down. The list holds one that is not yet live too, so that a name is
 // loaded once.
@@ -77,6 +102,9 @@ class Module {
     Ledger ledger;
     const Descriptor* descriptor = nullptr;
     Instance* instance = nullptr;  // destroyed inside the gate
+    Image image;                   // none for a trusted module
+    std::unique_ptr<char[]> parameter_text;
+    Saved checkpoint;  // by Context::checkpoint(); guarded by the loader's mutex
 
     std::unique_ptr<Export[]> exports;
     u32 export_count = 0;
@@ -126,6 +154,8 @@ Result<void> list_exports(Module& module, fmt::Sink& why);
 void unlist_exports(Module& module);
 void publish_for_traces(Module& module);
 void withdraw_from_traces(Module& module);
+// The module whose text or data holds `address`, or null. In an RCU section, or with irqs off.
+Module* find_module_at(u64 address);
 u32 core_api_checksum();
 
 // --- build.cpp: from bytes to a linked module that has not run
@@ -145,9 +175,17 @@ Result<void> set_parameters(Module& module, std::string_view text, fmt::Sink& wh
 Result<Module*> link_image(std::span<const u8> image, std::string_view parameters, u32 flags,
                            const Batch& batch);
 // Runs create(). After an error the module is still there: dispose() of it.
-Result<void> activate(Module& module);
+Result<void> activate(Module& module, const Saved* saved = nullptr);
+// load_image(), and hands the state of an earlier instance to the new one.
+Result<void> load_saved(std::span<const u8> image, std::string_view parameters, u32 flags,
+                        const Saved* saved);
 // Takes a module down that is not live any more (or whose create() failed): sweep, unlink, free.
 void dispose(Module* module);
+// The same for one that failed: runs none of its code. All calls into it have ended.
+void dispose_failed(Module* module);
+// Asks a live module to stop and waits for the calls inside; it is `going` then, or works on.
+Result<void> bring_to_rest(Module& module);
+void revive(Module& module);
 
 // --- resolve.cpp
 struct FileBytes {

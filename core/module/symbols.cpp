@@ -155,33 +155,37 @@ void withdraw_from_traces(Module& module) {
     if (at->load() == &module) at->assign(module.next_in_range_list.load());
 }
 
+Module* find_module_at(u64 address) {
+    Module* m = g_range_list.load();
+    while (m != nullptr && !m->contains(address)) m = m->next_in_range_list.load();
+    return m;
+}
+
 bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer) {
     sync::RcuGuard guard;
-    for (Module* m = g_range_list.load(); m != nullptr; m = m->next_in_range_list.load()) {
-        if (!m->contains(address)) continue;
-        const u64 base = reinterpret_cast<u64>(m->base);
-        const SymbolNames::Traced* best = nullptr;
-        u32 low = 0, high = m->names.traced_count;
-        while (low < high) {
-            const u32 middle = low + (high - low) / 2;
-            if (base + m->names.traced[middle].offset <= address) {
-                best = &m->names.traced[middle];
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+    const Module* m = find_module_at(address);
+    if (m == nullptr) return false;
+    const u64 base = reinterpret_cast<u64>(m->base);
+    const SymbolNames::Traced* best = nullptr;
+    u32 low = 0, high = m->names.traced_count;
+    while (low < high) {
+        const u32 middle = low + (high - low) / 2;
+        if (base + m->names.traced[middle].offset <= address) {
+            best = &m->names.traced[middle];
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        fmt::BufferSink sink(name_buffer);
-        if (best != nullptr)
-            sink.write(&m->names.text[best->name]);
-        else
-            sink.write("?");
-        out.name = sink.text();
-        out.module = m->name();
-        out.offset = address - base - (best != nullptr ? best->offset : 0);
-        return true;
     }
-    return false;
+    fmt::BufferSink sink(name_buffer);
+    if (best != nullptr)
+        sink.write(&m->names.text[best->name]);
+    else
+        sink.write("?");
+    out.name = sink.text();
+    out.module = m->name();
+    out.offset = address - base - (best != nullptr ? best->offset : 0);
+    return true;
 }
 
 }  // namespace tenon::module

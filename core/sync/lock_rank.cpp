@@ -95,7 +95,30 @@ void rank_release(LockRank rank, const void* lock) {
 
 namespace tenon::sync {
 
-void SpinLock::lock_slow() {
+// By the task that holds it; spin locks of interrupt handlers nest on the interrupted task's.
+void note_module_lock(void* lock, bool spins) {
+    Task& task = *current();
+    const u32 n = task.module_lock_count;
+    if (n < module::kMaxModuleLocks) task.module_locks[n] = {lock, spins};
+    // An interrupt between pushes and pops in balance.
+    task.module_lock_count = n + 1;
+}
+
+void forget_module_lock(void* lock) {
+    Task& task = *current();
+    const u32 n = task.module_lock_count;
+    if (n == 0) return;
+    for (u32 i = n < module::kMaxModuleLocks ? n : module::kMaxModuleLocks; i-- > 0;) {
+        if (task.module_locks[i].lock != lock) continue;
+        for (; i + 1 < n && i + 1 < module::kMaxModuleLocks; ++i)
+            task.module_locks[i] = task.module_locks[i + 1];
+        break;
+    }
+    task.module_lock_count = n - 1;
+}
+
+// Leaf text: who spins here for ever can be cut off.
+[[gnu::section(".text.leaf")]] void SpinLock::lock_slow() {
     const bool irqs_off = !arch::irqs_enabled();
     do {
         // Reads only, so that the line stays shared until the lock is free.

@@ -3,6 +3,8 @@
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
+#include "core/module/crossing.h"
+
 namespace tenon::sync {
 
 namespace {
@@ -123,6 +125,7 @@ void WaitQueue::prepare(WaitEntry& entry, WaitMode mode) {
     Task& task = *current();
     if (entry.queue == nullptr) {
         entry.task = &task;
+        if (task.crossing != nullptr) entry.outer = std::exchange(task.waits, &entry);
         add(entry);
     }
     // A full barrier before the condition is read; pairs with has_waiters() and wake().
@@ -130,13 +133,18 @@ void WaitQueue::prepare(WaitEntry& entry, WaitMode mode) {
 }
 
 void WaitQueue::finish(WaitEntry& entry) {
-    current()->state.store(TaskState::running, std::memory_order_relaxed);
+    Task& task = *current();
+    task.state.store(TaskState::running, std::memory_order_relaxed);
+    // Registrations end in reverse order.
+    if (task.waits == &entry) task.waits = entry.outer;
     remove(entry);
 }
 
 Result<void> WaitQueue::sleep(WaitMode mode, Deadline deadline) {
     Task& task = *current();
     if (auto r = interruption(task, mode); !r) return r;
+    const module::SleepScope scope(task);
+    if (mode != WaitMode::uninterruptible && scope.revoked()) return Err(Error::nodev);
     if (deadline.is_never()) {
         sched::schedule();
         return {};

@@ -35,7 +35,7 @@ if(NOT TARGET ${TENON_MODULES_TARGET})
 endif()
 
 function(tenon_add_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "INTERFACE" "SOURCES;USES;INCLUDES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "TRUSTED" "INTERFACE" "SOURCES;USES;INCLUDES")
     set(sources ${arg_UNPARSED_ARGUMENTS} ${arg_SOURCES})
     if(NOT sources)
         message(FATAL_ERROR "tenon_add_module(${name}): no sources")
@@ -56,6 +56,10 @@ function(tenon_add_module name)
     target_compile_options(module_objects.${name} PRIVATE
         "$<$<COMPILE_LANGUAGE:CXX>:${TENON_MODULE_COMPILE_OPTIONS};-Wno-unused-parameter>")
     target_compile_definitions(module_objects.${name} PRIVATE TENON_MODULE_NAME="${name}")
+    if(NOT arg_TRUSTED)
+        # Locks are let go when a fault ends a call into it.
+        target_compile_definitions(module_objects.${name} PRIVATE TENON_TRACKS_LOCKS=1)
+    endif()
     # Quoted includes of a module's own files are by path from its folder, or from the tree's root;
     # in angle brackets they are not seen, so that an errno.h of its own hides nobody's.
     target_compile_options(module_objects.${name} PRIVATE

@@ -1,5 +1,6 @@
 // /sys/kernel, /sys/firmware, and folders that programs expect to be there.
 #include <tenon/device/acpi_tables.h>
+#include <tenon/module/loader.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,25 +17,49 @@ class EmptyBranch final : public Branch {
     void list(const Parts&, Lister&) override {}
 };
 
+// kernel, and kernel/tenon: what the module system tells, and takes as orders.
 class KernelBranch final : public Branch {
   public:
     bool find(const Parts& p, Found& out) override {
+        const bool ours = p[0] == "tenon";
+        if (p.count == 2 && ours) {
+            out = file(p[1] == "module_control" ? 0200 : 0444);
+            return p[1] == "module_control" || p[1] == "module_health";
+        }
         if (p.count != 1) return false;
         if (p[0] == "uevent_seqnum") {
             out = file();
             return true;
         }
         out = directory();
-        return p[0] == "debug" || p[0] == "security" || p[0] == "cgroup";
+        return ours || p[0] == "debug" || p[0] == "security" || p[0] == "cgroup";
     }
     void list(const Parts& p, Lister& out) override {
+        if (p.count == 1 && p[0] == "tenon") {
+            out.file("module_control");
+            out.file("module_health");
+        }
         if (p.count != 0) return;
         out.file("uevent_seqnum");
-        for (auto name : {"cgroup", "debug", "security"}) out.dir(name);
+        for (auto name : {"cgroup", "debug", "security", "tenon"}) out.dir(name);
     }
-    Result<void> show(const Parts&, Text& out) override {
-        fmt::print(out, "{}\n", device::uevent_sequence());
+    Result<void> show(const Parts& p, Text& out) override {
+        if (p.count == 2)
+            module::write_health(out);
+        else
+            fmt::print(out, "{}\n", device::uevent_sequence());
         return {};
+    }
+    // "restart NAME", "release NAME", "update PATH".
+    Result<void> store(const Parts&, std::string_view text) override {
+        if (text.ends_with('\n')) text.remove_suffix(1);
+        const usize space = text.find(' ');
+        if (space == std::string_view::npos) return Err(Error::inval);
+        const std::string_view order = text.substr(0, space), name = text.substr(space + 1);
+        if (order == "restart") return module::restart_module(name);
+        if (order == "release") return module::release_module(name);
+        if (order == "update") return module::update_module(name);
+        return Err(Error::inval);
     }
 };
 

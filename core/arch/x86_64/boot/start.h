@@ -32,6 +32,7 @@ extern TENON_HIDDEN char tenon_ro_after_init_start[], tenon_ro_after_init_end[];
 extern TENON_HIDDEN char tenon_data_start[], tenon_data_end[];
 extern TENON_HIDDEN char tenon_percpu_start[], tenon_percpu_end[];
 extern TENON_HIDDEN char tenon_fixups_start[], tenon_fixups_end[];
+extern TENON_HIDDEN char tenon_leaf_start[], tenon_leaf_end[];
 extern TENON_HIDDEN char tenon_ksyms_start[], tenon_ksyms_end[];
 extern TENON_HIDDEN tenon::u64 tenon_relr_start[], tenon_relr_end[];
 }

@@ -12,6 +12,7 @@
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/smp/smp.h"
+#include "core/arch/x86_64/time/watchdog.h"
 #include "core/arch/x86_64/trap/trap.h"
 
 namespace tenon::arch {
@@ -117,6 +118,17 @@ Result<void> route_gsi(u32 gsi, u32 vector, u32 cpu, IrqTrigger trigger) {
     write(*c, reg + 1, apic_id_of(cpu) << 24);
     write(*c, reg, low);
     return {};
+}
+
+bool x86::route_nmi(u32 gsi) {
+    constexpr u32 kNmi = 4 << 8, kAllCpus = 0xff;
+    const Controller* c = find(gsi);
+    if (c == nullptr) return false;
+    sync::IrqSpinGuard guard(g_lock);
+    const u32 reg = kTable + 2 * (gsi - c->gsi_base);
+    write(*c, reg + 1, kAllCpus << 24);
+    write(*c, reg, kNmi);
+    return true;
 }
 
 Result<u32> isa_to_gsi(u32 isa_irq, IrqTrigger& trigger) {

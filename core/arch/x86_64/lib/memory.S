@@ -12,7 +12,7 @@
 #endif
 
     .macro FUNCTION name
-    .section .text.\name, "ax", @progbits
+    .section .text.leaf.\name, "ax", @progbits
     .globl \name
     .type \name, @function
     .balign 16

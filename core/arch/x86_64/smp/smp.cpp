@@ -20,6 +20,7 @@
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/mm/tlb.h"
 #include "core/arch/x86_64/time/clock.h"
+#include "core/arch/x86_64/time/watchdog.h"
 #include "core/arch/x86_64/trap/trap.h"
 
 extern "C" {
@@ -162,7 +163,7 @@ void serve_calls() {
 
 void handle_nmi(const UserRegs& regs) {
     if (g_stopping.load()) halt_forever();
-    log::warn("NMI on CPU {} at {:#x}", cpu_id(), regs.rip);
+    if (!watchdog_runs()) log::warn("NMI on CPU {} at {:#x}", cpu_id(), regs.rip);
 }
 
 void handle_interrupt(u32 vector, bool user) {

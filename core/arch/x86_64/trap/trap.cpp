@@ -5,6 +5,7 @@
 #include <tenon/arch/fault.h>
 #include <tenon/arch/machine.h>
 #include <tenon/arch/page_table.h>
+#include <tenon/arch/recovery.h>
 #include <tenon/boot/panic.h>
 #include <tenon/irq/irq.h>
 #include <tenon/lib/types.h>
@@ -19,6 +20,7 @@
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/mm/tlb.h"
 #include "core/arch/x86_64/smp/smp.h"
+#include "core/module/crossing.h"
 
 namespace tenon::arch::x86 {
 
@@ -33,7 +35,7 @@ enum PageFaultBit : u32 {
     kPfExec = 16
 };
 
-constexpr u64 kFlagTrap = 1 << 8, kFlagInterrupt = 1 << 9, kFlagResume = 1 << 16;
+constexpr u64 kFlagsPlain = 2, kFlagTrap = 1 << 8, kFlagInterrupt = 1 << 9, kFlagResume = 1 << 16;
 
 struct TrapName {
     UserTrap user;
@@ -79,6 +81,26 @@ void run_interrupt(u32 vector, bool user) {
     else
         handle_interrupt(vector, user);
     (void)preempt_count_sub_and_test(kHardirqOne);
+}
+
+module::Fault fault_at(const UserRegs& regs, const char* what, u64 address) {
+    return {what, regs.rip, regs.rsp, regs.rbp, address};
+}
+
+// The interrupted code goes on behind the call that left `mark`.
+void redirect(UserRegs& regs, uptr mark, bool irqs_on) {
+    regs.rip = reinterpret_cast<u64>(&abandon_call);
+    regs.rdi = mark;
+    regs.rsp = mark;
+    regs.rflags = irqs_on ? kFlagsPlain | kFlagInterrupt : kFlagsPlain;
+}
+
+bool contain(const char* what, UserRegs& regs, u64 address) {
+    uptr mark;
+    bool irqs_on;
+    if (!module::contain_fault(fault_at(regs, what, address), mark, irqs_on)) return false;
+    redirect(regs, mark, irqs_on);
+    return true;
 }
 
 }  // namespace
@@ -152,6 +174,13 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
     if (features().smap) clear_access_flag();
     if (vector >= 32) {
         run_interrupt(vector, false);
+        if (const Task* task = current(); task->crossing != nullptr && module::is_revoked(*task))
+            [[unlikely]] {
+            uptr mark;
+            bool irqs_on;
+            if (module::revoke_interrupted(fault_at(*regs, "", 0), mark, irqs_on))
+                redirect(*regs, mark, irqs_on);
+        }
         if (preempt_count() == 0 && need_resched() && (regs->rflags & kFlagInterrupt))
             sched::preempt_from_irq();
         return;
@@ -172,12 +201,19 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
         regs->rip = fixup;
         return;
     }
+    if (contain(kTraps[vector].name, *regs, address)) return;
     die(kTraps[vector].name, *regs, error, address);
 }
 
 TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
     if (vector == kVectorNmi) {
         handle_nmi(*regs);
+        uptr mark;
+        bool irqs_on;
+        if ((regs->cs & 3) == 0 &&
+            module::watch_call(fault_at(*regs, "", 0), (regs->rflags & kFlagInterrupt) != 0, mark,
+                               irqs_on))
+            redirect(*regs, mark, irqs_on);
         return;
     }
     const u64 address = read_cr2();
@@ -185,7 +221,9 @@ TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
         // A double fault with the stack pointer at a guard page is an overflow: the push faulted.
         const u64 stack = current() != nullptr ? current()->kernel_stack : 0;
         const bool overflow = regs->rsp - (stack - kPageSize) < 2 * kPageSize;
-        die(overflow ? "kernel stack overflow" : "double fault", *regs, error, address);
+        const char* what = overflow ? "kernel stack overflow" : "double fault";
+        if (overflow && contain(what, *regs, regs->rsp)) return;
+        die(what, *regs, error, address);
     }
     die(kTraps[vector].name, *regs, error, address);
 }
@@ -294,6 +332,22 @@ void print_stack_trace(uptr frame_pointer) {
         if (next <= frame) break;
         frame = next;
     }
+}
+
+bool is_leaf_text(uptr ip) {
+    return ip >= reinterpret_cast<uptr>(tenon_leaf_start) &&
+           ip < reinterpret_cast<uptr>(tenon_leaf_end);
+}
+
+uptr* find_return_slot(uptr frame_pointer, uptr limit, bool (*wanted)(uptr address)) {
+    for (uptr frame = frame_pointer; is_aligned(frame, 8) && frame < limit;) {
+        if (!readable(frame)) return nullptr;
+        uptr* words = reinterpret_cast<uptr*>(frame);
+        if (wanted(words[1])) return &words[1];
+        if (words[0] <= frame) return nullptr;
+        frame = words[0];
+    }
+    return nullptr;
 }
 
 }  // namespace tenon::arch

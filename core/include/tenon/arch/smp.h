@@ -19,6 +19,9 @@ TENON_API void call_on(CpuMask cpus, void (*fn)(void*), void* argument);
 TENON_API void serve_remote();
 // CPUs that are up.
 TENON_API CpuMask online_mask();
+// When all CPUs are up: calls module::watch_call() on each, every `period_ns`, whatever it has off
+// (NMI). `watchdog=off` is a boot parameter; what is in the way is logged.
+void start_watchdog(u64 period_ns);
 // Stops the others for good (panic, power-off).
 void stop_other_cpus();
 

@@ -24,13 +24,14 @@ struct Page {
             Mapping* mapping;
             u64 index;  // in pages
         };
-        struct {  // free: buddy list links
+        struct {             // free: buddy list links
             u32 next, prev;  // frame numbers
         } free;
         struct {          // slab
             void* cache;  // in every page of the slab; what follows, in its first
             u32 next, prev;
         } slab;
+        uptr site;  // kernel: the place in a module's text that asked for it, or 0
     };
     u32 count;  // slab: objects handed out
     u32 owner;  // ledger tag of the module that allocated it; 0 = core

@@ -6,7 +6,7 @@
 //   (tasks sleep and migrate: SRCU-like
 //       per-CPU counters in two phases),
 //   (b) makes the owner the task's current module, to whose ledger memory and handles are charged,
-//   (c) records a recovery point (containment, next issue: the seam is GateScope),
+//   (c) records a recovery point: a fault in the module ends the call,
 // and answers Error::nodev once the owner is going or gone. Objects of the core itself and of
 // trusted modules (the Linux personality) have a null or trusted gate and cost a test and a branch.
 #pragma once
@@ -15,12 +15,18 @@
 #include <tenon/lib/result.h>
 
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 namespace tenon::module {
 
 class Module;
 
+// How a call enters a module.
+enum class Entry : u8 {
+    call,      // counted in flight; refused once the gate is closed
+    resident,  // not counted: the module's own threads, and its destruction
+};
 // One per module instance; outlives it while handles remain.
 class Gate : public RefCounted<Gate> {
   public:
@@ -31,6 +37,14 @@ class Gate : public RefCounted<Gate> {
     TENON_API u32 owner_tag() const;  // ledger tag, also Page::owner
     TENON_API std::string_view owner_name() const;
     bool trusted() const { return trusted_; }
+    // Whether calls through `gate` are counted and can be ended: not for objects of the core and of
+    // trusted modules.
+    static bool counts(const Gate* gate) { return gate != nullptr && !gate->trusted(); }
+    // The module faulted, or one that it stands on: its calls are being ended.
+    bool failed() const { return failed_.load(std::memory_order_acquire); }
+    // True while the module goes in order to come again (a restart after a fault, an update): what
+    // it served may be held for the next instance, a short while.
+    bool successor_expected() const { return successor_.load(std::memory_order_acquire); }
 
     // What keeps the module from being unloaded without force: open files, mounts.
     void pin() { pins_.fetch_add(1, std::memory_order_relaxed); }
@@ -43,60 +57,55 @@ class Gate : public RefCounted<Gate> {
     Result<void> quiesce(u64 deadline_ns);
     void open();
     u64 in_flight() const;
+    // Closed for good, calls inside are to be ended. False when it was so before. Any context.
+    // `what` is a literal.
+    bool fail(const char* what);
+    const char* failure() const { return failure_; }
+    // Threads of the module, and its destruction.
+    u32 residents() const { return residents_.load(std::memory_order_seq_cst); }
+    void expect_successor(bool expected) { successor_.store(expected, std::memory_order_release); }
     TENON_API void on_last_ref();
     static Result<Ref<Gate>> create(std::string_view name, u32 tag, bool trusted);
 
   private:
     Gate() = default;
     bool trusted_ = false;
-    std::atomic<bool> closed_{false};
+    std::atomic<bool> closed_{false}, failed_{false}, successor_{false};
     std::atomic<u32> phase_{0};
     struct Counters;
     u64 count(u32 phase) const;
     Counters* counters_ = nullptr;  // per CPU: entries and exits, two phases
+    friend bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry);
+    std::atomic<u32> residents_{0};
+    const char* failure_ = "";
     std::atomic<u32> pins_{0};
     u32 tag_ = 0;
     char name_[56] = {};
 };
 
-// Marks the calling task as running inside `gate`'s module for its lifetime.
-class GateScope {
-  public:
-    // False for objects of the core and of trusted modules.
-    static bool counts(const Gate* gate) { return gate != nullptr && !gate->trusted(); }
-    explicit GateScope(Gate* gate) : gate_(gate) {
-        if (!counts(gate_)) return;
-        entered_ = gate_->enter(phase_);
-        counted_ = entered_;
-        if (entered_) previous_ = exchange_current(gate_);
-    }
-    ~GateScope() {
-        if (!counted_) return;
-        exchange_current(previous_);
-        gate_->leave(phase_);
-    }
-    TENON_NONCOPYABLE(GateScope);
-    bool entered() const { return entered_; }
-
-  private:
-    friend class GateAttribution;
-    TENON_API static Gate* exchange_current(Gate* gate);
-    Gate* gate_;
-    Gate* previous_ = nullptr;
-    u32 phase_ = 0;
-    bool entered_ = true;
-    bool counted_ = false;
-};
+// Runs function(argument) inside the module behind `gate`. False when the gate was closed, or when
+// the call was ended by a fault in the module: then nothing of it is left on the stack, but what it
+// did before remains done. Calls of the core and of trusted modules (null or trusted gate) are
+// plain calls. Any context.
+TENON_API bool cross(Gate* gate, void (*function)(void*), void* argument,
+                     Entry entry = Entry::call);
+template <typename F>
+bool cross(Gate* gate, F&& function, Entry entry = Entry::call) {
+    using Function = std::remove_reference_t<F>;
+    return cross(
+        gate, [](void* f) { (*static_cast<Function*>(f))(); }, &function, entry);
+}
 
 // Charges what the current task does to a module without counting it as a call in flight: for
 // threads and for the module's own destruction. [module]
 class GateAttribution {
   public:
-    explicit GateAttribution(Gate* gate) : previous_(GateScope::exchange_current(gate)) {}
-    ~GateAttribution() { GateScope::exchange_current(previous_); }
+    explicit GateAttribution(Gate* gate) : previous_(exchange_current(gate)) {}
+    ~GateAttribution() { exchange_current(previous_); }
     TENON_NONCOPYABLE(GateAttribution);
 
   private:
+    TENON_API static Gate* exchange_current(Gate* gate);
     Gate* previous_;
 };
 
@@ -156,7 +165,7 @@ class Gated {
     requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...), A&&... args)
     const {
         auto& object = static_cast<C&>(*object_);
-        if (!GateScope::counts(gate_.get())) [[likely]]
+        if (!Gate::counts(gate_.get())) [[likely]]
             return (object.*method)(std::forward<A>(args)...);
         return call_counted<R>(object, method, std::forward<A>(args)...);
     }
@@ -164,15 +173,15 @@ class Gated {
     requires(std::is_base_of_v<C, T>) R call(R (C::*method)(P...) const, A&&... args)
     const {
         auto& object = static_cast<const C&>(*object_);
-        if (!GateScope::counts(gate_.get())) [[likely]]
+        if (!Gate::counts(gate_.get())) [[likely]]
             return (object.*method)(std::forward<A>(args)...);
         return call_counted<R>(object, method, std::forward<A>(args)...);
     }
 
     void reset() {
         if (object_ != nullptr && owned_) {
-            GateScope scope(gate_.get());
-            if (scope.entered()) delete object_;
+            T* object = object_;
+            (void)cross(gate_.get(), [object] { delete object; });
         }
         object_ = nullptr;
         gate_ = nullptr;
@@ -182,10 +191,16 @@ class Gated {
     // Apart, so that the common case needs none of its registers.
     template <typename R, typename O, typename M, typename... A>
     [[gnu::noinline]] R call_counted(O& object, M method, A&&... args) const {
-        GateScope scope(gate_.get());
-        if (!scope.entered()) [[unlikely]]
-            return detail::DeadAnswer<R>::value();
-        return (object.*method)(std::forward<A>(args)...);
+        if constexpr (std::is_void_v<R>) {
+            (void)cross(gate_.get(), [&] { (object.*method)(std::forward<A>(args)...); });
+        } else {
+            std::optional<R> answer;
+            (void)cross(gate_.get(),
+                        [&] { answer.emplace((object.*method)(std::forward<A>(args)...)); });
+            if (!answer) [[unlikely]]
+                return detail::DeadAnswer<R>::value();
+            return std::move(*answer);
+        }
     }
     Gated(T* object, Ref<Gate> gate, bool owned)
         : object_(object), gate_(std::move(gate)), owned_(owned) {}

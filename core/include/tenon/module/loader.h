@@ -39,6 +39,20 @@ enum : u32 {
 // in flight past the deadline).
 TENON_API Result<void> unload(std::string_view name, u32 flags);
 
+// Ends the calls inside, frees all that it holds and starts it again, as after a fault. Errors:
+// noent, opnotsupp (a trusted module), busy. Does not wait for it.
+TENON_API Result<void> restart_module(std::string_view name);
+// Lets a module out of quarantine and starts it. Error::noent when it is not in there.
+TENON_API Result<void> release_module(std::string_view name);
+// Puts the module in the file at `path` in the place of the loaded one of its name: the old one
+// stops (open files of it may stay), its save() is restored by the new one, and what it served is
+// held meanwhile. When the new one does not start or does not take the state, the old one goes on
+// with it. Errors: noent (no such file, not loaded), again (other modules hold it), opnotsupp
+// (trusted), and what the new one answered. Logs the pause.
+TENON_API Result<void> update_module(std::string_view path);
+// A line for each module that ever faulted: "NAME STATE faults=N restarts=N at=SECONDS last=TEXT".
+TENON_API void write_health(fmt::Sink& out);
+
 // --- Facts for /proc/modules and /sys/module. `visit` may sleep; the list is held meanwhile.
 struct ModuleInfo {
     std::string_view name, version, vermagic, src_checksum;
@@ -87,6 +101,7 @@ struct ExportInfo {
 TENON_API void for_each_export(void (*visit)(const ExportInfo&, void*), void* context);
 // --- [core] Boot
 void init();
+void start_warden();  // threads work
 // Loads what the manifest's `module NAME [PARAMETERS]` lines say; returns how many failed.
 u32 load_boot_modules(std::string_view manifest);
 

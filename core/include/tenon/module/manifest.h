@@ -52,6 +52,8 @@ struct Manifest {
     // Passes the gate on registration only; for a personality.
     bool trusted = false;
     u64 memory_quota_bytes = 0;  // 0: none
+    // Of what save() writes: told to the restore() that gets it.
+    u32 state_version = 0;
 };
 
 // What the loader finds in the section .tenon.module.
@@ -108,6 +110,11 @@ constexpr void write_modinfo(ModinfoWriter& w, const Manifest& m) {
     if (m.memory_quota_bytes != 0) {
         w.text("quota=");
         w.number(m.memory_quota_bytes);
+        w.put('\0');
+    }
+    if (m.state_version != 0) {
+        w.text("stateversion=");
+        w.number(m.state_version);
         w.put('\0');
     }
     w.record("vermagic", TENON_VERMAGIC);

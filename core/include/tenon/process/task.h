@@ -12,7 +12,10 @@
 
 namespace tenon::module {
 class Gate;
-}
+struct Crossing;
+// Locks that module text may hold at a time and that are undone when its call is ended.
+inline constexpr u32 kMaxModuleLocks = 8;
+}  // namespace tenon::module
 namespace tenon::vfs {
 class FileTable;
 }
@@ -130,7 +133,15 @@ class Task : public RefCounted<Task> {
 
     // --- Personality and modules
     std::unique_ptr<process::TaskExtension> extension;
-    module::Gate* gate = nullptr;  // whose module this task runs now
+    module::Gate* gate = nullptr;          // whose module this task runs now
+    module::Crossing* crossing = nullptr;  // the innermost call that can be ended
+    u64 crossings = 0;                     // how many there were
+    sync::WaitEntry* waits = nullptr;      // its registrations to sleep, inside of crossings
+    struct ModuleLock {
+        void* lock;
+        bool spins;  // SpinLock, else Mutex
+    } module_locks[module::kMaxModuleLocks] = {};
+    u32 module_lock_count = 0;
     void* io_context = nullptr;
     i32 exit_code = 0;  // as wait reports, personality-neutral: (status << 8) | signal
     bool exiting = false;

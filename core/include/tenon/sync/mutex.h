@@ -13,6 +13,7 @@ class TENON_CAPABILITY("mutex") Mutex {
     TENON_NONCOPYABLE(Mutex);
     void lock() ACQUIRE() {
         rank_acquire(rank_, this);
+        note_lock(this, false);
         uptr expected = 0;
         if (!owner_.compare_exchange_strong(expected, reinterpret_cast<uptr>(current()),
                                             std::memory_order_acquire, std::memory_order_relaxed))
@@ -23,6 +24,7 @@ class TENON_CAPABILITY("mutex") Mutex {
     TENON_API Result<void> lock_interruptible();
     void unlock() RELEASE() {
         rank_release(rank_, this);
+        forget_lock(this);
         uptr expected = reinterpret_cast<uptr>(current());
         if (!owner_.compare_exchange_strong(expected, 0, std::memory_order_release,
                                             std::memory_order_relaxed)) [[unlikely]]

@@ -36,6 +36,22 @@ inline void rank_acquire(LockRank, const void*) {}
 inline void rank_release(LockRank, const void*) {}
 #endif
 
+// What module text holds is remembered, so that it can be let go when a fault ends the call: the
+// build of modules that can fail asks for it. Out of line; any context.
+TENON_API void note_module_lock(void* lock, bool spins);
+TENON_API void forget_module_lock(void* lock);
+#ifdef TENON_TRACKS_LOCKS
+inline void note_lock(void* lock, bool spins) {
+    note_module_lock(lock, spins);
+}
+inline void forget_lock(void* lock) {
+    forget_module_lock(lock);
+}
+#else
+inline void note_lock(void*, bool) {}
+inline void forget_lock(void*) {}
+#endif
+
 class TENON_CAPABILITY("spinlock") SpinLock {
   public:
     constexpr explicit SpinLock(LockRank rank = LockRank::spin_leaf) : rank_(rank) {}
@@ -60,6 +76,7 @@ class TENON_CAPABILITY("spinlock") SpinLock {
         rank_acquire(rank_, this);
         if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
             lock_slow();
+        note_lock(this, true);
     }
     bool try_lock_raw() {
         u32 expected = 0;
@@ -67,9 +84,11 @@ class TENON_CAPABILITY("spinlock") SpinLock {
                                            std::memory_order_relaxed))
             return false;
         rank_acquire(LockRank::none, this);
+        note_lock(this, true);
         return true;
     }
     void unlock_raw() RELEASE() {
+        forget_lock(this);
         rank_release(rank_, this);
         word_.store(0, std::memory_order_release);
     }

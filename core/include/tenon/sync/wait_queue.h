@@ -42,6 +42,7 @@ struct WaitEntry {
     WaitQueue* queue = nullptr;  // where it hangs, or null
     WaitEntry* next = nullptr;
     WaitEntry* prev = nullptr;
+    WaitEntry* outer = nullptr;  // the task's registration before, inside of module calls
 };
 
 class WaitQueue {

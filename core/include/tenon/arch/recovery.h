@@ -1,0 +1,28 @@
+// Calls that can be given up: what containment stands on.
+//
+// guarded_call() leaves a mark on the stack; whoever gives the call up continues behind it, with
+// the stack and the callee-saved registers as they were. What the call had built between (locks,
+// wait entries) is the caller's to undo before.
+#pragma once
+
+#include <tenon/lib/types.h>
+
+namespace tenon::arch {
+
+// Runs function(argument). True when it returned, false when the call was given up. `mark` is valid
+// meanwhile.
+extern "C" bool guarded_call(void (*function)(void*), void* argument, uptr* mark);
+// Gives up the call that left `mark`, which is further up on this stack. Irqs as they are.
+extern "C" [[noreturn]] void abandon_call(uptr mark);
+// A return address for a frame of the call: gives up the current task's innermost call.
+extern "C" void abandon_landing();
+
+// True for routines of the core that hold and change nothing but what they were given (memory
+// copies): what goes wrong in them is their caller's fault.
+bool is_leaf_text(uptr ip);
+
+// The first return-address slot, from the frame of `frame_pointer` up to `limit`, whose content
+// `wanted` says yes to; null when there is none.
+uptr* find_return_slot(uptr frame_pointer, uptr limit, bool (*wanted)(uptr address));
+
+}  // namespace tenon::arch

@@ -1,0 +1,321 @@
+#include "core/module/crossing.h"
+
+#include <tenon/arch/recovery.h>
+#include <tenon/arch/smp.h>
+#include <tenon/sync/mutex.h>
+#include <tenon/sync/rcu.h>
+#include <tenon/trace/log.h>
+#include <tenon/trace/symbols.h>
+
+#include "core/module/contain.h"
+#include "core/module/module.h"
+
+namespace tenon::arch {
+u64 text_start();
+u64 text_end();
+}  // namespace tenon::arch
+
+namespace tenon::module {
+
+namespace {
+
+// Preemption depth apart; softirq, hard irq and NMI depth.
+constexpr u32 kIrqDepth = ~u32{0xff};
+
+bool in_core_text(uptr ip) {
+    return ip >= arch::text_start() && ip < arch::text_end();
+}
+
+// The gate of the module whose text holds `address`, or null. It stays while the caller's RCU
+// section lasts, or while a call into that module is in flight.
+Gate* gate_at(uptr address) {
+    const Module* m = find_module_at(address);
+    return m == nullptr ? nullptr : m->gate.get();
+}
+
+bool in_module_text(uptr address) {
+    const sync::RcuGuard guard;
+    return find_module_at(address) != nullptr;
+}
+
+bool in_failed_text(uptr address) {
+    const sync::RcuGuard guard;
+    const Gate* gate = gate_at(address);
+    return gate != nullptr && gate->failed();
+}
+
+// What the watchdog saw last on this CPU.
+struct Seen {
+    const Task* task;
+    u64 crossings, sleeps;
+    u32 rounds;
+};
+TENON_PERCPU(Seen, g_seen);
+
+// A fault of containment itself is nobody's but the core's.
+struct Depth {
+    u32 depth;
+};
+TENON_PERCPU(Depth, g_containing);
+class Containing {
+  public:
+    Containing() { ++g_containing.local().depth; }
+    ~Containing() {
+        if (!ended_) end();
+    }
+    bool first() const { return g_containing.local().depth == 1; }
+    void end() {
+        ended_ = true;
+        --g_containing.local().depth;
+    }
+
+  private:
+    bool ended_ = false;
+};
+
+u32 spins_since(const Task& task, const Crossing& c) {
+    u32 n = 0;
+    for (u32 i = c.held_locks; i < task.module_lock_count && i < kMaxModuleLocks; ++i)
+        n += task.module_locks[i].spins ? 1 : 0;
+    return n;
+}
+
+// Undoes what the frames of the call `c` had taken. Irqs off; runs on a stack that does not
+// overlap them, or below them.
+void undo(Task& task, Crossing& c) {
+    const auto on_dead_frames = [&](const void* p) {
+        const uptr at = reinterpret_cast<uptr>(p);
+        return at < c.mark && at >= task.kernel_stack;
+    };
+    while (task.waits != nullptr && on_dead_frames(task.waits)) {
+        sync::WaitEntry* entry = std::exchange(task.waits, task.waits->outer);
+        if (entry->queue != nullptr) entry->queue->remove(*entry);
+    }
+    while (task.module_lock_count > c.held_locks) {
+        const u32 i = --task.module_lock_count;
+        if (i >= kMaxModuleLocks) continue;
+        auto& held = task.module_locks[i];
+        if (held.spins)
+            static_cast<sync::SpinLock*>(held.lock)->unlock_raw();
+        else if (auto* mutex = static_cast<sync::Mutex*>(held.lock); mutex->is_held_by_current())
+            mutex->unlock();
+    }
+    task.faults_disabled = c.faults_disabled;
+    task.state.store(TaskState::running, std::memory_order_relaxed);
+    const u32 now = arch::preempt_count();
+    if (now > c.preempt_count) (void)arch::preempt_count_sub_and_test(now - c.preempt_count);
+    if (now < c.preempt_count) arch::preempt_count_add(c.preempt_count - now);
+}
+
+// Whether the core's own work on behalf of the call may be cut off at `ip`.
+bool may_cut(const Task& task, const Crossing& c, uptr ip) {
+    const u32 now = arch::preempt_count();
+    if ((now & kIrqDepth) != (c.preempt_count & kIrqDepth)) return false;
+    return !in_core_text(ip) || arch::is_leaf_text(ip) ||
+           now == c.preempt_count + spins_since(task, c);
+}
+
+void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {
+    char text[160];
+    fmt::BufferSink at(text);
+    trace::describe_address(fault.ip, at);
+    log::err("module {}: {} at {} (address {:#x}), in task {}; the call is ended",
+             culprit.owner_name(), fault.what, at.text(), fault.address,
+             std::string_view(arch::current()->name));
+    uptr frame = fault.frame;
+    const auto any = [](uptr) { return true; };
+    for (u32 i = 0; i < 8; ++i) {
+        const uptr* slot = arch::find_return_slot(frame, c.mark, any);
+        if (slot == nullptr) return;
+        fmt::BufferSink line(text);
+        trace::describe_address(*slot, line);
+        log::err("module {}:   from {}", culprit.owner_name(), line.text());
+        frame = slot[-1];
+        if (frame <= reinterpret_cast<uptr>(slot)) return;
+    }
+}
+
+// Innermost crossing of a failed module.
+Crossing* failed_crossing(const Task& task) {
+    Crossing* c = task.crossing;
+    while (c != nullptr && !c->gate->failed()) c = c->outer;
+    return c;
+}
+
+// Makes the call return to the landing rather than into the failed module.
+void lead_out(const Task& task, uptr frame) {
+    const Crossing* c = failed_crossing(task);
+    if (c == nullptr) return;
+    if (uptr* slot = arch::find_return_slot(frame, c->mark, in_failed_text))
+        *slot = reinterpret_cast<uptr>(&arch::abandon_landing);
+}
+
+// Sleeps inside module calls.
+constinit sync::SpinLock g_sleepers_lock{sync::LockRank::spin_outer};
+using SleeperList = List<SleepScope, &SleepScope::hook>;
+SleeperList& sleepers() {
+    // Boost lists have no constexpr constructor: made at first use, never destroyed.
+    alignas(SleeperList) static u8 storage[sizeof(SleeperList)];
+    static constinit bool made = false;
+    if (!made) {
+        new (storage) SleeperList;
+        made = true;
+    }
+    return *reinterpret_cast<SleeperList*>(storage);
+}
+
+}  // namespace
+
+bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
+    if (!Gate::counts(gate)) {
+        function(argument);
+        return true;
+    }
+    Crossing c;
+    c.is_call = entry == Entry::call;
+    if (!c.is_call)
+        gate->residents_.fetch_add(1, std::memory_order_seq_cst);
+    else if (!gate->enter(c.phase))
+        return false;
+    Task& task = *arch::current();
+    c.outer = task.crossing;
+    c.gate = gate;
+    c.previous = task.gate;
+    c.preempt_count = arch::preempt_count();
+    c.faults_disabled = task.faults_disabled;
+    c.held_locks = task.module_lock_count;
+    c.irqs_on = arch::irqs_enabled();
+    task.crossing = &c;
+    task.gate = gate;
+    ++task.crossings;
+    const bool returned = arch::guarded_call(function, argument, &c.mark);
+    task.crossing = c.outer;
+    task.gate = c.previous;
+    if (c.is_call)
+        gate->leave(c.phase);
+    else
+        gate->residents_.fetch_sub(1, std::memory_order_seq_cst);
+    return returned;
+}
+
+bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {
+    Task* task = arch::current();
+    if (task == nullptr || task->crossing == nullptr) return false;
+    const Containing once;
+    if (!once.first()) return false;
+    Crossing& c = *task->crossing;
+    // Irqs are off: as good as an RCU section.
+    Gate* culprit = gate_at(fault.ip);
+    const bool contained = culprit != nullptr ? !culprit->trusted() : may_cut(*task, c, fault.ip);
+    if (contained) {
+        if (culprit == nullptr) culprit = c.gate;
+        log_fault(fault, c, *culprit);
+        report_failure(*culprit, fault.what);
+        if (culprit != c.gate) report_failure(*c.gate, "its provider failed");
+        undo(*task, c);
+        mark = c.mark;
+        irqs_on = c.irqs_on;
+    }
+    return contained;
+}
+
+void end_call_instead_of_panic(const char* message) {
+    Task* task = arch::current();
+    if (task == nullptr || task->crossing == nullptr) return;
+    Crossing& c = *task->crossing;
+    const uptr ip = reinterpret_cast<uptr>(__builtin_return_address(0));
+    if (!may_cut(*task, c, ip)) return;
+    const arch::IrqState irqs = arch::irq_save();
+    Containing once;
+    if (!once.first()) {
+        arch::irq_restore(irqs);
+        return;
+    }
+    log_fault({message, ip, 0, reinterpret_cast<uptr>(__builtin_frame_address(0)), 0}, c, *c.gate);
+    report_failure(*c.gate, message);
+    undo(*task, c);
+    once.end();
+    if (c.irqs_on) arch::irq_enable();
+    arch::abandon_call(c.mark);
+}
+
+bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
+    constexpr u32 kAtomicRounds = 2, kThreadRounds = 12;
+    Seen& seen = g_seen.local();
+    Task* task = arch::current();
+    if (task == nullptr || task->crossing == nullptr) {
+        seen.task = nullptr;
+        return false;
+    }
+    if (seen.task != task || seen.crossings != task->crossings ||
+        seen.sleeps != task->sched.voluntary_switches) {
+        seen = {task, task->crossings, task->sched.voluntary_switches, 0};
+        return false;
+    }
+    const bool atomic = !irqs_were_on || arch::preempt_count() != 0;
+    if (++seen.rounds < (atomic ? kAtomicRounds : kThreadRounds)) return false;
+    seen.rounds = 0;
+    Crossing& c = *task->crossing;
+    // Elsewhere a lock of the log or of the scheduler may be held: told when the call ends.
+    const bool in_module = in_module_text(at.ip) || arch::is_leaf_text(at.ip);
+    if (in_module && !c.gate->failed())
+        log_fault({"ran for too long", at.ip, at.stack, at.frame, 0}, c, *c.gate);
+    report_failure(*c.gate, "ran for too long", in_module);
+    return revoke_interrupted(at, mark, irqs_on);
+}
+
+bool is_revoked(const Task& task) {
+    return failed_crossing(task) != nullptr;
+}
+
+bool revoke_interrupted(const Fault& at, uptr& mark, bool& irqs_on) {
+    Task& task = *arch::current();
+    Crossing& c = *task.crossing;
+    if (c.gate->failed() && (in_failed_text(at.ip) || arch::is_leaf_text(at.ip)) &&
+        ((arch::preempt_count() ^ c.preempt_count) & kIrqDepth) == 0) {
+        undo(task, c);
+        mark = c.mark;
+        irqs_on = c.irqs_on;
+        return true;
+    }
+    lead_out(task, at.frame);
+    return false;
+}
+
+void SleepScope::enter() {
+    sync::IrqSpinGuard guard(g_sleepers_lock);
+    sleepers().push_back(*this);
+    entered_ = true;
+}
+
+void SleepScope::leave() {
+    {
+        sync::IrqSpinGuard guard(g_sleepers_lock);
+        sleepers().erase(sleepers().iterator_to(*this));
+    }
+    if (is_revoked(task_)) lead_out(task_, reinterpret_cast<uptr>(__builtin_frame_address(0)));
+}
+
+void wake_revoked() {
+    {
+        sync::IrqSpinGuard guard(g_sleepers_lock);
+        for (SleepScope& s : sleepers()) sched::wake(s.task_);
+    }
+    const u64 others = arch::online_mask().bits();
+    for (u64 left = others; left != 0; left &= left - 1)
+        arch::send_reschedule(static_cast<u32>(__builtin_ctzll(left)));
+}
+
+}  // namespace tenon::module
+
+// What a call that was led out comes to (arch::abandon_landing), on the stack below its frames.
+extern "C" [[noreturn, gnu::visibility("hidden")]] void tenon_abandon_innermost() {
+    using namespace tenon;
+    arch::irq_disable();
+    Task& task = *arch::current();
+    module::Crossing& c = *task.crossing;
+    module::undo(task, c);
+    module::wake_warden();
+    if (c.irqs_on) arch::irq_enable();
+    arch::abandon_call(c.mark);
+}

@@ -1,0 +1,84 @@
+// Calls into modules that can be given up, and the faults that make it necessary.
+//
+// Theory. cross() leaves a Crossing on the stack, chained from the task: the recovery point. When
+// module text faults, the innermost crossing of the task is given up: what the dead frames had
+// taken (locks of module text, wait entries, preemption, interrupts) is undone, and cross() answers
+// false. Only module text and leaf routines of the core are cut off. A call that stands inside the
+// core while its module dies goes on to its return there, which then leads to the landing instead
+// of the module (the return address in the stack is replaced): so no core function is cut in two.
+#pragma once
+
+#include <tenon/module/gate.h>
+#include <tenon/process/task.h>
+
+namespace tenon::module {
+
+struct Crossing {
+    uptr mark = 0;  // arch::guarded_call's
+    Crossing* outer = nullptr;
+    Gate* gate = nullptr;
+    Gate* previous = nullptr;
+    u32 phase = 0;
+    u32 preempt_count = 0;
+    u32 faults_disabled = 0;
+    u32 held_locks = 0;  // of Task::module_locks
+    bool irqs_on = true;
+    bool is_call = true;  // counts as a call in flight
+};
+
+// What went wrong, as the trap entry tells it.
+struct Fault {
+    const char* what;
+    uptr ip = 0, stack = 0, frame = 0;
+    uptr address = 0;
+};
+
+// Ends the innermost call of the current task into a restartable module, if the fault may be
+// laid at the module's door. True: continue at `mark` with irqs as `irqs_on` says (the caller
+// loads them). Any context, irqs off.
+bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on);
+
+// In place of a panic that a module's call ran into, when nothing of the core is held: does not
+// come back then.
+void end_call_instead_of_panic(const char* message);
+
+// [NMI] A look at what runs on this CPU, every kWatchPeriodNs: a call that has not slept for too
+// long, or has kept interrupts or preemption off, fails its module. As contain_fault().
+inline constexpr u64 kWatchPeriodNs = 250'000'000;
+bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on);
+
+// True while a module that the current task is inside of has failed: sleeps end, the call is given
+// up at its next return into the module.
+bool is_revoked(const Task& task);
+// [irq] The current task was interrupted inside a failed module, or at its return address: as
+// contain_fault(). False: nothing to do yet, the return was made to lead out.
+bool revoke_interrupted(const Fault& at, uptr& mark, bool& irqs_on);
+
+// A sleep inside a module call, which a failing module must be able to end. Made where tasks sleep.
+class SleepScope {
+  public:
+    explicit SleepScope(Task& task) : task_(task) {
+        if (task.crossing != nullptr) [[unlikely]]
+            enter();
+    }
+    ~SleepScope() {
+        if (entered_) [[unlikely]]
+            leave();
+    }
+    TENON_NONCOPYABLE(SleepScope);
+    // Error::nodev when the sleep must not begin or go on.
+    bool revoked() const { return entered_ && is_revoked(task_); }
+
+    ListHook hook;
+
+  private:
+    friend void wake_revoked();
+    void enter();
+    void leave();
+    Task& task_;
+    bool entered_ = false;
+};
+// Ends the sleeps and interrupts the loops of all calls into failed modules. Thread context.
+void wake_revoked();
+
+}  // namespace tenon::module

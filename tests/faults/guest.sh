@@ -1,0 +1,63 @@
+# guest.sh FIRST: commits the faults of /tests/pairs from line FIRST on, and looks after each what became of
+# the machine. One line each: "N KIND CONTEXT detected=0|1 restarted=0|1 served=0|1 others=0|1 cpus=0|1".
+control=/sys/kernel/tenon/module_control
+health=/sys/kernel/tenon/module_health
+module=/tests/fault_lab.ko
+cpus=$(nproc)
+
+faults() {
+    f=$(sed -n 's/^fault_lab .* faults=\([0-9]*\) .*/\1/p' $health)
+    echo "${f:-0}"
+}
+state() { sed -n 's/^fault_lab \([a-z]*\) .*/\1/p' $health; }
+# The service: a number comes back as its square.
+served() {
+    test "$(state)" = quarantined && echo release fault_lab >$control
+    test -c /dev/fault_lab && test "$(timeout 3 sh -c 'exec 3<>/dev/fault_lab; echo 12 >&3; head -n 1 <&3')" = 144
+}
+# Polls `$@` every 10 ms, at most 600 times.
+soon() {
+    n=0
+    until "$@"; do
+        n=$((n + 1))
+        test $n -gt 600 && return 1
+        usleep 10000
+    done
+}
+noticed() { test "$(faults)" -gt "$1"; }
+said() { "$@" >/dev/null 2>&1 && echo 1 || echo 0; }
+others() { modprobe symbols_user && rmmod symbols_user symbols_provider; }
+every_cpu() {
+    c=0
+    while test $c -lt $cpus; do
+        timeout 2 taskset $(printf %x $((1 << c))) true || return 1
+        c=$((c + 1))
+    done
+}
+
+insmod $module || exit 1
+line=0
+while read kind context; do
+    line=$((line + 1))
+    test $line -lt "$1" && continue
+    echo "$line $kind $context begin"
+    before=$(faults)
+    case $context in
+        create) insmod $module 2>/dev/null; rmmod fault_lab; insmod $module in_create=1 2>/dev/null ;;
+        exit) timeout 5 sh -c "echo $kind exit >/dev/fault_lab"; timeout 20 rmmod fault_lab ;;
+        *) (echo $kind $context >/dev/fault_lab) 2>/dev/null & ;;
+    esac
+    detected=$(said soon noticed $before)
+    # What merely sleeps is nobody's fault: the operator ends it.
+    test $detected = 1 || echo restart fault_lab >$control
+    case $context in create | exit) insmod $module 2>/dev/null ;; esac
+    served=$(said soon served)
+    echo "$line $kind $context detected=$detected served=$served others=$(said others) cpus=$(said every_cpu)"
+    if test $served = 0; then
+        dmesg | tail -n 25 >&2
+        cat /proc/modules >&2
+        exit 3
+    fi
+done </tests/pairs
+rmmod fault_lab
+echo end
