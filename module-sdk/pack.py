@@ -1,7 +1,8 @@
 """Lays the module SDK out in a folder and packs it, always to the same bytes.
 
 pack.py --out DIR --name NAME --headers DIR... --exports DIR --interface NAME=DIR...
-        --cmake FILE... --modpost FILE --sign FILE --template DIR --doc FILE...
+        --cmake FILE... --modpost FILE --sign FILE --template DIR --mock DIR
+        --mock-core ROOT=FILE... --doc FILE...
 """
 
 import argparse
@@ -37,6 +38,12 @@ def lay_out(args: argparse.Namespace, root: Path) -> None:
     for file in args.template.rglob("*"):
         if file.is_file():
             copy(file, root / "share/tenon/template" / file.relative_to(args.template))
+    for file in args.mock.rglob("*"):
+        if file.is_file():
+            copy(file, root / "share/tenon/mock" / file.relative_to(args.mock))
+    for pair in args.mock_core:
+        tree, _, name = pair.partition("=")
+        copy(Path(tree, name), root / "share/tenon/mock" / name)
     for file in args.doc:
         copy(file, root / "share/doc/tenon" / file.name)
 
@@ -69,6 +76,8 @@ def main() -> None:
     parser.add_argument("--modpost", type=Path, required=True)
     parser.add_argument("--sign", type=Path, required=True)
     parser.add_argument("--template", type=Path, required=True)
+    parser.add_argument("--mock", type=Path, required=True)
+    parser.add_argument("--mock-core", action="append", default=[])
     parser.add_argument("--doc", type=Path, action="append", default=[])
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
