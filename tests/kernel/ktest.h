@@ -97,4 +97,5 @@ class Random {
     };                                                                             \
     TENON_MODULE(KtestModule, {.name = module_name,                                \
                                .description = "tests of the core",                 \
-                               .imports = {"tenon::mm::testing"}})
+                               .imports = {"tenon::mm::testing"},                  \
+                               .restart = ::tenon::module::Restart::never})
