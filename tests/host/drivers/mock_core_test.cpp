@@ -143,7 +143,7 @@ TEST_F(MockCore, finds_locks_out_of_order) {
 }
 
 TEST_F(MockCore, finds_a_wait_that_nobody_ends) {
-    EXPECT_NONFATAL_FAILURE((void)mock::load("sin=5"), "sleeps for ever");
+    EXPECT_NONFATAL_FAILURE_ON_ALL_THREADS((void)mock::load("sin=5"), "sleeps for ever");
 }
 
 TEST_F(MockCore, checks_parameters_and_starts_each_test_with_their_defaults) {
