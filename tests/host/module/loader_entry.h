@@ -5,6 +5,9 @@
 
 #include <cstdlib>
 #include <vector>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "core/module/names.h"
 #include "core/module/records.h"
@@ -60,6 +63,28 @@ inline void read_modinfo(const Modinfo& info) {
     });
 }
 
+// Makes what lies between the sections unwritable to the sanitizer.
+inline void fence(const ElfImage& image, const Loaded& l) {
+#if defined(__SANITIZE_ADDRESS__)
+    if (!l.kept.empty()) __asan_poison_memory_region(l.kept.data(), l.kept.size());
+    if (!l.init.empty()) __asan_poison_memory_region(l.init.data(), l.init.size());
+    const auto open = [&](u64 offset, u64 size) {
+        const u8* at = offset < l.layout.kept_bytes ? l.kept.data() + offset
+                                                    : l.init.data() + offset - l.layout.kept_bytes;
+        if (size != 0) __asan_unpoison_memory_region(at, size);
+    };
+    for (u32 i = 1; i < image.section_count(); ++i)
+        if (l.layout.is_loaded(i)) open(l.layout.section_offset[i], image.section(i).sh_size);
+    open(l.layout.got.offset, l.layout.got.size);
+#endif
+}
+inline void unfence(const Loaded& l) {
+#if defined(__SANITIZE_ADDRESS__)
+    if (!l.kept.empty()) __asan_unpoison_memory_region(l.kept.data(), l.kept.size());
+    if (!l.init.empty()) __asan_unpoison_memory_region(l.init.data(), l.init.size());
+#endif
+}
+
 inline Loaded load_for_test(std::span<const u8> bytes, u64 limit_bytes = 64 << 20) {
     Loaded out;
     fmt::BufferSink why(out.why_text);
@@ -82,6 +107,7 @@ inline Loaded load_for_test(std::span<const u8> bytes, u64 limit_bytes = 64 << 2
     out.kept.resize(out.layout.kept_bytes);
     out.init.resize(out.layout.total_bytes - out.layout.kept_bytes);
     const Placement placement{out.kept.data(), kKeptAddress, out.init.data(), kInitAddress};
+    fence(*image, out);
     copy_sections(*image, out.layout, placement);
     std::vector<u64> addresses;
     for (const Elf64_Sym& s : image->symbols()) {
@@ -91,8 +117,10 @@ inline Loaded load_for_test(std::span<const u8> bytes, u64 limit_bytes = 64 << 2
                                 : defined_symbol_address(s, out.layout, placement));
     }
     if (auto names = SymbolNames::collect(*image, out.layout, why); !names)
-        return std::move(fail(names.error()));
-    out.result = apply_relocations(*image, out.layout, placement, addresses, why);
+        fail(names.error());
+    else
+        out.result = apply_relocations(*image, out.layout, placement, addresses, why);
+    unfence(out);
     why.c_str();
     return out;
 }
