@@ -19,10 +19,11 @@ class Sdk:
             tar.extractall(folder)
         self.root = folder / archive.name.removesuffix(".tar.xz")
 
-    def project(self, folder: Path, name: str, source: str | None = None) -> Path:
+    def project(self, folder: Path, name: str, source: str | None = None,
+                template: str = "char") -> Path:
         """What `./tenon module new` writes, but for this SDK."""
         folder.mkdir()
-        for file in (self.root / "share/tenon/template").iterdir():
+        for file in (self.root / "share/tenon/template" / template).iterdir():
             text = file.read_text().replace("@NAME@", name).replace("@SDK@", str(self.root))
             (folder / file.name.replace("NAME", name)).write_text(text)
         if source is not None:

@@ -27,14 +27,15 @@ class Place:
             tar.extractall(root)
         self.sdk = root / archive.name.removesuffix(".tar.xz")
 
-    def project(self, name: str, source: str = "", uses: str = "") -> Path:
+    def project(self, name: str, source: str = "", uses: str = "", template: str = "char") -> Path:
         folder = self.root / name
         folder.mkdir()
-        for file in (self.sdk / "share/tenon/template").iterdir():
+        for file in (self.sdk / "share/tenon/template" / template).iterdir():
             text = file.read_text().replace("@NAME@", name).replace("@SDK@", str(self.sdk))
             (folder / file.name.replace("NAME", name)).write_text(text)
         if source:
             (folder / f"{name}.cpp").write_text(source)
+            (folder / f"{name}_test.cpp").unlink()
         if uses:
             lists = folder / "CMakeLists.txt"
             lists.write_text(lists.read_text().replace(f"{name}.cpp)\n", f"{name}.cpp USES {uses})\n"))
@@ -82,6 +83,16 @@ def template(place: Place, _source: Path) -> None:
     code, out = run("/sbin/modinfo", module)
     if code != 0 or not re.search(r"^vermagic: +6\.1\.0-tenon ", out, re.M):
         sys.exit(f"modinfo does not read it:\n{out}")
+
+
+def templates(place: Place, _source: Path) -> None:
+    """Each builds against the packed SDK, and passes its own test on the mock core."""
+    for folder in sorted((place.sdk / "share/tenon/template").iterdir()):
+        project = place.project(f"my_{folder.name}", template=folder.name)
+        place.must_build(project)
+        code, out = run("ninja", "-C", project / "build", "check")
+        if code != 0 or "100% tests passed" not in out:
+            sys.exit(f"the test of the template {folder.name} fails:\n{out}")
 
 
 def guide(place: Place, source: Path) -> None:

@@ -1,0 +1,156 @@
+// @NAME@: a driver for a PCI device with one register window and one interrupt.
+#include <pci/driver_with_node.h>
+#include <tenon/module/module.h>
+#include <tenon/sync/mutex.h>
+
+#include <algorithm>
+
+namespace @NAME@ {
+
+using namespace tenon;
+
+// What the driver serves. Here: QEMU's teaching device, which computes factorials.
+constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
+
+// Registers, in bytes from the start of BAR 0.
+constexpr usize kFactorial = 0x08, kStatus = 0x20, kCauses = 0x24, kAcknowledge = 0x64;
+constexpr u32 kInterruptWhenDone = 0x80;
+
+TENON_PARAMETER(u32, timeout_ms, {.value = 1000, .min = 1, .max = 60000, .mode = 0644,
+                                  .description = "how long the device may take"});
+
+// One device, bound. Its destructor is the removal.
+class Device final : public device::Binding {
+  public:
+    static Result<std::unique_ptr<Device>> create(module::Context& context,
+                                                  pci::Function& function) {
+        std::unique_ptr<Device> self(new (std::nothrow) Device);
+        if (!self) return Err(Error::nomem);
+        function.enable_memory();
+        TRY_ASSIGN(self->registers_, function.map_bar(context, 0));
+        TRY_ASSIGN(self->interrupt_, pci::Interrupt::request<&Device::on_interrupt>(
+                                         context, function, 0, self.get()));
+        return self;
+    }
+    ~Device() override;
+
+    // May sleep. Error::restart when a signal came first, Error::io when the device did not answer.
+    Result<u32> compute(u32 n) {
+        done_.store(false);
+        registers_.write32(kStatus, kInterruptWhenDone);
+        registers_.write32(kFactorial, n);
+        auto waited = queue_.wait([&] { return done_.load(); }, sync::WaitMode::interruptible,
+                                  sync::Deadline::after_ns(u64{timeout_ms} * 1'000'000));
+        if (!waited) return Err(waited.error() == Error::timedout ? Error::io : waited.error());
+        return registers_.read32(kFactorial);
+    }
+
+  private:
+    // In interrupt context: acknowledge, wake, leave.
+    irq::Handled on_interrupt() {
+        const u32 causes = registers_.read32(kCauses);
+        if (causes == 0) return irq::Handled::no;
+        registers_.write32(kAcknowledge, causes);
+        done_.store(true);
+        queue_.wake_all();
+        return irq::Handled::yes;
+    }
+
+    module::Mmio registers_;
+    sync::WaitQueue queue_;
+    std::atomic<bool> done_{false};
+    pci::Interrupt interrupt_;  // last: it ends before what its handler uses
+};
+
+// The device behind the node: the node stays while the module does, devices come and go. User memory
+// is not copied under this lock, so no page fault waits for a device.
+constinit sync::Mutex lock{sync::LockRank::pipe};
+Device* current_device = nullptr;
+
+Device::~Device() {
+    sync::MutexGuard guard(lock);
+    if (current_device == this) current_device = nullptr;
+}
+
+class File final : public vfs::FileOps {
+  public:
+    // A decimal number starts a computation and waits for it.
+    Result<usize> write(vfs::File&, vfs::IoBuffer& buffer, u64&) override {
+        char text[16];
+        if (buffer.remaining() >= sizeof text) return Err(Error::inval);
+        TRY_ASSIGN(const usize n, buffer.get(text, buffer.remaining()));
+        u32 number = 0;
+        usize digits = 0;
+        for (; digits < n && text[digits] >= '0' && text[digits] <= '9'; ++digits)
+            if (__builtin_mul_overflow(number, 10u, &number) ||
+                __builtin_add_overflow(number, static_cast<u32>(text[digits] - '0'), &number))
+                return Err(Error::range);
+        if (digits == 0 || (digits < n && text[digits] != '\n')) return Err(Error::inval);
+        sync::MutexGuard guard(lock);
+        if (current_device == nullptr) return Err(Error::nodev);
+        TRY_ASSIGN(result_, current_device->compute(number));
+        return n;
+    }
+    // The last result, as a line.
+    Result<usize> read(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
+        fmt::Line<16> line("{}\n", result_);
+        const std::string_view text = line.view();
+        if (position >= text.size()) return usize{0};
+        TRY_ASSIGN(const usize moved,
+                   buffer.put(text.data() + position,
+                              std::min<usize>(buffer.remaining(), text.size() - position)));
+        position += moved;
+        return moved;
+    }
+
+  private:
+    u32 result_ = 0;
+};
+
+class Opener final : public vfs::DeviceOpener {
+  public:
+    Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
+        std::unique_ptr<File> file(new (std::nothrow) File);
+        if (!file) return Err(Error::nomem);
+        return module::Gated<vfs::FileOps>::own(std::move(file));
+    }
+};
+
+class Driver final : public pci::Driver {
+  public:
+    explicit Driver(module::Context& context) : pci::Driver("@NAME@", kIds), context_(context) {}
+    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
+        TRY_ASSIGN(auto device, Device::create(context_, function));
+        log::info("@NAME@: bound");
+        sync::MutexGuard guard(lock);
+        if (current_device == nullptr) current_device = device.get();
+        return std::unique_ptr<device::Binding>(std::move(device));
+    }
+
+  private:
+    module::Context& context_;
+};
+
+class Instance final : public pci::DriverWithNode {
+  public:
+    static Result<std::unique_ptr<Instance>> create(module::Context& context) {
+        std::unique_ptr<Instance> self(new (std::nothrow) Instance);
+        std::unique_ptr<Opener> opener(new (std::nothrow) Opener);
+        std::unique_ptr<Driver> driver(new (std::nothrow) Driver(context));
+        if (!self) return Err(Error::nomem);
+        TRY(self->publish(context,
+                          {.name = "@NAME@", .class_name = "misc", .node = {.mode = 0666}},
+                          std::move(opener), std::move(driver)));
+        return self;
+    }
+};
+
+}  // namespace @NAME@
+
+TENON_MODULE(@NAME@::Instance, {
+    .name = "@NAME@",
+    .version = "0.1",
+    .license = "MIT",
+    .description = "Drives a PCI device; /dev/@NAME@",
+    .needs = {"pci>=1.0,<2"},
+});
