@@ -78,6 +78,7 @@ def overlay(options: Options, agent: bool, base: Path | None = None) -> Tree:
     directory = paths.preset_dir(options.preset)
     tree.file(kernels.INIT.lstrip("/"), directory / "userland" / "init", 0o755)
     tree.symlink("init", kernels.INIT)
+    tree.file("usr/bin/tmod", directory / "userland" / "tmod", 0o755)
     if options.kernel == "tenon":
         from . import kernel_modules
         kernel_modules.add_to(tree, options)

@@ -8,8 +8,8 @@ namespace tenon::sysfs {
 
 namespace {
 
-constexpr std::string_view kFiles[] = {"coresize", "initsize", "initstate", "ledger",
-                                       "refcnt",   "taint",    "uevent",    "version"};
+constexpr std::string_view kFiles[] = {"coresize", "in_flight", "initsize", "initstate", "ledger",
+                                       "refcnt",   "taint",     "uevent",   "version"};
 constexpr std::string_view kFolders[] = {"holders", "notes", "parameters", "sections"};
 
 bool one_of(std::span<const std::string_view> list, std::string_view name) {
@@ -154,6 +154,7 @@ class ModuleBranch final : public Branch {
         }
         if (p[1] == "version") fmt::print(out, "{}\n", i.version);
         if (p[1] == "refcnt") fmt::print(out, "{}\n", i.references);
+        if (p[1] == "in_flight") fmt::print(out, "{}\n", i.in_flight);
         if (p[1] == "coresize") fmt::print(out, "{}\n", i.size_bytes);
         if (p[1] == "initsize") fmt::print(out, "{}\n", i.init_bytes);
         if (p[1] == "taint") out.write("\n");

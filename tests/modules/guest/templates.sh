@@ -1,0 +1,66 @@
+# Each template of ./tenon module new at work, then what tmod says of modules and devices. With -device edu.
+set -e
+for name in char pci fs; do test -s /tests/my_$name.ko; done
+device=
+for d in /sys/bus/pci/devices/*; do
+    if [ "$(cat $d/vendor)" = 0x1234 ] && [ "$(cat $d/device)" = 0x11e8 ]; then device=${d##*/}; fi
+done
+test -n "$device"
+# What a status is without ending the script.
+status() { if "$@" >/tmp/out 2>&1; then echo 0; else echo $?; fi }
+
+# char
+insmod /tests/my_char.ko limit=4
+echo abcdefgh >/dev/my_char
+test "$(cat /dev/my_char)" = abcd
+
+# pci: the kernel's own driver of that device leaves first
+modprobe -r edu 2>/dev/null || true
+tmod explain $device
+tmod explain $device --json | grep -q 'not loaded: modprobe edu'
+insmod /tests/my_pci.ko
+test "$(basename $(readlink /sys/bus/pci/devices/$device/driver))" = my_pci
+exec 5<>/dev/my_pci
+echo 6 >&5
+test "$(cat <&5)" = 720
+tmod explain $device | grep -q 'the driver my_pci has it'
+
+# tmod: who holds it
+tmod holders my_pci
+tmod holders my_pci | grep -q "/dev/my_pci"
+tmod ledger my_pci | grep -q 'my_pci'
+tmod list | grep -q '^my_char .* live '
+tmod list --json | grep -q '"name":"my_pci"'
+tmod tree | grep -q '^  my_pci'
+exec 5>&-
+tmod holders my_pci | grep -q 'no open file'
+rmmod my_pci
+
+# fs
+insmod /tests/my_fs.ko
+mount -t my_fs none /mnt
+test "$(cat /mnt/hello)" = "Hello from my_fs."
+test "$(ls /mnt | tr '\n' ' ')" = "hello readme "
+tmod holders my_fs | grep -q '/mnt'
+test "$(status rmmod my_fs)" != 0
+umount /mnt
+rmmod my_fs
+
+# Orders
+test "$(status tmod status nothing)" = 2
+test "$(status tmod frob)" = 64
+test "$(status tmod release my_char)" = 2
+test "$(status tmod restart linux)" = 1
+tmod restart my_char
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    tmod status my_char >/tmp/status || true
+    if grep -q '^restarts *1' /tmp/status && grep -q '^state *live' /tmp/status; then break; fi
+    sleep 0.2
+done
+cat /tmp/status
+grep -q '^restarts *1' /tmp/status
+grep -q '^state *live' /tmp/status
+echo again >/dev/my_char
+tmod update /tests/my_char.ko
+test "$(status tmod update /tests/nothing.ko)" = 2
+echo done
