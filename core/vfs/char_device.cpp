@@ -1,4 +1,4 @@
-// Character device numbers: who opens which.
+// Device numbers, character and block: who opens which.
 #include <tenon/vfs/char_device.h>
 
 #include <cstring>
@@ -13,29 +13,40 @@ struct Range {
     module::Gated<DeviceOpener> opener;
     Range* next;
 };
-constinit sync::Mutex table_lock{sync::LockRank::sleeping_leaf};
-constinit Range* table = nullptr;
 
 bool overlap(const Range& r, u32 major, u64 first, u64 count) {
     return r.major == major && first < u64{r.first} + r.count && r.first < first + count;
 }
 
-bool major_used_locked(u32 major) {
-    for (Range* r = table; r != nullptr; r = r->next)
-        if (r->major == major) return true;
-    return false;
-}
+using Visit = void (*)(u32 major, std::string_view name, void*);
 
-}  // namespace
+// Ranges by major, then first minor.
+class NumberSpace {
+  public:
+    Result<u32> add(u32 major, u32 first_minor, u32 count, std::string_view name,
+                    module::Gated<DeviceOpener> opener);
+    void remove(u32 major, u32 first_minor, u32 count);
+    Result<module::Gated<FileOps>> open(DeviceNumber number, u32 open_flags);
+    void for_each(Visit visit, void* context);
 
-Result<u32> register_char_device(u32 major, u32 first_minor, u32 count, std::string_view name,
-                                 module::Gated<DeviceOpener> opener) {
+  private:
+    bool major_used_locked(u32 major) const {
+        for (const Range* r = first_; r != nullptr; r = r->next)
+            if (r->major == major) return true;
+        return false;
+    }
+    sync::Mutex lock_{sync::LockRank::sleeping_leaf};
+    Range* first_ = nullptr;
+};
+
+Result<u32> NumberSpace::add(u32 major, u32 first_minor, u32 count, std::string_view name,
+                             module::Gated<DeviceOpener> opener) {
     auto* range =
         new (std::nothrow) Range{major, first_minor, count, {}, std::move(opener), nullptr};
     if (range == nullptr) return Err(Error::nomem);
     usize n = std::min(name.size(), sizeof(range->name) - 1);
     std::memcpy(range->name, name.data(), n);
-    sync::MutexGuard guard(table_lock);
+    sync::MutexGuard guard(lock_);
     if (major == 0) {
         // The majors that Linux hands out itself: 254 downwards, then 511 downwards.
         for (u32 m = 254; m >= 234 && range->major == 0; m--)
@@ -44,13 +55,13 @@ Result<u32> register_char_device(u32 major, u32 first_minor, u32 count, std::str
             if (!major_used_locked(m)) range->major = m;
     }
     bool taken = range->major == 0;
-    for (Range* r = table; r != nullptr && !taken; r = r->next)
+    for (Range* r = first_; r != nullptr && !taken; r = r->next)
         taken = overlap(*r, range->major, first_minor, count);
     if (taken) {
         delete range;
         return Err(Error::busy);
     }
-    Range** link = &table;
+    Range** link = &first_;
     while (*link != nullptr && ((*link)->major < range->major ||
                                 ((*link)->major == range->major && (*link)->first < first_minor)))
         link = &(*link)->next;
@@ -59,11 +70,11 @@ Result<u32> register_char_device(u32 major, u32 first_minor, u32 count, std::str
     return range->major;
 }
 
-void unregister_char_device(u32 major, u32 first_minor, u32 count) {
+void NumberSpace::remove(u32 major, u32 first_minor, u32 count) {
     Range* gone = nullptr;
     {
-        sync::MutexGuard guard(table_lock);
-        for (Range** link = &table; *link != nullptr; link = &(*link)->next) {
+        sync::MutexGuard guard(lock_);
+        for (Range** link = &first_; *link != nullptr; link = &(*link)->next) {
             Range* r = *link;
             if (r->major != major || r->first != first_minor || r->count != count) continue;
             *link = r->next;
@@ -75,11 +86,11 @@ void unregister_char_device(u32 major, u32 first_minor, u32 count) {
     delete gone;
 }
 
-Result<module::Gated<FileOps>> open_char_device(DeviceNumber number, u32 open_flags) {
+Result<module::Gated<FileOps>> NumberSpace::open(DeviceNumber number, u32 open_flags) {
     module::Gated<DeviceOpener> opener;
     {
-        sync::MutexGuard guard(table_lock);
-        for (Range* r = table; r != nullptr; r = r->next)
+        sync::MutexGuard guard(lock_);
+        for (Range* r = first_; r != nullptr; r = r->next)
             if (overlap(*r, number.major, number.minor, 1)) {
                 opener = r->opener.alias();
                 break;
@@ -89,17 +100,49 @@ Result<module::Gated<FileOps>> open_char_device(DeviceNumber number, u32 open_fl
     return opener.call(&DeviceOpener::open, number, open_flags);
 }
 
-void for_each_char_device(void (*visit)(u32 major, std::string_view name, void*), void* context) {
-    sync::MutexGuard guard(table_lock);
+void NumberSpace::for_each(Visit visit, void* context) {
+    sync::MutexGuard guard(lock_);
     u32 last = ~0u;
     const char* last_name = nullptr;
-    for (Range* r = table; r != nullptr; r = r->next) {
+    for (Range* r = first_; r != nullptr; r = r->next) {
         if (r->major == last && last_name != nullptr && std::strcmp(last_name, r->name) == 0)
             continue;
         visit(r->major, r->name, context);
         last = r->major;
         last_name = r->name;
     }
+}
+
+constinit NumberSpace characters, blocks;
+
+}  // namespace
+
+Result<u32> register_char_device(u32 major, u32 first_minor, u32 count, std::string_view name,
+                                 module::Gated<DeviceOpener> opener) {
+    return characters.add(major, first_minor, count, name, std::move(opener));
+}
+void unregister_char_device(u32 major, u32 first_minor, u32 count) {
+    characters.remove(major, first_minor, count);
+}
+Result<module::Gated<FileOps>> open_char_device(DeviceNumber number, u32 open_flags) {
+    return characters.open(number, open_flags);
+}
+void for_each_char_device(Visit visit, void* context) {
+    characters.for_each(visit, context);
+}
+
+Result<u32> register_block_device(u32 major, u32 first_minor, u32 count, std::string_view name,
+                                  module::Gated<DeviceOpener> opener) {
+    return blocks.add(major, first_minor, count, name, std::move(opener));
+}
+void unregister_block_device(u32 major, u32 first_minor, u32 count) {
+    blocks.remove(major, first_minor, count);
+}
+Result<module::Gated<FileOps>> open_block_device(DeviceNumber number, u32 open_flags) {
+    return blocks.open(number, open_flags);
+}
+void for_each_block_device(Visit visit, void* context) {
+    blocks.for_each(visit, context);
 }
 
 }  // namespace tenon::vfs

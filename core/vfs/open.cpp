@@ -71,6 +71,7 @@ Result<module::Gated<FileOps>> ops_for(Inode& inode, u32 flags) {
         case kCharDevice:
             return open_char_device(inode.rdev, flags);
         case kBlockDevice:
+            return open_block_device(inode.rdev, flags);
         case kSocket:
             return Err(Error::nxio);
         default:

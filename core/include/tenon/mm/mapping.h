@@ -29,7 +29,7 @@ class PageSource {
 class Mapping {
   public:
     explicit Mapping(PageSource* source) : source_(source) {}
-    ~Mapping();  // all pages dropped; no VMA maps it any more
+    TENON_API ~Mapping();  // all pages dropped; no VMA maps it any more
     TENON_NONCOPYABLE(Mapping);
 
     // The cached page with a reference taken, or null; it may still be on its way in. Any thread
