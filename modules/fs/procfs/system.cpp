@@ -1,5 +1,6 @@
 // The rest of the top directory.
 #include <tenon/boot/boot_info.h>
+#include <tenon/device/device.h>
 #include <tenon/module/loader.h>
 #include <tenon/process/system_name.h>
 #include <tenon/sched/scheduler.h>
@@ -84,6 +85,11 @@ Result<void> show_devices(Text& out, const Subject&) {
         },
         &out);
     out.print("\nBlock devices:\n");
+    vfs::for_each_block_device(
+        [](u32 major, std::string_view name, void* context) {
+            static_cast<Text*>(context)->print("{:3} {}\n", major, name);
+        },
+        &out);
     return {};
 }
 
@@ -96,12 +102,64 @@ Result<void> show_locks(Text& out, const Subject&) {
     return {};
 }
 
+namespace {
+
+// Writes attribute `name` of a disk, as sysfs would show it.
+void show_attribute(device::Device& disk, std::string_view name, fmt::Sink& out) {
+    const auto list = disk.ops().call(&device::DeviceOps::attributes, disk);
+    for (usize i = 0; i < list.size(); ++i)
+        if (list[i].name == name) (void)disk.ops().call(&device::DeviceOps::show, disk, i, out);
+}
+
+// Calls visit(disk) for each block device, outside the tree's lock.
+template <typename Visit>
+void each_disk(Visit&& visit) {
+    struct Found {
+        Ref<device::Device> disks[64];
+        u32 count = 0;
+    };
+    const std::unique_ptr<Found> found(new (std::nothrow) Found);
+    if (!found) return;
+    device::for_each_device(
+        [](device::Device& d, void* context) {
+            auto& f = *static_cast<Found*>(context);
+            if (d.node().is_block && d.ops() && f.count < std::size(f.disks))
+                f.disks[f.count++] = Ref<device::Device>(&d);
+        },
+        found.get());
+    for (u32 i = 0; i < found->count; ++i) visit(*found->disks[i]);
+}
+
+}  // namespace
+
 Result<void> show_partitions(Text& out, const Subject&) {
-    out.print("major minor  #blocks  name\n\n");
+    bool any = false;
+    each_disk([&](device::Device& d) {
+        char text[32];
+        fmt::BufferSink size(text);
+        show_attribute(d, "size", size);
+        u64 sectors = 0;
+        for (char c : size.text())
+            if (c >= '0' && c <= '9') sectors = sectors * 10 + static_cast<u64>(c - '0');
+        if (!std::exchange(any, true)) out.print("major minor  #blocks  name\n\n");
+        out.print("{:4}  {:7} {:10} {}\n", d.node().major, d.node().minor, sectors / 2, d.name());
+    });
     return {};
 }
 
-Result<void> show_diskstats(Text&, const Subject&) {
+Result<void> show_diskstats(Text& out, const Subject&) {
+    each_disk([&](device::Device& d) {
+        out.print("{:4} {:7} {}", d.node().major, d.node().minor, d.name());
+        // The same numbers as in sysfs, without the padding.
+        char text[320];
+        fmt::BufferSink stat(text);
+        show_attribute(d, "stat", stat);
+        char last = ' ';
+        out.print(" ");
+        for (char c : stat.text())
+            if (const char before = std::exchange(last, c); c != ' ' || before != ' ')
+                out.print("{}", c);
+    });
     return {};
 }
 

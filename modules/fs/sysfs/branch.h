@@ -71,6 +71,7 @@ extern Branch& device_branch;
 extern Branch& system_branch;
 extern Branch& bus_branch;
 extern Branch& class_branch;
+extern Branch& block_branch;
 extern Branch& dev_branch;
 extern Branch& empty_branch;
 extern Branch& kernel_branch;

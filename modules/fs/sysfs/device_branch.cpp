@@ -149,6 +149,36 @@ isize attribute_index(device::Device& d, std::string_view name, u32& mode) {
     return -1;
 }
 
+// The device whose attribute the end of the path names, and which one. An attribute "GROUP/NAME" is
+// a file in a folder of the device's own.
+Ref<device::Device> device_of_attribute(const Parts& p, char (&name)[64], isize& index, u32& mode) {
+    for (u32 up = 1; up <= 2 && up <= p.count; ++up) {
+        Ref<device::Device> d = device_at(p, p.count - up);
+        if (!d) continue;
+        fmt::BufferSink text(name);
+        for (u32 i = p.count - up; i < p.count; ++i) {
+            if (i != p.count - up) text.write("/");
+            text.write(p[i]);
+        }
+        index = attribute_index(*d, text.text(), mode);
+        return index >= 0 ? d : Ref<device::Device>();
+    }
+    return {};
+}
+
+// Calls visit(name) for each attribute in the folder at `p` below a device, which may be none.
+template <typename Visit>
+void each_in_group(const Parts& p, Visit&& visit) {
+    if (p.count < 2) return;
+    Ref<device::Device> d = device_at(p, p.count - 1);
+    if (!d || !d->ops()) return;
+    const std::string_view group = p[p.count - 1];
+    for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d))
+        if (a.name.size() > group.size() + 1 && a.name.starts_with(group) &&
+            a.name[group.size()] == '/')
+            visit(a.name.substr(group.size() + 1));
+}
+
 class DeviceBranch final : public Branch {
   public:
     bool find(const Parts& p, Found& out) override {
@@ -164,11 +194,19 @@ class DeviceBranch final : public Branch {
         if (Ref<device::Device> d = device_at(p, p.count - 1)) {
             const std::string_view name = p[p.count - 1];
             if (is_own_file(name)) return has_file(*d, name, out);
-            u32 mode = 0;
-            if (attribute_index(*d, name, mode) >= 0) {
-                out = file(mode);
-                return true;
-            }
+        }
+        char name[64];
+        isize index = -1;
+        u32 mode = 0;
+        if (device_of_attribute(p, name, index, mode)) {
+            out = file(mode);
+            return true;
+        }
+        bool is_group = false;
+        each_in_group(p, [&](std::string_view) { is_group = true; });
+        if (is_group) {
+            out = directory();
+            return true;
         }
         // A step on the way: the folder of a class.
         bool is_folder = false;
@@ -198,18 +236,30 @@ class DeviceBranch final : public Branch {
             out.dir(rest.substr(1, end - 1));
             rest.remove_prefix(end + 1);
         }
+        each_in_group(p, [&](std::string_view name) { out.file(name); });
         Ref<device::Device> d = device_at(p, p.count);
         if (!d || p.count == 0) return;
         Found found;
         for (auto name : kOwnFiles)
             if (has_file(*d, name, found)) out.entry(name, found.mode & vfs::kTypeMask);
-        if (d->ops())
-            for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d))
+        if (!d->ops()) return;
+        std::string_view group;  // attributes of one group stand together
+        for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d)) {
+            const usize slash = a.name.find('/');
+            if (slash == a.name.npos)
                 out.file(a.name);
+            else if (a.name.substr(0, slash) != std::exchange(group, a.name.substr(0, slash)))
+                out.dir(group);
+        }
     }
 
     Result<void> show(const Parts& p, Text& out) override {
         if (p[0] == "system") return system_branch.show(p, out);
+        char attribute[64];
+        isize index = -1;
+        u32 mode = 0;
+        if (Ref<device::Device> d = device_of_attribute(p, attribute, index, mode))
+            return d->ops().call(&device::DeviceOps::show, *d, static_cast<usize>(index), out);
         Ref<device::Device> d = device_at(p, p.count - 1);
         if (!d) return Err(Error::nodev);
         const std::string_view name = p[p.count - 1];
@@ -223,10 +273,7 @@ class DeviceBranch final : public Branch {
             const auto forced = device::driver_override(*d);
             fmt::print(out, "{}\n", forced.empty() ? std::string_view("(null)") : forced);
         } else {
-            u32 mode = 0;
-            const isize index = attribute_index(*d, name, mode);
-            if (index < 0) return Err(Error::nodev);
-            return d->ops().call(&device::DeviceOps::show, *d, static_cast<usize>(index), out);
+            return Err(Error::nodev);
         }
         return {};
     }

@@ -201,6 +201,33 @@ class ClassBranch final : public Branch {
     }
 };
 
+// --- block: the class of that name, without its folder
+
+class BlockBranch final : public Branch {
+  public:
+    bool find(const Parts& p, Found& out) override {
+        bool found = false;
+        out = link();
+        each_device([&](device::Device& d) { found |= p.count == 1 && is(d, p[0]); });
+        return found;
+    }
+    void list(const Parts&, Lister& out) override {
+        each_device([&](device::Device& d) {
+            if (is(d, d.name())) out.link(d.name());
+        });
+    }
+    void target(const Parts& p, Text& out) override {
+        each_device([&](device::Device& d) {
+            if (is(d, p[0])) write_target(d, out);
+        });
+    }
+
+  private:
+    static bool is(const device::Device& d, std::string_view name) {
+        return d.class_name() == "block" && d.name() == name;
+    }
+};
+
 // --- dev
 
 class DevBranch final : public Branch {
@@ -238,12 +265,14 @@ class DevBranch final : public Branch {
 
 constinit BusBranch bus_object;
 constinit ClassBranch class_object;
+constinit BlockBranch block_object;
 constinit DevBranch dev_object;
 
 }  // namespace
 
 constinit Branch& bus_branch = bus_object;
 constinit Branch& class_branch = class_object;
+constinit Branch& block_branch = block_object;
 constinit Branch& dev_branch = dev_object;
 
 }  // namespace tenon::sysfs

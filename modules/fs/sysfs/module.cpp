@@ -63,7 +63,8 @@ Branch* find_branch(std::string_view name) {
     if (name == "dev") return &dev_branch;
     if (name == "kernel") return &kernel_branch;
     if (name == "firmware") return &firmware_branch;
-    if (name == "block" || name == "fs" || name == "power") return &empty_branch;
+    if (name == "block") return &block_branch;
+    if (name == "fs" || name == "power") return &empty_branch;
     return nullptr;
 }
 

@@ -1,6 +1,7 @@
 // ioctl: what every file has; the rest is the file's own. Spec: man 2 ioctl, Linux fs/ioctl.c.
 #include <tenon/vfs/pipe.h>
 
+#include "personality/linux/file/block_ioctl.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
 
@@ -75,6 +76,7 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
             if (!process::capable(process::Capability::sys_admin)) return Err(Error::perm);
             return Err(Error::opnotsupp);
     }
+    if ((inode.mode & vfs::kTypeMask) == vfs::kBlockDevice) return block_ioctl(*file, cmd, arg);
     Result<i64> answer = file->ops().call(&vfs::FileOps::ioctl, *file, cmd, arg);
     if (!answer && answer.error() == Error::noioctl) return Err(Error::notty);
     return answer;

@@ -1,0 +1,64 @@
+"""Disks: what programs see of one, and nothing of its driver's going and coming again."""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from machine import HERE, LONG, Case, main, script
+
+CYCLES = 500 if LONG else 100
+
+
+class Disks(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.programs = []
+        for name in ("stamps",):
+            program = Path(cls.folder.name, name)
+            subprocess.run(["gcc", "-O2", "-static", "-pthread", "-Wall", "-o", program,
+                            HERE / f"programs/{name}.c"], check=True)
+            cls.programs += ["--file", f"{program}:/tests/{name}"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def run_disk(self, *arguments: str):
+        done = script("disk.sh", *arguments, options=["--smp", "2", *self.programs], timeout=600)
+        self.alive(done)
+        self.assertTrue(done.stdout.endswith("done\n"), done.stdout)
+        self.assertNotIn("leaked", done.log)
+        for line in done.stdout.splitlines():
+            if line.startswith("stamps"):
+                self.assertRegex(line, r" errors=0 wrong=0 ")
+                self.assertRegex(line, r"writes=[1-9]\d{2}")
+        return done
+
+    def test_a_program_uses_it_and_nothing_is_left(self):
+        done = self.run_disk("use", str(CYCLES))
+        self.assertIn("null_block: not unloaded: 1 open files or mounts use it", done.log)
+        before, after = done.values("before"), done.values("after")
+        print({k: after[k] - before[k] for k in before})
+        for key in ("pages", "objects"):
+            self.assertLess(after[key] - before[key], CYCLES // 2, key)
+        for key in ("nodes", "sysfs", "modules"):
+            self.assertEqual(after[key], before[key], key)
+
+    def test_the_driver_goes_and_comes_again(self):
+        done = self.run_disk("hold")
+        replayed = 0
+        for mode in ("inline", "timer", "worker"):
+            values = done.values(f"held_{mode}")
+            print(mode, values)
+            self.assertEqual(values["holds"], 5)
+            self.assertEqual(values["refused"], 0)
+            replayed += values["replayed"]
+        self.assertGreater(replayed, 0)  # with a delay, some were in flight
+        self.assertIn("null_block did not come back: the disk is gone", done.log)
+        self.assertIn("comes back with another size or shape", done.log)
+
+
+if __name__ == "__main__":
+    main()
