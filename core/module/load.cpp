@@ -239,7 +239,11 @@ Result<void> load_saved(std::span<const u8> bytes, std::string_view parameters, 
     const Batch batch{current()};
     TRY_ASSIGN(Module* const module, link_image(bytes, parameters, flags, batch));
     auto result = activate(*module, saved);
-    if (!result) dispose(module);
+    if (!result) {
+        // Another instance will be tried with the state: what this one served waits for it.
+        if (saved != nullptr) module->gate->expect_successor(true);
+        dispose(module);
+    }
     return result;
 }
 
