@@ -28,7 +28,7 @@ def main() -> int:
     there = {f.stem: f for f in sorted(folder.glob("ktest_*.ko"))}
     wanted = ["ktest_" + m.removeprefix("ktest_") for m in args.module] or \
              [name for name in there if name not in VICTIMS]
-    script = "\n".join(f"insmod /tests/{n}.ko && rmmod {n} || status=1" for n in wanted)
+    script = "modprobe block_core\n" + "\n".join(f"insmod /tests/{n}.ko && rmmod {n} || status=1" for n in wanted)
     command = [ROOT / "tenon", "run", "--direct", "--preset", args.preset, "--smp", str(args.smp),
                "--timeout", "800"]
     for name in [*wanted, *VICTIMS]:

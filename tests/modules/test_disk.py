@@ -1,5 +1,6 @@
 """Disks: what programs see of one, and nothing of its driver's going and coming again."""
 
+import re
 import subprocess
 import tempfile
 import unittest
@@ -58,6 +59,15 @@ class Disks(Case):
         self.assertGreater(replayed, 0)  # with a delay, some were in flight
         self.assertIn("null_block did not come back: the disk is gone", done.log)
         self.assertIn("comes back with another size or shape", done.log)
+
+    def test_a_hot_update_and_a_restart_are_a_pause(self):
+        done = self.run_disk("again")
+        for name in ("update_timer", "update_worker", "update_inline", "restart_timer"):
+            values = done.values(name)
+            print(name, values)
+            self.assertEqual(values["holds"], 3 if name.startswith("restart") else 5)
+        for pause in re.findall(r"module null_block: updated from version .*", done.log):
+            print(pause)
 
 
 if __name__ == "__main__":

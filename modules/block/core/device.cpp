@@ -97,23 +97,23 @@ class Attributes final : public device::DeviceOps {
 
 }  // namespace
 
-Result<void> Disk::publish(module::Gate& core) {
+Result<void> Disk::publish(module::Context& core) {
     std::unique_ptr<Attributes> attributes(new (std::nothrow) Attributes(Ref<Disk>(this)));
     if (!attributes) return Err(Error::nomem);
-    TRY_ASSIGN(auto device,
-               device::Device::create(
-                   {.name = name(),
-                    .class_name = "block",
-                    .node = {.major = kMajor, .minor = index_, .mode = 0660, .is_block = true},
-                    .ops = module::Gated<device::DeviceOps>::own(std::move(attributes), &core)}));
-    TRY(device::add(device, nullptr, nullptr));
-    device_ = std::move(device);
+    TRY_ASSIGN(
+        auto device,
+        device::Device::create(
+            {.name = name(),
+             .class_name = "block",
+             .node = {.major = kMajor, .minor = index_, .mode = 0660, .is_block = true},
+             .ops = module::Gated<device::DeviceOps>::own(std::move(attributes), &core.gate())}));
+    TRY_ASSIGN(device_, core.add_device(std::move(device), nullptr, nullptr));
     return {};
 }
 
 // The attributes hold a reference to the disk: they go with the device.
 void Disk::unpublish() {
-    if (Ref<device::Device> device = std::move(device_)) device::remove(*device);
+    device_.release();
 }
 
 }  // namespace tenon::block

@@ -14,7 +14,6 @@
 #include <tenon/device/device.h>
 #include <tenon/lib/intrusive.h>
 #include <tenon/mm/mapping.h>
-#include <tenon/mm/slab.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/vfs/char_device.h>
@@ -121,7 +120,7 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     Statistics statistics();
     u32 in_flight();
     // The node and the folder in sysfs (device.cpp).
-    Result<void> publish(module::Gate& core);
+    Result<void> publish(module::Context& core);
     void unpublish();
 
     sync::RcuHead rcu;
@@ -169,19 +168,15 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     sync::RwMutex io_lock_{sync::LockRank::pipe};  // user memory is copied under it
     mm::Mapping mapping_;
     Memory memory_;
-    Ref<device::Device> device_;
+    module::Held device_;
     module::WorkHandle work_;
     module::TimerHandle timer_;  // last: it queues the work
 };
 
-void free_request(IoRequest* request);
-Result<IoRequest*> make_request(Operation operation, u64 sector, u64 sectors,
-                                std::span<const Segment> segments);
-
 // table.cpp: the disks, by index.
 Ref<Disk> find_disk(u32 index);
 void forget_disk(Disk& disk);
-Result<void> start(module::Context& core);
+void start(module::Context& core);
 void stop();
 // Milliseconds that a disk waits for its driver's next instance; whether an ordinary unload is
 // taken for a restart (tests).

@@ -23,7 +23,9 @@ class BlockCore final : public module::Instance {
         std::unique_ptr<BlockCore> self(new (std::nothrow) BlockCore);
         auto opener = make_opener();
         if (!self || !opener) return Err(Error::nomem);
-        TRY(start(context));
+        start(context);
+        // An instance that failed could not give them back.
+        give_back_numbers(nullptr);
         TRY(vfs::register_block_device(
             kMajor, 0, kMaxDisks, "blkext",
             module::Gated<vfs::DeviceOpener>::own(std::move(opener), &context.gate())));

@@ -12,7 +12,7 @@ constexpr u64 kMs = 1'000'000;
 
 // The submitter has a request, and who is just handing it to the driver: the last frees it.
 void drop(IoRequest* request) {
-    if (request->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) free_request(request);
+    if (request->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete request;
 }
 
 // Never twice, so that a handle names one issue of one request of one disk.
@@ -34,7 +34,8 @@ IoRequest::IoRequest(Operation operation, u64 sector, u64 sectors,
 
 Result<void> Disk::transfer(Operation operation, u64 sector, u64 sectors,
                             std::span<const Segment> segments) {
-    TRY_ASSIGN(IoRequest* const request, make_request(operation, sector, sectors, segments));
+    auto* const request = new (std::nothrow) IoRequest(operation, sector, sectors, segments);
+    if (request == nullptr) return Err(Error::nomem);
     HardwareQueue* queue = nullptr;
     {
         sync::IrqSpinGuard guard(lock_);

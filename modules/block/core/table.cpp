@@ -1,4 +1,4 @@
-// The disks by index, the slab of requests, and what drivers call.
+// The disks by index, and what drivers call.
 #include <tenon/trace/log.h>
 
 #include "disk.h"
@@ -12,7 +12,6 @@ struct Table {
     // Each holds a reference. Read under RCU by completions.
     std::atomic<Disk*> disks[kMaxDisks] = {};
     module::Context* core = nullptr;
-    mm::SlabCache* requests = nullptr;
 };
 constinit Table g_table;
 
@@ -55,18 +54,6 @@ void let_go(void* context) {
 }
 
 }  // namespace
-
-Result<IoRequest*> make_request(Operation operation, u64 sector, u64 sectors,
-                                std::span<const Segment> segments) {
-    void* at = g_table.requests->alloc();
-    if (at == nullptr) return Err(Error::nomem);
-    return new (at) IoRequest(operation, sector, sectors, segments);
-}
-
-void free_request(IoRequest* request) {
-    request->~IoRequest();
-    g_table.requests->free(request);
-}
 
 Ref<Disk> find_disk(u32 index) {
     sync::MutexGuard guard(g_table.lock);
@@ -120,7 +107,7 @@ Result<module::Held> register_disk(module::Context& context, const DiskOptions& 
     }
     disk->attach(std::move(ops), context.gate());
     // From here on the handle takes it away again.
-    TRY(disk->publish(g_table.core->gate()));
+    TRY(disk->publish(*g_table.core));
     log::info("{}: {} MiB, {} queues of {} requests, by {}", disk->name(), disk->size_bytes() >> 20,
               options.queues, options.queue_depth, context.name());
     return held;
@@ -133,11 +120,8 @@ bool complete(RequestHandle handle, Error status) {
            disk->complete((handle.value >> 8) & 0xffff, handle.value >> 24, status);
 }
 
-Result<void> start(module::Context& core) {
+void start(module::Context& core) {
     g_table.core = &core;
-    TRY_ASSIGN(g_table.requests,
-               mm::SlabCache::create("block_request", sizeof(IoRequest), alignof(IoRequest)));
-    return {};
 }
 
 // No driver is left; held disks may be.
@@ -145,8 +129,6 @@ void stop() {
     for (u32 i = 0; i < kMaxDisks; ++i)
         if (Ref<Disk> disk = find_disk(i)) disk->kill();
     sync::rcu_barrier();
-    if (g_table.requests != nullptr) mm::SlabCache::destroy(g_table.requests);
-    g_table.requests = nullptr;
 }
 
 }  // namespace tenon::block

@@ -63,8 +63,43 @@ gone_and_back() {
     rmmod null_block || fail "unload"
     echo 1 >/sys/module/block_core/parameters/hold_always
 }
+# ORDER ("restart NAME", "update FILE") COUNT times while a program works: it sees only delay.
+ordered() {
+    modprobe null_block size_mb=16 queues=2 completion="$1" completion_ns=200000
+    /tests/stamps /dev/nullb0 "$2" 4 11 &
+    i=0
+    while [ $i -lt "$3" ]; do
+        sleep 0.5
+        echo "$4" >/sys/kernel/tenon/module_control || fail "$4"
+        i=$((i + 1))
+    done
+    wait $! || fail "the program saw it"
+    sleep 0.2
+    echo "${4%% *}_$1 holds=$(hold holds) replayed=$(hold replayed) refused=$(hold refused)" \
+         "longest_us=$(hold longest_us)"
+    rmmod null_block || fail "unload"
+}
 modprobe block_core
 case $1 in
+again)
+    new=/usr/lib/modules/$(uname -r)/kernel/null_block.ko
+    ordered timer 4 5 "update $new"
+    ordered worker 4 5 "update $new"
+    ordered inline 4 5 "update $new"
+    ordered timer 6 3 "restart null_block"
+    # What was written before an update is there after it.
+    modprobe null_block size_mb=16
+    exec 3<>/dev/nullb0
+    echo "kept" >&3
+    exec 3<&-
+    exec 3<>/dev/nullb0
+    echo "update /nonexistent.ko" >/sys/kernel/tenon/module_control 2>/dev/null && fail "updated"
+    echo "update $new" >/sys/kernel/tenon/module_control || fail "update"
+    read -r word <&3
+    [ "$word" = kept ] || fail "read $word"
+    exec 3<&-
+    rmmod null_block
+    ;;
 use)
     used inline 1
     used timer 2
