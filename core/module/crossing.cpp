@@ -4,6 +4,7 @@
 #include <tenon/arch/smp.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
+#include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
 #include <tenon/trace/symbols.h>
 
@@ -49,6 +50,7 @@ struct Seen {
     const Task* task;
     u64 crossings, sleeps;
     u32 rounds;
+    u64 counted_ns;  // when the last round was
 };
 TENON_PERCPU(Seen, g_seen);
 
@@ -249,9 +251,14 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     }
     if (seen.task != task || seen.crossings != task->crossings ||
         seen.sleeps != task->sched.voluntary_switches) {
-        seen = {task, task->crossings, task->sched.voluntary_switches, 0};
+        seen = {task, task->crossings, task->sched.voluntary_switches, 0, 0};
         return false;
     }
+    // A virtual CPU that stood still takes two looks at once, and had no time to go on between
+    // them.
+    const u64 now = time::monotonic_ns();
+    if (now - seen.counted_ns < kWatchPeriodNs / 2) return false;
+    seen.counted_ns = now;
     const bool atomic = !irqs_were_on || arch::preempt_count() != 0;
     if (++seen.rounds < (atomic ? kAtomicRounds : kThreadRounds)) return false;
     seen.rounds = 0;
