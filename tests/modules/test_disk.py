@@ -1,5 +1,6 @@
 """Disks: what programs see of one, and nothing of its driver's going and coming again."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from machine import HERE, LONG, Case, main, script
 
+TOOLS = ("/sbin/mke2fs", "/sbin/e2fsck", "/sbin/debugfs", "/sbin/blockdev", "/sbin/blkdiscard",
+         "/bin/lsblk")
 CYCLES = 500 if LONG else 100
 
 
@@ -59,6 +62,20 @@ class Disks(Case):
         self.assertGreater(replayed, 0)  # with a delay, some were in flight
         self.assertIn("null_block did not come back: the disk is gone", done.log)
         self.assertIn("comes back with another size or shape", done.log)
+
+    @unittest.skipUnless(all(map(os.path.exists, TOOLS)), "without e2fsprogs on the host")
+    def test_a_file_system_is_made_on_it_and_found_good(self):
+        files = {*TOOLS}
+        for tool in TOOLS:
+            listed = subprocess.run(["ldd", tool], capture_output=True, text=True, check=True).stdout
+            files |= set(re.findall(r"/\S+", listed))
+        options = [w for f in files for w in ("--file", f"{os.path.realpath(f)}:{f}")]
+        done = script("file_system.sh", options=["--smp", "2", *options])
+        self.alive(done)
+        self.assertIn("what the file holds\nchecked\n", done.stdout)
+        self.assertRegex(done.stdout, r"rw +\d+ +512 +4096 +0 +33554432 +/dev/nullb0")
+        self.assertRegex(done.stdout, r"nullb0 +259:0 +0 +32M +0 disk")
+        self.assertIn("Operation not permitted", done.stdout)
 
     def test_a_hot_update_and_a_restart_are_a_pause(self):
         done = self.run_disk("again")
