@@ -2,9 +2,9 @@
 
 #include <tenon/arch/recovery.h>
 #include <tenon/arch/smp.h>
+#include <tenon/arch/time.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
-#include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
 #include <tenon/trace/symbols.h>
 
@@ -50,7 +50,7 @@ struct Seen {
     const Task* task;
     u64 crossings, sleeps;
     u32 rounds;
-    u64 counted_ns;  // when the last round was
+    u64 counted_at;  // the last round, in cycles
 };
 TENON_PERCPU(Seen, g_seen);
 
@@ -256,9 +256,11 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     }
     // A virtual CPU that stood still takes two looks at once, and had no time to go on between
     // them.
-    const u64 now = time::monotonic_ns();
-    if (now - seen.counted_ns < kWatchPeriodNs / 2) return false;
-    seen.counted_ns = now;
+    // By the cycle counter: the clock may be one that takes a lock.
+    const u64 now = arch::cycles();
+    if (now - seen.counted_at < arch::counter_khz() * (kWatchPeriodNs / 2 / 1'000'000))
+        return false;
+    seen.counted_at = now;
     const bool atomic = !irqs_were_on || arch::preempt_count() != 0;
     if (++seen.rounds < (atomic ? kAtomicRounds : kThreadRounds)) return false;
     seen.rounds = 0;
