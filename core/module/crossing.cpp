@@ -3,6 +3,7 @@
 #include <tenon/arch/recovery.h>
 #include <tenon/arch/smp.h>
 #include <tenon/arch/time.h>
+#include <tenon/boot/boot_info.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/trace/log.h>
@@ -43,6 +44,17 @@ bool in_failed_text(uptr address) {
     const sync::RcuGuard guard;
     const Gate* gate = gate_at(address);
     return gate != nullptr && gate->failed();
+}
+
+// `containment=off`: a module's fault ends the kernel, as a control.
+bool contains_faults() {
+    static constinit std::atomic<u8> known{0};
+    u8 answer = known.load(std::memory_order_relaxed);
+    if (answer == 0) {
+        answer = boot::parameter("containment").value == "off" ? 2 : 1;
+        known.store(answer, std::memory_order_relaxed);
+    }
+    return answer == 1;
 }
 
 // What the watchdog saw last on this CPU.
@@ -204,8 +216,9 @@ bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {
     Task* task = arch::current();
     if (task == nullptr || task->crossing == nullptr) return false;
     const Containing once;
-    if (!once.first()) return false;
+    if (!once.first() || !contains_faults()) return false;
     Crossing& c = *task->crossing;
+    if (c.intact != Crossing::kIntact) return false;
     // Irqs are off: as good as an RCU section.
     Gate* culprit = gate_at(fault.ip);
     const bool contained = culprit != nullptr ? !culprit->trusted() : may_cut(*task, c, fault.ip);
@@ -223,10 +236,10 @@ bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {
 
 void end_call_instead_of_panic(const char* message) {
     Task* task = arch::current();
-    if (task == nullptr || task->crossing == nullptr) return;
+    if (!contains_faults() || task == nullptr || task->crossing == nullptr) return;
     Crossing& c = *task->crossing;
     const uptr ip = reinterpret_cast<uptr>(__builtin_return_address(0));
-    if (!may_cut(*task, c, ip)) return;
+    if (c.intact != Crossing::kIntact || !may_cut(*task, c, ip)) return;
     const arch::IrqState irqs = arch::irq_save();
     Containing once;
     if (!once.first()) {
@@ -245,7 +258,7 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     constexpr u32 kAtomicRounds = 2, kThreadRounds = 12;
     Seen& seen = g_seen.local();
     Task* task = arch::current();
-    if (task == nullptr || task->crossing == nullptr) {
+    if (task == nullptr || task->crossing == nullptr || !contains_faults()) {
         seen.task = nullptr;
         return false;
     }

@@ -14,6 +14,8 @@
 namespace tenon::module {
 
 struct Crossing {
+    static constexpr u64 kIntact = 0x7265'636f'7665'7279;
+    u64 intact = kIntact;  // or its caller's frames are overwritten: no way back
     uptr mark = 0;  // arch::guarded_call's
     Crossing* outer = nullptr;
     Gate* gate = nullptr;

@@ -1,4 +1,4 @@
-# guest.sh FIRST: commits the faults of /tests/pairs from line FIRST on, and looks after each what became of
+# guest.sh FIRST [PARAMETERS]: commits the faults of /tests/pairs from line FIRST on, and looks after each what became of
 # the machine. One line each: "N KIND CONTEXT detected=0|1 restarted=0|1 served=0|1 others=0|1 cpus=0|1".
 control=/sys/kernel/tenon/module_control
 health=/sys/kernel/tenon/module_health
@@ -15,12 +15,12 @@ served() {
     test "$(state)" = quarantined && echo release fault_lab >$control
     test -c /dev/fault_lab && test "$(timeout 3 sh -c 'exec 3<>/dev/fault_lab; echo 12 >&3; head -n 1 <&3')" = 144
 }
-# Polls `$@` every 10 ms, at most 600 times.
+# Polls `$@` every 10 ms, at most 150 times.
 soon() {
     n=0
     until "$@"; do
         n=$((n + 1))
-        test $n -gt 600 && return 1
+        test $n -gt 150 && return 1
         usleep 10000
     done
 }
@@ -35,7 +35,7 @@ every_cpu() {
     done
 }
 
-insmod $module || exit 1
+insmod $module $2 || exit 1
 line=0
 while read kind context; do
     line=$((line + 1))
@@ -49,13 +49,15 @@ while read kind context; do
     esac
     detected=$(said soon noticed $before)
     # What merely sleeps is nobody's fault: the operator ends it.
-    test $detected = 1 || echo restart fault_lab >$control
-    case $context in create | exit) insmod $module 2>/dev/null ;; esac
+    test $detected = 1 || test -n "$2" || echo restart fault_lab >$control
+    case $context in create | exit) insmod $module $2 2>/dev/null ;; esac
     served=$(said soon served)
     echo "$line $kind $context detected=$detected served=$served others=$(said others) cpus=$(said every_cpu)"
     if test $served = 0; then
-        dmesg | tail -n 25 >&2
-        cat /proc/modules >&2
+        ls -l /dev/fault_lab >&2
+        cat $health >&2
+        grep fault_lab /proc/modules >&2
+        dmesg | tail -n 30 >&2
         exit 3
     fi
 done </tests/pairs

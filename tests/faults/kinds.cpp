@@ -217,7 +217,7 @@ constexpr Kind kKinds[] = {
     KIND(heap_overrun, false),
     KIND(runaway_memory, true),
     KIND(runaway_pages, true),
-    KIND(wild_task, false),
+    KIND(wild_task, false),  // only protection keys help
     KIND(leak, true),
 };
 

@@ -1,5 +1,9 @@
 /* <tenon/arch/recovery.h>: a call that leaves a mark, and the two ways back to it. */
 
+/* Bytes between the frames of the call and its caller's: what runs past the end of a local array
+   drowns there. */
+#define MOAT 512
+
     .text
 
     .globl guarded_call
@@ -17,7 +21,9 @@ guarded_call:                           /* rdi: function, rsi: argument, rdx: wh
     movq %rsp, (%rdx)
     movq %rdi, %rax
     movq %rsi, %rdi
+    subq $MOAT, %rsp
     call *%rax
+    addq $MOAT, %rsp
     movl $1, %eax
 1:  addq $8, %rsp
     popq %r15
