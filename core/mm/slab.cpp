@@ -36,6 +36,7 @@ constexpr u32 kNone = ~u32{0};
 constexpr u16 kEnd = 0xffff;
 constexpr uptr kForgotten = 1;  // as a site: of a module that is gone; another may lie there now
 constexpr u8 kPoison = 0x6b;
+constexpr uptr kPoisonWord = ~uptr{0} / 0xff * kPoison;
 
 struct Magazine {
     u32 count;
@@ -502,8 +503,10 @@ void kfree(void* p) {
     if (page.kind == Page::Kind::slab) [[likely]] {
         SlabCache& cache = *static_cast<SlabCache*>(page.slab.cache);
         if (Slabs::is_of_modules(cache)) {
-            if (Slabs::site_of(cache, p) == 0) panic("kfree: the object is free already");
-            Slabs::site_of(cache, p) = 0;
+            uptr& site = Slabs::site_of(cache, p);
+            // Zero, or what a debug kernel fills a free object with.
+            if (site == 0 || site == kPoisonWord) panic("kfree: the object is free already");
+            site = 0;
         }
         Slabs::free(cache, p);
         return;

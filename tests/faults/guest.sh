@@ -15,12 +15,12 @@ served() {
     test "$(state)" = quarantined && echo release fault_lab >$control
     test -c /dev/fault_lab && test "$(timeout 3 sh -c 'exec 3<>/dev/fault_lab; echo 12 >&3; head -n 1 <&3')" = 144
 }
-# Polls `$@` every 10 ms, at most 150 times.
+# Polls `$@` every 10 ms, at most 300 times.
 soon() {
     n=0
     until "$@"; do
         n=$((n + 1))
-        test $n -gt 150 && return 1
+        test $n -gt 300 && return 1
         usleep 10000
     done
 }
