@@ -18,7 +18,8 @@ constexpr u64 kMs = 1'000'000;
 constexpr u64 kEndCallsNs = 2000 * kMs;
 constexpr u64 kWindowNs = 60'000 * kMs;
 constexpr u64 kFirstPauseNs = 10 * kMs, kLongestPauseNs = 5000 * kMs;
-constexpr u32 kMaxRestarts = 5;  // in one window
+constexpr u32 kMaxRestarts = 5;                     // in one window
+constexpr const char* kAsked = "asked to restart";  // by its address: no fault
 
 constinit metrics::Metric g_faults(metrics::Kind::counter, "tenon_module_faults_total",
                                    "Calls into modules that a fault ended");
@@ -80,7 +81,7 @@ void remember_fault(Module& m, History& h, u64 now) {
 
 // When the next instance may start, or quarantine. Loader's mutex held.
 void plan_restart(Module& m, History& h, u64 now, bool is_culprit) {
-    if (is_culprit) {
+    if (is_culprit && m.gate->failure() != kAsked) {
         remember_fault(m, h, now);
         if (now - h.window_ns > kWindowNs) {
             h.window_ns = now;
@@ -255,7 +256,7 @@ Result<void> restart_module(std::string_view name) {
     if (m == nullptr) return Err(Error::noent);
     if (m->gate->trusted()) return Err(Error::opnotsupp);
     if (m->state != State::live) return Err(Error::busy);
-    report_failure(*m->gate, "asked to restart");
+    report_failure(*m->gate, kAsked);
     return {};
 }
 

@@ -90,8 +90,27 @@ class Containing {
 u32 spins_since(const Task& task, const Crossing& c) {
     u32 n = 0;
     for (u32 i = c.held_locks; i < task.module_lock_count && i < kMaxModuleLocks; ++i)
-        n += task.module_locks[i].spins ? 1 : 0;
+        n += task.module_locks[i].kind == sync::HeldKind::spin ? 1 : 0;
     return n;
+}
+
+void let_go(const Task::ModuleLock& held) {
+    switch (held.kind) {
+        case sync::HeldKind::spin:
+            static_cast<sync::SpinLock*>(held.lock)->unlock_raw();
+            break;
+        case sync::HeldKind::mutex:
+            // Noted before it is taken.
+            if (auto* mutex = static_cast<sync::Mutex*>(held.lock); mutex->is_held_by_current())
+                mutex->unlock();
+            break;
+        case sync::HeldKind::read:
+            static_cast<sync::RwMutex*>(held.lock)->unlock_read();
+            break;
+        case sync::HeldKind::write:
+            static_cast<sync::RwMutex*>(held.lock)->unlock_write();
+            break;
+    }
 }
 
 // Undoes what the frames of the call `c` had taken. Irqs off; runs on a stack that does not
@@ -106,13 +125,9 @@ void undo(Task& task, Crossing& c) {
         if (entry->queue != nullptr) entry->queue->remove(*entry);
     }
     while (task.module_lock_count > c.held_locks) {
-        const u32 i = --task.module_lock_count;
-        if (i >= kMaxModuleLocks) continue;
-        auto& held = task.module_locks[i];
-        if (held.spins)
-            static_cast<sync::SpinLock*>(held.lock)->unlock_raw();
-        else if (auto* mutex = static_cast<sync::Mutex*>(held.lock); mutex->is_held_by_current())
-            mutex->unlock();
+        const u32 i = task.module_lock_count - 1;
+        if (i < kMaxModuleLocks) let_go(task.module_locks[i]);
+        task.module_lock_count = i;
     }
     task.faults_disabled = c.faults_disabled;
     task.state.store(TaskState::running, std::memory_order_relaxed);

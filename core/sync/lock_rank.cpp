@@ -96,10 +96,10 @@ void rank_release(LockRank rank, const void* lock) {
 namespace tenon::sync {
 
 // By the task that holds it; spin locks of interrupt handlers nest on the interrupted task's.
-void note_module_lock(void* lock, bool spins) {
+void note_module_lock(void* lock, HeldKind kind) {
     Task& task = *current();
     const u32 n = task.module_lock_count;
-    if (n < module::kMaxModuleLocks) task.module_locks[n] = {lock, spins};
+    if (n < module::kMaxModuleLocks) task.module_locks[n] = {lock, kind};
     // An interrupt between pushes and pops in balance.
     task.module_lock_count = n + 1;
 }

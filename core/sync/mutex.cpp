@@ -92,6 +92,18 @@ void Mutex::unlock_slow() {
     waiters_.wake_one();
 }
 
+namespace {
+
+// Inside of calls that can be ended: what they hold is let go then.
+void note(RwMutex* lock, HeldKind kind) {
+    if (current()->crossing != nullptr) note_module_lock(lock, kind);
+}
+void forget(RwMutex* lock) {
+    if (current()->crossing != nullptr) forget_module_lock(lock);
+}
+
+}  // namespace
+
 void RwMutex::lock_read() {
     rank_acquire(rank_, this);
     auto enter = [&] {
@@ -102,14 +114,16 @@ void RwMutex::lock_read() {
                 return true;
         return false;
     };
-    if (enter()) [[likely]]
-        return;
-    TENON_DEBUG_ASSERT(may_sleep());
-    (void)waiters_.wait(enter, WaitMode::uninterruptible);
+    if (!enter()) [[unlikely]] {
+        TENON_DEBUG_ASSERT(may_sleep());
+        (void)waiters_.wait(enter, WaitMode::uninterruptible);
+    }
+    note(this, HeldKind::read);
 }
 
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
+    forget(this);
     // The barrier in wake_all() orders this before the look at the queue.
     if (state_.fetch_sub(1, std::memory_order_release) == 1 &&
         writers_waiting_.load(std::memory_order_relaxed) != 0)
@@ -122,6 +136,7 @@ bool RwMutex::try_lock_write() {
                                         std::memory_order_relaxed))
         return false;
     rank_acquire(rank_, this);
+    note(this, HeldKind::write);
     return true;
 }
 
@@ -135,17 +150,21 @@ void RwMutex::lock_write_nested(LockRank rank) {
         return state_.compare_exchange_strong(expected, -1, std::memory_order_acquire,
                                               std::memory_order_relaxed);
     };
-    if (enter()) [[likely]]
+    if (enter()) [[likely]] {
+        note(this, HeldKind::write);
         return;
+    }
     TENON_DEBUG_ASSERT(may_sleep());
     // seq_cst: a reader that leaves either sees the count or has left before enter() looks.
     writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
     (void)waiters_.wait(enter, WaitMode::uninterruptible);
     writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
+    note(this, HeldKind::write);
 }
 
 void RwMutex::unlock_write() {
     rank_release(rank_, this);
+    forget(this);
     state_.store(0, std::memory_order_release);
     waiters_.wake_all();
 }

@@ -139,7 +139,7 @@ class Task : public RefCounted<Task> {
     sync::WaitEntry* waits = nullptr;      // its registrations to sleep, inside of crossings
     struct ModuleLock {
         void* lock;
-        bool spins;  // SpinLock, else Mutex
+        sync::HeldKind kind;
     } module_locks[module::kMaxModuleLocks] = {};
     u32 module_lock_count = 0;
     void* io_context = nullptr;

@@ -13,7 +13,7 @@ class TENON_CAPABILITY("mutex") Mutex {
     TENON_NONCOPYABLE(Mutex);
     void lock() ACQUIRE() {
         rank_acquire(rank_, this);
-        note_lock(this, false);
+        note_lock(this, HeldKind::mutex);
         uptr expected = 0;
         if (!owner_.compare_exchange_strong(expected, reinterpret_cast<uptr>(current()),
                                             std::memory_order_acquire, std::memory_order_relaxed))

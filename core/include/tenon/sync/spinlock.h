@@ -38,17 +38,18 @@ inline void rank_release(LockRank, const void*) {}
 
 // What module text holds is remembered, so that it can be let go when a fault ends the call: the
 // build of modules that can fail asks for it. Out of line; any context.
-TENON_API void note_module_lock(void* lock, bool spins);
+enum class HeldKind : u8 { spin, mutex, read, write };
+TENON_API void note_module_lock(void* lock, HeldKind kind);
 TENON_API void forget_module_lock(void* lock);
 #ifdef TENON_TRACKS_LOCKS
-inline void note_lock(void* lock, bool spins) {
-    note_module_lock(lock, spins);
+inline void note_lock(void* lock, HeldKind kind) {
+    note_module_lock(lock, kind);
 }
 inline void forget_lock(void* lock) {
     forget_module_lock(lock);
 }
 #else
-inline void note_lock(void*, bool) {}
+inline void note_lock(void*, HeldKind) {}
 inline void forget_lock(void*) {}
 #endif
 
@@ -76,7 +77,7 @@ class TENON_CAPABILITY("spinlock") SpinLock {
         rank_acquire(rank_, this);
         if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
             lock_slow();
-        note_lock(this, true);
+        note_lock(this, HeldKind::spin);
     }
     bool try_lock_raw() {
         u32 expected = 0;
@@ -84,7 +85,7 @@ class TENON_CAPABILITY("spinlock") SpinLock {
                                            std::memory_order_relaxed))
             return false;
         rank_acquire(LockRank::none, this);
-        note_lock(this, true);
+        note_lock(this, HeldKind::spin);
         return true;
     }
     void unlock_raw() RELEASE() {
