@@ -137,7 +137,9 @@ class Task : public RefCounted<Task> {
     module::Crossing* crossing = nullptr;  // the innermost call that can be ended
     u64 crossings = 0;                     // how many there were
     sync::WaitEntry* waits = nullptr;      // its registrations to sleep, inside of crossings
+    // What it holds by locks of module text, newest last.
     struct ModuleLock {
+        // Undone when the call is ended.
         void* lock;
         sync::HeldKind kind;
     } module_locks[module::kMaxModuleLocks] = {};
