@@ -181,9 +181,23 @@ KTEST(a_gate_counts_calls_and_refuses_after_its_end) {
     });
 }
 
+// Told, not asserted: under `-icount shift=0` a nanosecond is an instruction.
+KTEST(what_a_crossing_costs) {
+    constexpr u32 kCalls = 20000;
+    module::Gate& gate = t.context().gate();
+    Service service;
+    const auto handle = module::Gated<Service>::borrow(&service, &gate);
+    u32 sum = 0;
+    const u64 start = time::monotonic_ns();
+    for (u32 i = 0; i < kCalls; ++i) sum = handle.call(&Service::add, sum, 1u);
+    const u64 took = time::monotonic_ns() - start;
+    EXPECT(sum == kCalls);
+    log::info("ktest_module: # {} ns a call through the gate", took / kCalls);
+}
+
 }  // namespace
 
 KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_module_forgot_is_swept,
              &a_module_that_fails_half_way_leaves_nothing,
              &loads_and_unloads_from_all_cpus_do_not_mix,
-             &a_gate_counts_calls_and_refuses_after_its_end);
+             &a_gate_counts_calls_and_refuses_after_its_end, &what_a_crossing_costs);
