@@ -175,7 +175,9 @@ Crossing* failed_crossing(const Task& task) {
 void lead_out(const Task& task, uptr frame) {
     const Crossing* c = failed_crossing(task);
     if (c == nullptr) return;
-    if (uptr* slot = arch::find_return_slot(frame, c->mark, in_failed_text))
+    // Leaf text that calls on is the spin loop of a lock, which may have nothing to return for.
+    const auto leads_back = [](uptr at) { return arch::is_leaf_text(at) || in_failed_text(at); };
+    if (uptr* slot = arch::find_return_slot(frame, c->mark, leads_back))
         *slot = reinterpret_cast<uptr>(&arch::abandon_landing);
 }
 

@@ -12,6 +12,7 @@
 #include <tenon/process/task.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/time/clock.h>
+#include <tenon/time/timer.h>
 #include <tenon/trace/log.h>
 #include <tenon/trace/symbols.h>
 
@@ -19,6 +20,7 @@
 
 #include "core/mm/page_alloc.h"
 #include "core/module/contain.h"
+#include "core/module/crossing.h"
 #include "core/module/module.h"
 #include "core/module/text.h"
 #include "core/module/trust.h"
@@ -286,6 +288,27 @@ Result<void> check_unused(const Module& module, u32 flags) {
     return {};
 }
 
+// Ends a module's destruction that takes too long: it fails then, as by a fault.
+class EndInTime {
+  public:
+    explicit EndInTime(Gate& gate) : gate_(gate) {
+        timer_.arm_at(time::monotonic_ns() + kQuiesceNs);
+    }
+    ~EndInTime() { timer_.cancel_sync(); }
+    TENON_NONCOPYABLE(EndInTime);
+
+  private:
+    static constexpr u64 kAgainNs = 100'000'000;
+    static void fired(time::Timer& timer) {
+        auto& self = *container_of_offset<EndInTime>(&timer, offsetof(EndInTime, timer_));
+        (void)self.gate_.fail("its end took too long");
+        wake_revoked();
+        timer.arm_at(time::monotonic_ns() + kAgainNs);
+    }
+    Gate& gate_;
+    time::Timer timer_{fired};
+};
+
 // Takes it out of every list, and frees it.
 void unlink_and_free(Module* module) {
     {
@@ -327,9 +350,13 @@ void dispose(Module* module) {
         return;
     }
     // The destructor may call the core, which may call back: as the module itself.
-    if (gate->failed() ||
-        !cross(
-            gate, [module] { delete std::exchange(module->instance, nullptr); }, Entry::resident)) {
+    auto destroy = [module] { delete std::exchange(module->instance, nullptr); };
+    bool ended = false;
+    if (!gate->failed()) {
+        const EndInTime in_time(*gate);
+        ended = cross(gate, destroy, Entry::resident);
+    }
+    if (!ended) {
         note_fault(*module);
         dispose_failed(module);
         return;

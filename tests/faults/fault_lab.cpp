@@ -1,7 +1,6 @@
 // A module that goes wrong on request, in every way (kinds.h) and every context, so that the
 // campaign can see what becomes of the rest. Writing "KIND CONTEXT" to /dev/fault_lab commits it;
-// reading tells the kinds; a number written to it reads back as its square, which is the service
-// that a client misses while it is down.
+// reading tells the kinds, which is the service that a client misses while it is down.
 #include <tenon/device/device.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/module/module.h>
@@ -118,10 +117,7 @@ class File final : public vfs::FileOps {
     Result<usize> read(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
         char text[2048];
         fmt::BufferSink sink(text);
-        if (square_ != 0)
-            fmt::print(sink, "{}\n", square_);
-        else
-            write_kinds(sink);
+        write_kinds(sink);
         if (position >= sink.text().size()) return usize{0};
         const usize n = std::min<usize>(buffer.remaining(), sink.text().size() - position);
         TRY_ASSIGN(const usize moved, buffer.put(text + position, n));
@@ -135,21 +131,12 @@ class File final : public vfs::FileOps {
         TRY_ASSIGN(const usize moved, buffer.get(text, n));
         std::string_view line(text, moved);
         if (line.ends_with('\n')) line.remove_suffix(1);
-        if (!line.empty() && line[0] >= '0' && line[0] <= '9') {
-            u64 value = 0;
-            for (char c : line) value = value * 10 + static_cast<u64>(c - '0');
-            square_ = value * value;
-            return moved;
-        }
         const usize space = line.find(' ');
         const Kind* kind = find_kind(line.substr(0, space));
         if (kind == nullptr || space == std::string_view::npos) return Err(Error::inval);
         TRY(g_lab->run(*kind, line.substr(space + 1)));
         return moved;
     }
-
-  private:
-    u64 square_ = 0;
 };
 
 class Opener final : public vfs::DeviceOpener {

@@ -10,10 +10,10 @@ faults() {
     echo "${f:-0}"
 }
 state() { sed -n 's/^fault_lab \([a-z]*\) .*/\1/p' $health; }
-# The service: a number comes back as its square.
+# The service: it tells its kinds. Opened for reading only, for the shell would make a file where no node is.
 served() {
     test "$(state)" = quarantined && echo release fault_lab >$control
-    test -c /dev/fault_lab && test "$(timeout 3 sh -c 'exec 3<>/dev/fault_lab; echo 12 >&3; head -n 1 <&3')" = 144
+    test -c /dev/fault_lab && test "$(timeout 3 head -n 1 /dev/fault_lab)" = "null_read any"
 }
 # Polls `$@` every 10 ms, at most 300 times.
 soon() {
