@@ -107,17 +107,6 @@ void plan_restart(Module& m, History& h, u64 now, bool is_culprit) {
     m.gate->expect_successor(!h.quarantined);
 }
 
-// Waits until no task is inside, ending what does not end by itself. False: some stay.
-bool end_calls(Module& m) {
-    const u64 until = time::monotonic_ns() + kEndCallsNs;
-    while (m.gate->in_flight() != 0 || m.gate->residents() != 0) {
-        if (time::monotonic_ns() >= until) return false;
-        wake_revoked();
-        sched::sleep_ns(kMs / 4);
-    }
-    return true;
-}
-
 void take_down(Module& failed) {
     Fall fall;
     {
@@ -229,6 +218,16 @@ void warden(void*) {
 }
 
 }  // namespace
+
+bool end_calls(Module& m) {
+    const u64 until = time::monotonic_ns() + kEndCallsNs;
+    while (m.gate->in_flight() != 0 || m.gate->residents() != 0) {
+        if (time::monotonic_ns() >= until) return false;
+        wake_revoked();
+        sched::sleep_ns(kMs / 4);
+    }
+    return true;
+}
 
 void report_failure(Gate& gate, const char* what, bool wake) {
     g_faults.add();

@@ -19,6 +19,10 @@ void wake_warden();
 // A fault that no restart follows: in create() or at the end.
 void note_fault(Module& module);
 
+// Waits until no task is inside the failed module, ending what does not end by itself. False: some
+// stay. Thread context.
+bool end_calls(Module& module);
+
 // What is remembered of a module by its name, across its instances. Guarded by the loader's mutex.
 struct History {
     char name[56] = {};

@@ -358,7 +358,12 @@ void dispose(Module* module) {
     }
     if (!ended) {
         note_fault(*module);
-        dispose_failed(module);
+        if (end_calls(*module)) {
+            dispose_failed(module);
+            return;
+        }
+        log::err("module {}: its threads do not end; its memory is given up", module->name());
+        module->state = State::failed;
         return;
     }
     {
