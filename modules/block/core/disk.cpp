@@ -139,12 +139,15 @@ void Disk::kill() {
 }
 
 void Disk::tick() {
-    const u64 now = time::monotonic_ns();
+    u64 now;
     bool gave_up = false, gate_shut = false, again = false;
     {
         sync::IrqSpinGuard guard(lock_);
-        if (state() == State::held)
-            gave_up = now - held_since_ns_ >= hold_limit_ns() || !gate_ || !comes_again(*gate_);
+        // Read under the lock: what was noted under it must not be later than now.
+        now = time::monotonic_ns();
+        // Without a gate the departure is still going on, and decides by itself.
+        if (state() == State::held && gate_)
+            gave_up = now - held_since_ns_ >= hold_limit_ns() || !comes_again(*gate_);
         gate_shut = refused_since_ns_ != 0 && now - refused_since_ns_ >= hold_limit_ns();
         again = state() == State::held || refused_since_ns_ != 0;
     }
