@@ -57,14 +57,11 @@ bool contains_faults() {
     return answer == 1;
 }
 
-// What the watchdog saw last on this CPU.
-struct Seen {
-    const Task* task;
-    u64 crossings, sleeps;
-    u32 rounds;
-    u64 counted_at;  // the last round, in cycles
+// The watchdog's last look at this CPU, in cycles.
+struct Look {
+    u64 at;
 };
-TENON_PERCPU(Seen, g_seen);
+TENON_PERCPU(Look, g_last_look);
 
 // A fault of containment itself is nobody's but the core's.
 struct Depth {
@@ -204,10 +201,7 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     }
     Crossing c;
     c.is_call = entry == Entry::call;
-    if (!c.is_call)
-        gate->residents_.fetch_add(1, std::memory_order_seq_cst);
-    else if (!gate->enter(c.phase))
-        return false;
+    if (c.is_call ? !gate->enter(c.phase) : !gate->enter_resident()) return false;
     Task& task = *arch::current();
     c.outer = task.crossing;
     c.gate = gate;
@@ -218,14 +212,16 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     c.irqs_on = arch::irqs_enabled();
     task.crossing = &c;
     task.gate = gate;
-    ++task.crossings;
     const bool returned = arch::guarded_call(function, argument, &c.mark);
     task.crossing = c.outer;
     task.gate = c.previous;
+    // The watchdog cannot wake the warden itself.
+    if (gate->failed()) [[unlikely]]
+        wake_warden();
     if (c.is_call)
         gate->leave(c.phase);
     else
-        gate->residents_.fetch_sub(1, std::memory_order_seq_cst);
+        gate->leave_resident();
     return returned;
 }
 
@@ -271,35 +267,49 @@ void end_call_instead_of_panic(const char* message) {
     arch::abandon_call(c.mark);
 }
 
+namespace {
+
+// The innermost of the calls that the current task is inside of that has run for too long, or null.
+// By looks, so by the time that the task had a CPU, whoever else had it between them; a module that
+// goes round by way of others is found too, later.
+Crossing* overdue_call(const Task& task, bool atomic) {
+    constexpr u32 kAtomicLooks = 3, kLooks = 12, kLooksOfOuter = 40;
+    for (Crossing* c = task.crossing; c != nullptr; c = c->outer) {
+        if (c->looks == 0 || c->switches != task.sched.voluntary_switches) {
+            c->looks = c->atomic_looks = 0;
+            c->switches = task.sched.voluntary_switches;
+        }
+        ++c->looks;
+        c->atomic_looks = atomic ? c->atomic_looks + 1 : 0;
+    }
+    for (Crossing* c = task.crossing; c != nullptr; c = c->outer) {
+        const bool innermost = c == task.crossing;
+        if ((innermost && c->atomic_looks >= kAtomicLooks) ||
+            c->looks >= (innermost ? kLooks : kLooksOfOuter))
+            return c;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
 bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
-    constexpr u32 kAtomicRounds = 2, kThreadRounds = 12;
-    Seen& seen = g_seen.local();
     Task* task = arch::current();
-    if (task == nullptr || task->crossing == nullptr || !contains_faults()) {
-        seen.task = nullptr;
-        return false;
-    }
-    if (seen.task != task || seen.crossings != task->crossings ||
-        seen.sleeps != task->sched.voluntary_switches) {
-        seen = {task, task->crossings, task->sched.voluntary_switches, 0, 0};
-        return false;
-    }
+    if (task == nullptr || task->crossing == nullptr || !contains_faults()) return false;
     // A virtual CPU that stood still takes two looks at once, and had no time to go on between
-    // them.
-    // By the cycle counter: the clock may be one that takes a lock.
+    // them. By the cycle counter: the clock may be one that takes a lock.
     const u64 now = arch::cycles();
-    if (now - seen.counted_at < arch::counter_khz() * (kWatchPeriodNs / 2 / 1'000'000))
-        return false;
-    seen.counted_at = now;
-    const bool atomic = !irqs_were_on || arch::preempt_count() != 0;
-    if (++seen.rounds < (atomic ? kAtomicRounds : kThreadRounds)) return false;
-    seen.rounds = 0;
-    Crossing& c = *task->crossing;
+    u64& last = g_last_look.local().at;
+    if (now - last < arch::counter_khz() * (kWatchPeriodNs / 2 / 1'000'000)) return false;
+    last = now;
+    Crossing* c = overdue_call(*task, !irqs_were_on || arch::preempt_count() != 0);
+    if (c == nullptr) return false;
     // Elsewhere a lock of the log or of the scheduler may be held: told when the call ends.
     const bool in_module = in_module_text(at.ip) || arch::is_leaf_text(at.ip);
-    if (in_module && !c.gate->failed())
-        log_fault({"ran for too long", at.ip, at.stack, at.frame, 0}, c, *c.gate);
-    report_failure(*c.gate, "ran for too long", in_module);
+    if (!c->gate->failed()) {
+        if (in_module) log_fault({"ran for too long", at.ip, at.stack, at.frame, 0}, *c, *c->gate);
+        report_failure(*c->gate, "ran for too long", in_module);
+    }
     return revoke_interrupted(at, mark, irqs_on);
 }
 

@@ -16,7 +16,7 @@ namespace tenon::module {
 struct Crossing {
     static constexpr u64 kIntact = 0x7265'636f'7665'7279;
     u64 intact = kIntact;  // or its caller's frames are overwritten: no way back
-    uptr mark = 0;  // arch::guarded_call's
+    uptr mark = 0;         // arch::guarded_call's
     Crossing* outer = nullptr;
     Gate* gate = nullptr;
     Gate* previous = nullptr;
@@ -24,6 +24,10 @@ struct Crossing {
     u32 preempt_count = 0;
     u32 faults_disabled = 0;
     u32 held_locks = 0;  // of Task::module_locks
+    // What the watchdog saw of it: looks at which it ran, and had not slept since the first of them
+    // (`switches`); how many of the last ones were with interrupts or preemption off.
+    u32 looks = 0, atomic_looks = 0;
+    u64 switches;
     bool irqs_on = true;
     bool is_call = true;  // counts as a call in flight
 };
@@ -44,8 +48,8 @@ bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on);
 // come back then.
 void end_call_instead_of_panic(const char* message);
 
-// [NMI] A look at what runs on this CPU, every kWatchPeriodNs: a call that has not slept for too
-// long, or has kept interrupts or preemption off, fails its module. As contain_fault().
+// [NMI] A look at what runs on this CPU, every kWatchPeriodNs: a call that has run for too long
+// without a sleep, or has kept interrupts or preemption off, fails its module. As contain_fault().
 inline constexpr u64 kWatchPeriodNs = 250'000'000;
 bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on);
 

@@ -71,6 +71,16 @@ void Gate::leave(u32 phase) {
         counters_->drained.wake_all();
 }
 
+bool Gate::enter_resident() {
+    // seq_cst: pairs with fail() and then residents(): either that sees this one, or this sees the
+    // failure.
+    residents_.fetch_add(1, std::memory_order_seq_cst);
+    if (!failed_.load(std::memory_order_seq_cst)) [[likely]]
+        return true;
+    leave_resident();
+    return false;
+}
+
 u32 Gate::owner_tag() const {
     return tag_;
 }

@@ -34,6 +34,10 @@ class Gate : public RefCounted<Gate> {
     // not sleep).
     TENON_API bool enter(u32& phase);
     TENON_API void leave(u32 phase);
+    // Threads and the destruction come in through a gate that is closed, but not once it failed:
+    // nobody would end what they do then. Not for irq.
+    bool enter_resident();
+    void leave_resident() { residents_.fetch_sub(1, std::memory_order_seq_cst); }
     TENON_API u32 owner_tag() const;  // ledger tag, also Page::owner
     TENON_API std::string_view owner_name() const;
     bool trusted() const { return trusted_; }
@@ -75,7 +79,6 @@ class Gate : public RefCounted<Gate> {
     struct Counters;
     u64 count(u32 phase) const;
     Counters* counters_ = nullptr;  // per CPU: entries and exits, two phases
-    friend bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry);
     std::atomic<u32> residents_{0};
     const char* failure_ = "";
     std::atomic<u32> pins_{0};

@@ -135,7 +135,6 @@ class Task : public RefCounted<Task> {
     std::unique_ptr<process::TaskExtension> extension;
     module::Gate* gate = nullptr;          // whose module this task runs now
     module::Crossing* crossing = nullptr;  // the innermost call that can be ended
-    u64 crossings = 0;                     // how many there were
     sync::WaitEntry* waits = nullptr;      // its registrations to sleep, inside of crossings
     // What it holds by locks of module text, newest last.
     struct ModuleLock {
