@@ -29,6 +29,7 @@ TENON_PROC_SHOW(show_misc);
 TENON_PROC_SHOW(show_locks);
 TENON_PROC_SHOW(show_partitions);
 TENON_PROC_SHOW(show_diskstats);
+TENON_PROC_SHOW(show_net_devices);
 TENON_PROC_SHOW(show_consoles);
 TENON_PROC_SHOW(show_iomem);
 TENON_PROC_SHOW(show_cgroups);

@@ -9,6 +9,7 @@
 #include <tenon/vfs/char_device.h>
 #include <tenon/vfs/file.h>
 
+#include "devices.h"
 #include "files.h"
 
 namespace tenon::procfs {
@@ -104,37 +105,15 @@ Result<void> show_locks(Text& out, const Subject&) {
 
 namespace {
 
-// Writes attribute `name` of a disk, as sysfs would show it.
-void show_attribute(device::Device& disk, std::string_view name, fmt::Sink& out) {
-    const auto list = disk.ops().call(&device::DeviceOps::attributes, disk);
-    for (usize i = 0; i < list.size(); ++i)
-        if (list[i].name == name) (void)disk.ops().call(&device::DeviceOps::show, disk, i, out);
-}
-
-// Calls visit(disk) for each block device, outside the tree's lock.
-template <typename Visit>
-void each_disk(Visit&& visit) {
-    struct Found {
-        Ref<device::Device> disks[64];
-        u32 count = 0;
-    };
-    const std::unique_ptr<Found> found(new (std::nothrow) Found);
-    if (!found) return;
-    device::for_each_device(
-        [](device::Device& d, void* context) {
-            auto& f = *static_cast<Found*>(context);
-            if (d.node().is_block && d.ops() && f.count < std::size(f.disks))
-                f.disks[f.count++] = Ref<device::Device>(&d);
-        },
-        found.get());
-    for (u32 i = 0; i < found->count; ++i) visit(*found->disks[i]);
+bool is_disk(const device::Device& d) {
+    return d.node().is_block;
 }
 
 }  // namespace
 
 Result<void> show_partitions(Text& out, const Subject&) {
     bool any = false;
-    each_disk([&](device::Device& d) {
+    each_device(&is_disk, [&](device::Device& d) {
         char text[32];
         fmt::BufferSink size(text);
         show_attribute(d, "size", size);
@@ -148,7 +127,7 @@ Result<void> show_partitions(Text& out, const Subject&) {
 }
 
 Result<void> show_diskstats(Text& out, const Subject&) {
-    each_disk([&](device::Device& d) {
+    each_device(&is_disk, [&](device::Device& d) {
         out.print("{:4} {:7} {}", d.node().major, d.node().minor, d.name());
         // The same numbers as in sysfs, without the padding.
         char text[320];

@@ -11,8 +11,8 @@ constexpr Entry link(std::string_view name, Result<usize> (*text)(const Subject&
 }
 
 constexpr Entry kNetEntries[] = {
-    file("arp", show_nothing),  file("dev", show_nothing),  file("route", show_nothing),
-    file("tcp", show_nothing),  file("tcp6", show_nothing), file("udp", show_nothing),
+    file("arp", show_nothing),  file("dev", show_net_devices), file("route", show_nothing),
+    file("tcp", show_nothing),  file("tcp6", show_nothing),    file("udp", show_nothing),
     file("udp6", show_nothing), file("unix", show_nothing),
 };
 

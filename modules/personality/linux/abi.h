@@ -73,6 +73,7 @@ namespace tenon::uapi {
 #include <linux/securebits.h>
 #include <linux/signal.h>
 #include <linux/signalfd.h>
+#include <linux/sockios.h>
 #include <linux/stat.h>
 #include <linux/sysinfo.h>
 #include <linux/time.h>

@@ -1,9 +1,11 @@
 // ioctl: what every file has; the rest is the file's own. Spec: man 2 ioctl, Linux fs/ioctl.c.
+#include <tenon/net/socket.h>
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/block_ioctl.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/socket/interface_ioctl.h"
 
 namespace tenon::personality {
 
@@ -77,6 +79,12 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
             return Err(Error::opnotsupp);
     }
     if ((inode.mode & vfs::kTypeMask) == vfs::kBlockDevice) return block_ioctl(*file, cmd, arg);
+    constexpr u32 kSocketCalls = 0x8900;
+    if ((cmd & ~0xffu) == kSocketCalls && (inode.mode & vfs::kTypeMask) == vfs::kSocket &&
+        net::socket_of(*file)) {
+        if (auto answer = interface_ioctl(cmd, arg); answer || answer.error() != Error::noioctl)
+            return answer;
+    }
     Result<i64> answer = file->ops().call(&vfs::FileOps::ioctl, *file, cmd, arg);
     if (!answer && answer.error() == Error::noioctl) return Err(Error::notty);
     return answer;

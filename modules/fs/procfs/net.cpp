@@ -1,0 +1,48 @@
+// /proc/net. Spec: man 5 proc, Linux net/core/net-procfs.c.
+#include "devices.h"
+#include "files.h"
+
+namespace tenon::procfs {
+
+namespace {
+
+bool is_interface(const device::Device& d) {
+    return d.class_name() == "net";
+}
+
+u64 number(device::Device& d, std::string_view statistic) {
+    const fmt::Line<48> name("statistics/{}", statistic);
+    char text[32];
+    fmt::BufferSink sink(text);
+    show_attribute(d, name.view(), sink);
+    u64 value = 0;
+    for (char c : sink.text())
+        if (c >= '0' && c <= '9') value = value * 10 + static_cast<u64>(c - '0');
+    return value;
+}
+
+}  // namespace
+
+Result<void> show_net_devices(Text& out, const Subject&) {
+    out.print(
+        "Inter-|   Receive                                                |  Transmit\n"
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "
+        "drop fifo colls carrier compressed\n");
+    each_device(&is_interface, [&](device::Device& d) {
+        const auto n = [&](std::string_view statistic) { return number(d, statistic); };
+        out.print(
+            "{:>6}: {:7} {:7} {:4} {:4} {:4} {:5} {:10} {:9} ", d.name(), n("rx_bytes"),
+            n("rx_packets"), n("rx_errors"), n("rx_dropped") + n("rx_missed_errors"),
+            n("rx_fifo_errors"),
+            n("rx_length_errors") + n("rx_over_errors") + n("rx_crc_errors") + n("rx_frame_errors"),
+            n("rx_compressed"), n("multicast"));
+        out.print("{:8} {:7} {:4} {:4} {:4} {:5} {:7} {:10}\n", n("tx_bytes"), n("tx_packets"),
+                  n("tx_errors"), n("tx_dropped"), n("tx_fifo_errors"), n("collisions"),
+                  n("tx_carrier_errors") + n("tx_aborted_errors") + n("tx_window_errors") +
+                      n("tx_heartbeat_errors"),
+                  n("tx_compressed"));
+    });
+    return {};
+}
+
+}  // namespace tenon::procfs

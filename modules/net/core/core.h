@@ -1,0 +1,11 @@
+// The module's own context, for what is made on a caller's behalf but is not the caller's.
+#pragma once
+
+#include <tenon/module/context.h>
+
+namespace tenon::net {
+
+module::Context& core_context();
+module::Gate* core_gate();
+
+}  // namespace tenon::net
