@@ -9,8 +9,11 @@
 #include <tenon/trace/log.h>
 #include <tenon/trace/symbols.h>
 
+#include <algorithm>
+
 #include "core/module/contain.h"
 #include "core/module/module.h"
+#include "core/module/text.h"
 
 namespace tenon::arch {
 u64 text_start();
@@ -269,6 +272,8 @@ void end_call_instead_of_panic(const char* message) {
 
 namespace {
 
+constexpr u64 kMs = 1'000'000;
+
 // The innermost of the calls that the current task is inside of that has run for too long, or null.
 // By looks, so by the time that the task had a CPU, whoever else had it between them; a module that
 // goes round by way of others is found too, later.
@@ -293,6 +298,19 @@ Crossing* overdue_call(const Task& task, bool atomic) {
 
 }  // namespace
 
+u64 watch_period_ns() {
+    constexpr u64 kUsualMs = 250, kLeastMs = 10, kMostMs = 10'000;
+    static constinit std::atomic<u64> known{0};
+    u64 ms = known.load(std::memory_order_relaxed);
+    if (ms == 0) {
+        const auto asked = parse_number(boot::parameter("watchdog").value);
+        ms = asked && asked->magnitude != 0 ? std::clamp(asked->magnitude, kLeastMs, kMostMs)
+                                            : kUsualMs;
+        known.store(ms, std::memory_order_relaxed);
+    }
+    return ms * kMs;
+}
+
 bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     Task* task = arch::current();
     if (task == nullptr || task->crossing == nullptr || !contains_faults()) return false;
@@ -300,7 +318,7 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     // them. By the cycle counter: the clock may be one that takes a lock.
     const u64 now = arch::cycles();
     u64& last = g_last_look.local().at;
-    if (now - last < arch::counter_khz() * (kWatchPeriodNs / 2 / 1'000'000)) return false;
+    if (now - last < arch::counter_khz() * (watch_period_ns() / 2 / kMs)) return false;
     last = now;
     Crossing* c = overdue_call(*task, !irqs_were_on || arch::preempt_count() != 0);
     if (c == nullptr) return false;

@@ -48,9 +48,11 @@ bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on);
 // come back then.
 void end_call_instead_of_panic(const char* message);
 
-// [NMI] A look at what runs on this CPU, every kWatchPeriodNs: a call that has run for too long
+// Between the watchdog's looks: 250 ms, or as `watchdog=MS` says. 12 of them end a call that does
+// not sleep.
+u64 watch_period_ns();
+// [NMI] A look at what runs on this CPU, once in that time: a call that has run for too long
 // without a sleep, or has kept interrupts or preemption off, fails its module. As contain_fault().
-inline constexpr u64 kWatchPeriodNs = 250'000'000;
 bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on);
 
 // True while a module that the current task is inside of has failed: sleeps end, the call is given
