@@ -215,9 +215,11 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     c.irqs_on = arch::irqs_enabled();
     task.crossing = &c;
     task.gate = gate;
+    arch::set_in_call(true);
     const bool returned = arch::guarded_call(function, argument, &c.mark);
     task.crossing = c.outer;
     task.gate = c.previous;
+    arch::set_in_call(c.outer != nullptr);
     // The watchdog cannot wake the warden itself.
     if (gate->failed()) [[unlikely]]
         wake_warden();
@@ -228,13 +230,28 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     return returned;
 }
 
+bool detail::is_sound(const void* object, const Gate* gate) {
+    if (object == nullptr) return true;
+    const uptr at = reinterpret_cast<uptr>(object);
+    if (!arch::is_readable(at)) return false;
+    return is_object_of(*static_cast<const u64*>(object), gate);
+}
+
+void detail::reject_answer(Gate& gate) {
+    log::err("module {}: its answer is no object", gate.owner_name());
+    report_failure(gate, "its answer is no object");
+}
+
 bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {
     Task* task = arch::current();
     if (task == nullptr || task->crossing == nullptr) return false;
     const Containing once;
     if (!once.first() || !contains_faults()) return false;
     Crossing& c = *task->crossing;
-    if (c.intact != Crossing::kIntact) return false;
+    if (c.intact != Crossing::kIntact) {
+        log::err("a call's record is overwritten: what follows is not contained");
+        return false;
+    }
     // Irqs are off: as good as an RCU section.
     Gate* culprit = gate_at(fault.ip);
     const bool contained = culprit != nullptr ? !culprit->trusted() : may_cut(*task, c, fault.ip);

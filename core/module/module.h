@@ -156,6 +156,9 @@ void publish_for_traces(Module& module);
 void withdraw_from_traces(Module& module);
 // The module whose text or data holds `address`, or null. In an RCU section, or with irqs off.
 Module* find_module_at(u64 address);
+// Whether an object with this vtable may come with this gate (null: of the core), which is not
+// touched.
+bool is_object_of(u64 vtable, const Gate* gate);
 u32 core_api_checksum();
 
 // --- build.cpp: from bytes to a linked module that has not run

@@ -5,6 +5,7 @@
 // exports hang in a chained hash, guarded by the loader's mutex (they are looked up only while a
 // module is linked). Two symbols are the same when their 64-bit hashes are; modpost refuses a
 // collision.
+#include <tenon/arch/recovery.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/trace/log.h>
 
@@ -159,6 +160,17 @@ Module* find_module_at(u64 address) {
     Module* m = g_range_list.load();
     while (m != nullptr && !m->contains(address)) m = m->next_in_range_list.load();
     return m;
+}
+
+bool is_object_of(u64 vtable, const Gate* gate) {
+    const sync::RcuGuard guard;
+    bool gate_is_known = false, vtable_is_theirs = false;
+    for (Module* m = g_range_list.load(); m != nullptr; m = m->next_in_range_list.load()) {
+        gate_is_known |= m->gate.get() == gate;
+        vtable_is_theirs |= m->contains(vtable);
+    }
+    return gate == nullptr ? !vtable_is_theirs && arch::is_readable(vtable)
+                           : gate_is_known && vtable_is_theirs;
 }
 
 bool find_symbol_at(u64 address, SymbolAt& out, std::span<char> name_buffer) {

@@ -107,14 +107,16 @@ void note_module_lock(void* lock, HeldKind kind) {
 void forget_module_lock(void* lock) {
     Task& task = *current();
     const u32 n = task.module_lock_count;
-    if (n == 0) return;
+    bool found = n > module::kMaxModuleLocks;
     for (u32 i = n < module::kMaxModuleLocks ? n : module::kMaxModuleLocks; i-- > 0;) {
         if (task.module_locks[i].lock != lock) continue;
         for (; i + 1 < n && i + 1 < module::kMaxModuleLocks; ++i)
             task.module_locks[i] = task.module_locks[i + 1];
+        found = true;
         break;
     }
-    task.module_lock_count = n - 1;
+    // One that was taken before the call is not among them.
+    if (found) task.module_lock_count = n - 1;
 }
 
 // Leaf text: who spins here for ever can be cut off.

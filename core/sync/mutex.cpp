@@ -48,6 +48,14 @@ bool take_or_mark(std::atomic<uptr>& word) {
     }
 }
 
+// Inside of calls that can be ended: what they hold is let go then.
+void note(void* lock, HeldKind kind) {
+    if (current()->crossing != nullptr) note_module_lock(lock, kind);
+}
+void forget(void* lock) {
+    if (current()->crossing != nullptr) forget_module_lock(lock);
+}
+
 }  // namespace
 
 void Mutex::lock_slow() {
@@ -69,16 +77,19 @@ bool Mutex::try_lock() {
                                         std::memory_order_relaxed))
         return false;
     rank_acquire(rank_, this);
+    note(this, HeldKind::mutex);
     return true;
 }
 
 Result<void> Mutex::lock_interruptible() {
     if (try_lock()) return {};
     rank_acquire(rank_, this);
+    note(this, HeldKind::mutex);
     auto result = waiters_.wait([&] { return take_or_mark(owner_); }, WaitMode::interruptible,
                                 Deadline::never(), true);
     if (!result) {
         rank_release(rank_, this);
+        forget(this);
         // A wake-up that was meant for this waiter goes on to the next.
         if ((owner_.load(std::memory_order_relaxed) & kOwnerMask) == 0) waiters_.wake_one();
     }
@@ -91,18 +102,6 @@ void Mutex::unlock_slow() {
     owner_.store(0, std::memory_order_release);
     waiters_.wake_one();
 }
-
-namespace {
-
-// Inside of calls that can be ended: what they hold is let go then.
-void note(RwMutex* lock, HeldKind kind) {
-    if (current()->crossing != nullptr) note_module_lock(lock, kind);
-}
-void forget(RwMutex* lock) {
-    if (current()->crossing != nullptr) forget_module_lock(lock);
-}
-
-}  // namespace
 
 void RwMutex::lock_read() {
     rank_acquire(rank_, this);

@@ -104,6 +104,7 @@ Task* switch_to(Task& prev, Task& next) {
     CpuLocal* local =
         reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
     local->current = &next;
+    local->in_call = next.crossing != nullptr;
     local->kernel_stack = next.kernel_stack_top;
     x86::set_trap_stack(next.kernel_stack_top);
     return switch_stacks(&from.kernel_sp, to.kernel_sp, &prev);

@@ -24,7 +24,8 @@ extern "C" {
     .user_stack = 0,
     .preempt_count = kNoReschedule,
     .cpu_id = 0,
-    .scratch = {}};
+    .in_call = 0,
+    .scratch = 0};
 // Read by paranoid_entry, before GS can be trusted.
 TENON_HIDDEN constinit u64 x86_cpu_offsets[kMaxCpus] = {};
 TENON_HIDDEN constinit u8 x86_has_fsgsbase = 0;
@@ -152,7 +153,8 @@ Result<void> prepare_cpu_local(u32 cpu) {
                                      .user_stack = 0,
                                      .preempt_count = kNoReschedule,
                                      .cpu_id = cpu,
-                                     .scratch = {}};
+                                     .in_call = 0,
+                                     .scratch = 0};
     x86_cpu_offsets[cpu] = offset;
     fill_tables(cpu);
     for (u32 i = 0; i < kIstStacks; ++i) {

@@ -316,6 +316,10 @@ bool readable(u64 va) {
 }
 }  // namespace
 
+bool is_readable(uptr address) {
+    return is_aligned(address, 8) && readable(address);
+}
+
 void x86::print_trace_line(u64 ip) {
     char buffer[160];
     fmt::BufferSink sink(buffer);

@@ -13,6 +13,8 @@
 //   void set_need_resched(); void clear_need_resched(); bool need_resched();   of this CPU
 //   uptr percpu_offset();      what to add to the address of a .percpu object for this CPU's copy
 //   u64 cycles();              the cheap cycle counter
+//   bool in_call();            whether the current task is inside a call that can be ended
+//   void set_in_call(bool);    follows Task::crossing
 #pragma once
 
 #include <tenon/lib/types.h>

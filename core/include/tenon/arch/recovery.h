@@ -21,6 +21,9 @@ extern "C" void abandon_landing();
 // copies): what goes wrong in them is their caller's fault.
 bool is_leaf_text(uptr ip);
 
+// Whether the eight bytes there can be read: for pointers that nobody vouches for.
+bool is_readable(uptr address);
+
 // The first return-address slot, from the frame of `frame_pointer` up to `limit`, whose content
 // `wanted` says yes to; null when there is none.
 uptr* find_return_slot(uptr frame_pointer, uptr limit, bool (*wanted)(uptr address));

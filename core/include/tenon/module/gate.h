@@ -15,7 +15,7 @@
 #include <tenon/lib/result.h>
 
 #include <memory>
-#include <optional>
+#include <new>
 #include <type_traits>
 
 namespace tenon::module {
@@ -115,6 +115,9 @@ class GateAttribution {
 // The gate of the module on whose behalf the current task runs; null in the core.
 TENON_API Gate* current_gate();
 
+template <typename T>
+class Gated;
+
 namespace detail {
 template <typename R>
 struct DeadAnswer {
@@ -128,6 +131,29 @@ template <>
 struct DeadAnswer<void> {
     static void value() {}
 };
+// What a module hands to the core is looked at first: an object has a vtable of the module whose
+// gate it comes with. Null is fine.
+TENON_API bool is_sound(const void* object, const Gate* gate);
+TENON_API void reject_answer(Gate& gate);
+template <typename R>
+bool sound(const R&, const Gate*) {
+    return true;
+}
+template <typename T>
+bool sound(const std::unique_ptr<T>& object, const Gate* gate) {
+    return !std::is_polymorphic_v<T> || is_sound(object.get(), gate);
+}
+template <typename T>
+bool sound(const Gated<T>& handle, const Gate*) {
+    return !std::is_polymorphic_v<T> || is_sound(handle.object(), handle.gate());
+}
+template <typename T>
+bool sound(const Result<T>& answer, const Gate* gate) {
+    if constexpr (std::is_void_v<T>)
+        return true;
+    else
+        return answer ? sound(*answer, gate) : answer.error() != Error::none;
+}
 }  // namespace detail
 
 // A handle on an object behind a gate. Owning handles destroy the object (through the gate) when
@@ -197,12 +223,20 @@ class Gated {
         if constexpr (std::is_void_v<R>) {
             (void)cross(gate_.get(), [&] { (object.*method)(std::forward<A>(args)...); });
         } else {
-            std::optional<R> answer;
-            (void)cross(gate_.get(),
-                        [&] { answer.emplace((object.*method)(std::forward<A>(args)...)); });
-            if (!answer) [[unlikely]]
+            // Made in place, on zeros: a method that loses its way leaves no old answer behind.
+            alignas(R) u8 room[sizeof(R)] = {};
+            const bool returned = cross(
+                gate_.get(), [&] { new (room) R((object.*method)(std::forward<A>(args)...)); });
+            if (!returned) [[unlikely]]
                 return detail::DeadAnswer<R>::value();
-            return std::move(*answer);
+            R& answer = *std::launder(reinterpret_cast<R*>(room));
+            if (!detail::sound(answer, gate_.get())) [[unlikely]] {
+                detail::reject_answer(*gate_);
+                return detail::DeadAnswer<R>::value();
+            }
+            R out(std::move(answer));
+            answer.~R();
+            return out;
         }
     }
     Gated(T* object, Ref<Gate> gate, bool owned)

@@ -36,8 +36,9 @@ inline void rank_acquire(LockRank, const void*) {}
 inline void rank_release(LockRank, const void*) {}
 #endif
 
-// What module text holds is remembered, so that it can be let go when a fault ends the call: the
-// build of modules that can fail asks for it. Out of line; any context.
+// What is held inside a call into a module is remembered, so that it can be let go when a fault
+// ends the call: by the module and by the core that it called. Modules that can fail always are in
+// one. Out of line; any context.
 enum class HeldKind : u8 { spin, mutex, read, write };
 TENON_API void note_module_lock(void* lock, HeldKind kind);
 TENON_API void forget_module_lock(void* lock);
@@ -49,8 +50,14 @@ inline void forget_lock(void* lock) {
     forget_module_lock(lock);
 }
 #else
-inline void note_lock(void*, HeldKind) {}
-inline void forget_lock(void*) {}
+inline void note_lock(void* lock, HeldKind kind) {
+    if (arch::in_call()) [[unlikely]]
+        note_module_lock(lock, kind);
+}
+inline void forget_lock(void* lock) {
+    if (arch::in_call()) [[unlikely]]
+        forget_module_lock(lock);
+}
 #endif
 
 class TENON_CAPABILITY("spinlock") SpinLock {
@@ -77,7 +84,7 @@ class TENON_CAPABILITY("spinlock") SpinLock {
         rank_acquire(rank_, this);
         if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
             lock_slow();
-        note_lock(this, HeldKind::spin);
+        note();
     }
     bool try_lock_raw() {
         u32 expected = 0;
@@ -85,16 +92,20 @@ class TENON_CAPABILITY("spinlock") SpinLock {
                                            std::memory_order_relaxed))
             return false;
         rank_acquire(LockRank::none, this);
-        note_lock(this, HeldKind::spin);
+        note();
         return true;
     }
     void unlock_raw() RELEASE() {
-        forget_lock(this);
+        // The lock of a run queue is given back by the task that comes on.
+        if (rank_ != LockRank::run_queue) forget_lock(this);
         rank_release(rank_, this);
         word_.store(0, std::memory_order_release);
     }
 
   private:
+    void note() {
+        if (rank_ != LockRank::run_queue) note_lock(this, HeldKind::spin);
+    }
     TENON_API void lock_slow();  // spins, serving TLB shootdowns if irqs are off
 
     std::atomic<u32> word_{0};

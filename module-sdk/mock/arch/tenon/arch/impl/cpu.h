@@ -16,6 +16,9 @@ struct IrqState {
 };
 
 Task* current();
+inline bool in_call() {
+    return false;
+}
 inline u32 cpu_id() {
     return 0;
 }

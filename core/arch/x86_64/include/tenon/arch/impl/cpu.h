@@ -31,7 +31,8 @@ struct CpuLocal {
     u64 user_stack;    // scratch of the system call entry
     u32 preempt_count;
     u32 cpu_id;
-    u64 scratch[2];
+    u64 in_call;  // in_call()
+    u64 scratch;
 };
 
 extern "C" {
@@ -50,6 +51,16 @@ inline u32 cpu_id() {
     u32 id;
     asm volatile("movl %%gs:%1, %0" : "=r"(id) : "m"(tenon_cpu_local.cpu_id));
     return id;
+}
+
+inline bool in_call() {
+    bool in;
+    asm volatile("cmpq $0, %%gs:%1" : "=@ccne"(in) : "m"(tenon_cpu_local.in_call));
+    return in;
+}
+
+inline void set_in_call(bool in) {
+    asm volatile("movq %1, %%gs:%0" : "=m"(tenon_cpu_local.in_call) : "r"(u64{in}));
 }
 
 inline uptr percpu_offset() {
