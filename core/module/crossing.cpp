@@ -231,7 +231,8 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
 }
 
 bool detail::is_sound(const void* object, const Gate* gate) {
-    if (object == nullptr) return true;
+    // An empty handle has no gate either, and is no answer.
+    if (object == nullptr) return gate != nullptr;
     const uptr at = reinterpret_cast<uptr>(object);
     if (!arch::is_readable(at)) return false;
     return is_object_of(*static_cast<const u64*>(object), gate);
@@ -345,7 +346,16 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
         if (in_module) log_fault({"ran for too long", at.ip, at.stack, at.frame, 0}, *c, *c->gate);
         report_failure(*c->gate, "ran for too long", in_module);
     }
-    return revoke_interrupted(at, mark, irqs_on);
+    if (revoke_interrupted(at, mark, irqs_on)) return true;
+    // The core goes round in what the module gave it, and does not come back by itself.
+    constexpr u32 kLooksInCore = 40;
+    if (c != task->crossing || std::max(c->looks, 4 * c->atomic_looks) < kLooksInCore ||
+        !may_cut(*task, *c, at.ip))
+        return false;
+    undo(*task, *c);
+    mark = c->mark;
+    irqs_on = c->irqs_on;
+    return true;
 }
 
 bool is_revoked(const Task& task) {

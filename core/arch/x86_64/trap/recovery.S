@@ -21,6 +21,12 @@ guarded_call:                           /* rdi: function, rsi: argument, rdx: wh
     movq %rsp, (%rdx)
     movq %rdi, %rax
     movq %rsi, %rdi
+    /* A module that does not keep them finds nothing of its caller's in them to write through. */
+    xorl %ebx, %ebx
+    xorl %r12d, %r12d
+    xorl %r13d, %r13d
+    xorl %r14d, %r14d
+    xorl %r15d, %r15d
     subq $MOAT, %rsp
     call *%rax
     addq $MOAT, %rsp
