@@ -136,12 +136,13 @@ void undo(Task& task, Crossing& c) {
     if (now < c.preempt_count) arch::preempt_count_add(c.preempt_count - now);
 }
 
-// Whether the core's own work on behalf of the call may be cut off at `ip`.
+// Whether the core's own work on behalf of the call may be cut off at `ip`: what it holds is noted,
+// and what only keeps preemption off is undone with the count.
 bool may_cut(const Task& task, const Crossing& c, uptr ip) {
     const u32 now = arch::preempt_count();
     if ((now & kIrqDepth) != (c.preempt_count & kIrqDepth)) return false;
     return !in_core_text(ip) || arch::is_leaf_text(ip) ||
-           now == c.preempt_count + spins_since(task, c);
+           now >= c.preempt_count + spins_since(task, c);
 }
 
 void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {

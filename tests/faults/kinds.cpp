@@ -1,5 +1,6 @@
 #include "kinds.h"
 
+#include <tenon/device/device.h>
 #include <tenon/lib/assert.h>
 #include <tenon/mm/slab.h>
 #include <tenon/process/task.h>
@@ -155,6 +156,14 @@ void runaway_pages() {
         *static_cast<volatile u64*>(page ? mm::page_address(*page) : pointer_to<void>(8)) = 1;
     }
 }
+void wild_wake() {
+    pointer_to<sync::WaitQueue>(reinterpret_cast<u64>(&null_read) + g_zero)->wake_all();
+    null_write();
+}
+void wild_device() {
+    (void)device::unbind(*pointer_to<device::Device>(reinterpret_cast<u64>(&null_read) + g_zero));
+    null_write();
+}
 void wild_task() {
     std::memset(static_cast<void*>(current()), 0x5a, sizeof(Task));
     null_write();
@@ -217,6 +226,8 @@ constexpr Kind kKinds[] = {
     KIND(heap_overrun, false),
     KIND(runaway_memory, true),
     KIND(runaway_pages, true),
+    KIND(wild_wake, false),
+    KIND(wild_device, true),
     KIND(wild_task, false),  // only protection keys help
     KIND(leak, true),
 };
