@@ -18,7 +18,9 @@ endif()
 function(tenon_mock_flags target)
     target_include_directories(${target} PRIVATE ${TENON_MOCK_DIR}/arch ${TENON_MOCK_DIR}/include
         ${TENON_MOCK_HEADERS} ${TENON_MOCK_CORE}
-        $<TARGET_PROPERTY:module_interface.pci,INTERFACE_INCLUDE_DIRECTORIES>)
+        $<TARGET_PROPERTY:module_interface.pci,INTERFACE_INCLUDE_DIRECTORIES>
+        $<TARGET_PROPERTY:module_interface.block_core,INTERFACE_INCLUDE_DIRECTORIES>
+        $<TARGET_PROPERTY:module_interface.net_core,INTERFACE_INCLUDE_DIRECTORIES>)
     target_compile_features(${target} PRIVATE cxx_std_23)
     target_compile_definitions(${target} PRIVATE TENON_DEBUG=1 BOOST_ENABLE_ASSERT_HANDLER=1)
     target_compile_options(${target} PRIVATE -g -O1 -fno-omit-frame-pointer
@@ -36,7 +38,8 @@ function(tenon_add_module_test name)
         # What is the same on the host is the kernel's own.
         add_library(tenon_mock_core STATIC ${sources} ${TENON_MOCK_CORE}/core/lib/format.cpp
                     ${TENON_MOCK_CORE}/core/module/parameter.cpp
-                    ${TENON_MOCK_CORE}/core/module/text.cpp)
+                    ${TENON_MOCK_CORE}/core/module/text.cpp
+                    ${TENON_MOCK_CORE}/modules/net/core/packet.cpp)
         tenon_mock_flags(tenon_mock_core)
     endif()
     add_executable(${name} ${arg_UNPARSED_ARGUMENTS} ${arg_SOURCES})

@@ -1,10 +1,11 @@
 """Each template of ./tenon module new, built from the packed SDK, in one boot; and tmod on them."""
 
+import subprocess
 import tempfile
 from pathlib import Path
 
 import sdk
-from machine import Case, main, script
+from machine import HERE, Case, main, script
 
 
 class Templates(Case):
@@ -13,7 +14,11 @@ class Templates(Case):
             folder = Path(temporary)
             kit = sdk.Sdk(folder)
             options = ["--qemu", "-device edu"]
-            for template in ("char", "pci", "fs"):
+            frames = folder / "frames"
+            subprocess.run(["gcc", "-O2", "-static", "-pthread", "-Wall", "-o", frames,
+                            HERE / "programs/frames.c"], check=True)
+            options += ["--file", f"{frames}:/tests/frames"]
+            for template in ("char", "pci", "block", "net", "fs"):
                 name = f"my_{template}"
                 module = sdk.must_build(kit.project(folder / name, name, template=template))
                 options += ["--file", f"{module}:/tests/{name}.ko"]

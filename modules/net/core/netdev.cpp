@@ -84,10 +84,12 @@ bool NetDevice::same_device(const DeviceOptions& o) const {
             (o.address.is_zero() ? address_made_up_ : o.address == address()));
 }
 
-Port NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
-                       const DeviceOptions& o) {
+void NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
+                       const DeviceOptions& o, Port& out) {
     u64 held_ns = 0;
     const Port port{((++port_number_ & 0xffffff) << 8) | place_};
+    // Before anybody can call the driver: that may be at once.
+    out = port;
     if (!carrier_is_told()) carrier_ = o.has_carrier;
     {
         sync::IrqSpinGuard guard(lock_);
@@ -105,7 +107,6 @@ Port NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
         // Not from here: the driver's instance is still being made.
         (void)work_.queue();
     }
-    return port;
 }
 
 // The driver's handle went. Nothing of it is called any more when this returns.

@@ -115,8 +115,8 @@ class NetDevice final : public Interface {
     bool same_device(const DeviceOptions& options) const;
 
     // --- The driver's coming and going (netdev.cpp). Thread context.
-    Port attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
-                const DeviceOptions& options);
+    void attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
+                const DeviceOptions& options, Port& port);
     void detach();
     void kill();
     void tick();

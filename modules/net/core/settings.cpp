@@ -58,6 +58,8 @@ void NetDevice::resume() {
     if (!done) {
         log::err("{}: {} does not open it again: it is down", name(), module_name());
         flags_.fetch_and(~u32{kUp}, std::memory_order_acq_rel);
+        if (port == port_) reclaim(false);
+        drop_backlog();
         Handlers::event(InterfaceEvent::down, *this);
         return;
     }
@@ -68,9 +70,13 @@ void NetDevice::resume() {
 
 Result<void> NetDevice::bring_up() {
     const u32 port = port_;
-    TRY_ASSIGN(const bool there, call(&NetDeviceOps::open));
+    auto opened = call(&NetDeviceOps::open);
+    if (!opened) {
+        if (port == port_) reclaim(false);  // the buffers that it had by then
+        return Err(opened.error());
+    }
     flags_.fetch_or(kUp, std::memory_order_acq_rel);
-    if (!there) return {};
+    if (!*opened) return {};
     opened_port_ = port;
     start_queues(port);
     return {};

@@ -120,7 +120,7 @@ Result<module::Held> register_device(module::Context& context, const DeviceOptio
     if (device) {
         if (device->same_device(options)) {
             TRY_ASSIGN(auto held, hold(context, *device));
-            port = device->attach(std::move(ops), context.gate(), options);
+            device->attach(std::move(ops), context.gate(), options, port);
             return held;
         }
         log::err("{}: {} comes back as another device: the interface is gone", device->name(),
@@ -133,7 +133,7 @@ Result<module::Held> register_device(module::Context& context, const DeviceOptio
         forget_device(*device);
         return held;
     }
-    port = device->attach(std::move(ops), context.gate(), options);
+    device->attach(std::move(ops), context.gate(), options, port);
     // From here on the handle takes it away again.
     TRY(device->publish(options.parent));
     log::info("{}: interface {}, {} queues, by {}", device->name(), device->index(), options.queues,

@@ -76,7 +76,10 @@ class NullNet final : public net::NetDeviceOps {
     }
     // What is still in the lanes is answered in vain.
     void stop() override {
-        if (mode_ == Mode::timer) (void)timer_.cancel();
+        if (mode_ == Mode::timer) {
+            (void)timer_.cancel();
+            timer_armed_ = false;
+        }
         if (mode_ == Mode::worker) work_.flush();
     }
 

@@ -1,6 +1,6 @@
 # Each template of ./tenon module new at work, then what tmod says of modules and devices. With -device edu.
 set -e
-for name in char pci fs; do test -s /tests/my_$name.ko; done
+for name in char pci block net fs; do test -s /tests/my_$name.ko; done
 device=
 for d in /sys/bus/pci/devices/*; do
     if [ "$(cat $d/vendor)" = 0x1234 ] && [ "$(cat $d/device)" = 0x11e8 ]; then device=${d##*/}; fi
@@ -35,6 +35,28 @@ tmod tree | grep -q '^  my_pci'
 exec 5>&-
 tmod holders my_pci | grep -q 'no open file'
 rmmod my_pci
+
+# block: what is written is there, also after another instance took over
+modprobe block_core
+insmod /tests/my_block.ko size_mb=4
+dd if=/dev/urandom of=/tmp/random bs=64k count=16 2>/dev/null
+dd if=/tmp/random of=/dev/my_block bs=64k conv=fsync 2>/dev/null
+tmod update /tests/my_block.ko
+dd if=/dev/my_block of=/tmp/again bs=64k count=16 2>/dev/null
+cmp /tmp/random /tmp/again
+test "$(cat /sys/block/my_block/size)" = 8192
+rmmod my_block
+
+# net: frames come back, also while another instance takes over
+insmod /tests/my_net.ko
+echo 0x1003 >/sys/class/net/my_net/flags
+/tests/frames my_net 2 &
+sleep 0.7
+tmod update /tests/my_net.ko
+wait $!
+grep -q 'my_net:' /proc/net/dev
+grep -q 'holds=1 ' /sys/class/net/my_net/hold
+rmmod my_net
 
 # fs
 insmod /tests/my_fs.ko
