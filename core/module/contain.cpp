@@ -222,8 +222,9 @@ void warden(void*) {
 bool end_calls(Module& m) {
     const u64 until = time::monotonic_ns() + kEndCallsNs;
     while (m.gate->in_flight() != 0 || m.gate->residents() != 0) {
-        if (time::monotonic_ns() >= until) return false;
-        wake_revoked();
+        const u64 now = time::monotonic_ns();
+        if (now >= until) return false;
+        wake_revoked(until - now < kEndCallsNs / 2);
         sched::sleep_ns(kMs / 4);
     }
     return true;

@@ -6,6 +6,7 @@
 #include <tenon/boot/boot_info.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
+#include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
 #include <tenon/trace/symbols.h>
 
@@ -65,6 +66,9 @@ struct Look {
     u64 at;
 };
 TENON_PERCPU(Look, g_last_look);
+
+// When sleeps were cut last.
+constinit std::atomic<u64> g_cut_ns{0};
 
 // A fault of containment itself is nobody's but the core's.
 struct Depth {
@@ -359,6 +363,20 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     return true;
 }
 
+void end_cut_sleep(Task& task) {
+    constexpr u64 kValidNs = 100 * kMs;
+    Crossing* c = task.crossing;
+    if (c == nullptr || !c->gate->failed()) [[likely]]
+        return;
+    const u64 cut_ns = g_cut_ns.load(std::memory_order_relaxed);
+    if (cut_ns == 0 || time::monotonic_ns() - cut_ns > kValidNs) return;
+    if (!may_cut(task, *c, arch::text_start())) return;
+    arch::irq_disable();
+    undo(task, *c);
+    if (c->irqs_on) arch::irq_enable();
+    arch::abandon_call(c->mark);
+}
+
 bool is_revoked(const Task& task) {
     return failed_crossing(task) != nullptr;
 }
@@ -391,7 +409,8 @@ void SleepScope::leave() {
     if (is_revoked(task_)) lead_out(task_, reinterpret_cast<uptr>(__builtin_frame_address(0)));
 }
 
-void wake_revoked() {
+void wake_revoked(bool cut) {
+    if (cut) g_cut_ns.store(time::monotonic_ns(), std::memory_order_relaxed);
     {
         sync::IrqSpinGuard guard(g_sleepers_lock);
         for (SleepScope& s : sleepers()) sched::wake(s.task_);

@@ -80,13 +80,17 @@ class SleepScope {
     ListHook hook;
 
   private:
-    friend void wake_revoked();
+    friend void wake_revoked(bool cut);
     void enter();
     void leave();
     Task& task_;
     bool entered_ = false;
 };
-// Ends the sleeps and interrupts the loops of all calls into failed modules. Thread context.
-void wake_revoked();
+// Ends the sleeps and interrupts the loops of all calls into failed modules. With `cut` also the
+// sleeps that would not end: who waits for a lock in a failed module's memory waits for ever.
+// Thread context.
+void wake_revoked(bool cut = false);
+// Behind a sleep: does not come back when it was cut.
+void end_cut_sleep(Task& task);
 
 }  // namespace tenon::module

@@ -301,8 +301,8 @@ class EndInTime {
     static constexpr u64 kAgainNs = 100'000'000;
     static void fired(time::Timer& timer) {
         auto& self = *container_of_offset<EndInTime>(&timer, offsetof(EndInTime, timer_));
-        (void)self.gate_.fail("its end took too long");
-        wake_revoked();
+        const bool first = self.gate_.fail("its end took too long");
+        wake_revoked(!first);
         timer.arm_at(time::monotonic_ns() + kAgainNs);
     }
     Gate& gate_;

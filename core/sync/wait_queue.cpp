@@ -47,6 +47,22 @@ struct SleepTimer {
     Task& task;
 };
 
+// The sleep itself; a failing module can end it.
+Result<void> sleep_in_call(Task& task, WaitMode mode, Deadline deadline) {
+    const module::SleepScope scope(task);
+    if (mode != WaitMode::uninterruptible && scope.revoked()) return Err(Error::nodev);
+    if (deadline.is_never()) {
+        sched::schedule();
+        return {};
+    }
+    if (time::monotonic_ns() >= deadline.ns) return Err(Error::timedout);
+    SleepTimer sleeper(task);
+    sleeper.timer.arm_at(deadline.ns);
+    sched::schedule();
+    sleeper.timer.cancel_sync();
+    return {};
+}
+
 }  // namespace
 
 Deadline Deadline::after_ns(u64 delta_ns) {
@@ -143,18 +159,10 @@ void WaitQueue::finish(WaitEntry& entry) {
 Result<void> WaitQueue::sleep(WaitMode mode, Deadline deadline) {
     Task& task = *current();
     if (auto r = interruption(task, mode); !r) return r;
-    const module::SleepScope scope(task);
-    if (mode != WaitMode::uninterruptible && scope.revoked()) return Err(Error::nodev);
-    if (deadline.is_never()) {
-        sched::schedule();
-        return {};
-    }
-    if (time::monotonic_ns() >= deadline.ns) return Err(Error::timedout);
-    SleepTimer sleeper(task);
-    sleeper.timer.arm_at(deadline.ns);
-    sched::schedule();
-    sleeper.timer.cancel_sync();
-    return {};
+    auto result = sleep_in_call(task, mode, deadline);
+    if (task.crossing != nullptr) [[unlikely]]
+        module::end_cut_sleep(task);
+    return result;
 }
 
 }  // namespace tenon::sync

@@ -121,6 +121,10 @@ void fault_under_mutex() {
 void sleep_for_ever() {
     (void)g_never.wait([] { return false; }, sync::WaitMode::uninterruptible);
 }
+void mutex_deadlock() {
+    g_mutex.lock();
+    g_mutex.lock();
+}
 void bad_free() {
     mm::kfree(pointer_to<void>(0x1234 + g_zero));
 }
@@ -219,6 +223,7 @@ constexpr Kind kKinds[] = {
     KIND(fault_under_spin_lock, false),
     KIND(fault_under_mutex, true),
     KIND(sleep_for_ever, true),
+    KIND(mutex_deadlock, true),
     KIND(bad_free, false),
     KIND(free_of_data, false),
     KIND(double_free, false),

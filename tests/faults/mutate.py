@@ -260,6 +260,8 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=400, help="mutations a boot")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--watchdog", type=int, default=50, help="ms between the watchdog's looks")
+    parser.add_argument("--survive", type=float, default=99, help="the bar: percent of the activated")
+    parser.add_argument("--recover", type=float, default=95)
     parser.add_argument("--append", default="")
     parser.add_argument("--lines", type=int, default=25, help="of the log, for a machine that ended")
     parser.add_argument("--replay", default="", help="OFFSET:BYTES, as told: this one, again and again")
@@ -279,7 +281,7 @@ def main() -> int:
     for kind in KINDS:
         table([r for r in results if r.kind == kind], f"seed {seed}, {kind}")
     active, survived, recovered = table(results, f"seed {seed}, all")
-    return 0 if active and survived >= 99 and recovered >= 95 else 1
+    return 0 if active and survived >= args.survive and recovered >= args.recover else 1
 
 
 if __name__ == "__main__":
