@@ -29,7 +29,9 @@ SILENT_S = 40
 # As in programs/client.c: module, folder of the build, what must be there before, devices.
 VICTIMS = (("null_block", "ko", "block_core", ""), ("null_block", "ko", "block_core", ""),
            ("null_block", "ko", "block_core", ""), ("edu", "ko", "pci", ""),
-           ("fault_lab", "ktest", "", ""), ("virtio_rng", "ko", "virtio", ""))
+           ("fault_lab", "ktest", "", ""), ("virtio_rng", "ko", "virtio", ""),
+           ("null_net", "ko", "net_packet", ""), ("null_net", "ko", "net_packet", ""),
+           ("null_net", "ko", "net_packet", ""))
 
 
 class Ended(Exception):

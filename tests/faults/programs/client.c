@@ -8,9 +8,12 @@
 // A round that fails is done again on another descriptor; when nobody noticed the fault, the client asks for a restart
 // of the driver itself first, as an operator would who finds wrong data or no answer.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -186,6 +190,67 @@ static enum answer rng_round(unsigned number) {
     return a;
 }
 
+// --- null_net: numbered frames through an interface that gives them back; settings on the way.
+enum { TYPE = 0x88b6, LONGEST = 1514, FRAMES = 24 };
+
+static int net_settings(int s, unsigned number) {
+    struct ifreq r;
+    memset(&r, 0, sizeof r);
+    strcpy(r.ifr_name, "null0");
+    if (ioctl(s, SIOCGIFFLAGS, &r) != 0) return -1;
+    // Down and up again now and then: the device is stopped and opened.
+    if ((r.ifr_flags & IFF_UP) && number % 2 == 0) {
+        r.ifr_flags &= ~IFF_UP;
+        if (ioctl(s, SIOCSIFFLAGS, &r) != 0) return -1;
+    }
+    r.ifr_flags |= IFF_UP;
+    if (number % 3 == 0) r.ifr_flags ^= IFF_PROMISC;
+    if (ioctl(s, SIOCSIFFLAGS, &r) != 0) return -1;
+    r.ifr_mtu = number % 2 ? 1500 : 9000;
+    if (ioctl(s, SIOCSIFMTU, &r) != 0) return -1;
+    r.ifr_hwaddr.sa_family = 1;
+    memcpy(r.ifr_hwaddr.sa_data, "\2\0\0\0\0", 5);
+    r.ifr_hwaddr.sa_data[5] = (char)number;
+    if (ioctl(s, SIOCSIFHWADDR, &r) != 0 || ioctl(s, SIOCGIFINDEX, &r) != 0) return -1;
+    return r.ifr_ifindex;
+}
+
+static enum answer net_round_on(int s, unsigned number) {
+    static unsigned char sent[FRAMES][LONGEST];
+    size_t length[FRAMES];
+    struct sockaddr_ll a;
+    const struct timeval wait = {0, 300000};
+    memset(&a, 0, sizeof a);
+    a.sll_family = AF_PACKET;
+    a.sll_protocol = htons(TYPE);
+    a.sll_ifindex = net_settings(s, number);
+    if (a.sll_ifindex < 0 || bind(s, (struct sockaddr*)&a, sizeof a) != 0 ||
+        setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
+        return ERROR;
+    for (unsigned i = 0; i < FRAMES; i++) {
+        length[i] = 14 + next() % (LONGEST - 13);
+        for (unsigned k = 0; k < LONGEST; k++) sent[i][k] = (unsigned char)next();
+        sent[i][12] = TYPE >> 8;
+        sent[i][13] = TYPE & 0xff;
+        if (send(s, sent[i], length[i], 0) != (ssize_t)length[i]) return ERROR;
+    }
+    for (unsigned i = 0; i < FRAMES; i++) {
+        unsigned char frame[LONGEST];
+        const ssize_t n = recv(s, frame, sizeof frame, 0);
+        // One that is lost is an error, one that is changed is worse.
+        if (n < 0) return ERROR;
+        if ((size_t)n != length[i] || memcmp(frame, sent[i], length[i]) != 0) return WRONG;
+    }
+    return OK;
+}
+
+static enum answer net_round(unsigned number) {
+    const int s = socket(AF_PACKET, SOCK_RAW, 0);
+    const enum answer a = s < 0 ? ERROR : net_round_on(s, number);
+    if (s >= 0) close(s);
+    return a;
+}
+
 static const struct victim victims[] = {
     {"null_block", "/tests/null_block.ko", "size_mb=16 completion=inline", block_round},
     {"null_block", "/tests/null_block.ko", "size_mb=16 completion=timer completion_ns=20000", block_round},
@@ -193,6 +258,9 @@ static const struct victim victims[] = {
     {"edu", "/tests/edu.ko", "", edu_round},
     {"fault_lab", "/tests/fault_lab.ko", "armed=0", lab_round},
     {"virtio_rng", "/tests/virtio_rng.ko", "", rng_round},
+    {"null_net", "/tests/null_net.ko", "loopback=1 completion=inline", net_round},
+    {"null_net", "/tests/null_net.ko", "loopback=1 completion=timer completion_ns=20000", net_round},
+    {"null_net", "/tests/null_net.ko", "loopback=1 completion=worker queues=2", net_round},
 };
 
 // --- The module's state
