@@ -149,6 +149,14 @@ bool may_cut(const Task& task, const Crossing& c, uptr ip) {
            now >= c.preempt_count + spins_since(task, c);
 }
 
+// Whether `ip` is where the caller's text only passes the call on: it runs with what the module left
+// in registers, or answered.
+bool is_in_thunk(const Crossing& c, uptr ip) {
+    char name[64];
+    SymbolAt at;
+    return find_symbol_at(ip, at, name) && ip - at.offset == c.thunk;
+}
+
 void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {
     char text[160];
     fmt::BufferSink at(text);
@@ -213,6 +221,7 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     Task& task = *arch::current();
     c.outer = task.crossing;
     c.gate = gate;
+    c.thunk = reinterpret_cast<uptr>(function);
     c.previous = task.gate;
     c.preempt_count = arch::preempt_count();
     c.faults_disabled = task.faults_disabled;
@@ -260,6 +269,7 @@ bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {
     }
     // Irqs are off: as good as an RCU section.
     Gate* culprit = gate_at(fault.ip);
+    if (culprit != c.gate && is_in_thunk(c, fault.ip)) culprit = nullptr;
     const bool contained = culprit != nullptr ? !culprit->trusted() : may_cut(*task, c, fault.ip);
     if (contained) {
         if (culprit == nullptr) culprit = c.gate;

@@ -20,6 +20,7 @@ struct Crossing {
     Crossing* outer = nullptr;
     Gate* gate = nullptr;
     Gate* previous = nullptr;
+    uptr thunk = 0;  // of the caller's text: what calls into the module
     u32 phase = 0;
     u32 preempt_count = 0;
     u32 faults_disabled = 0;
