@@ -149,8 +149,8 @@ bool may_cut(const Task& task, const Crossing& c, uptr ip) {
            now >= c.preempt_count + spins_since(task, c);
 }
 
-// Whether `ip` is where the caller's text only passes the call on: it runs with what the module left
-// in registers, or answered.
+// Whether `ip` is where the caller's text only passes the call on: it runs with what the module
+// left in registers, or answered.
 bool is_in_thunk(const Crossing& c, uptr ip) {
     char name[64];
     SymbolAt at;
