@@ -6,6 +6,7 @@
 // served; others ask the personality to end a process.
 #include "core/mm/page_alloc.h"
 
+#include <tenon/arch/keys.h>
 #include <tenon/lib/assert.h>
 #include <tenon/module/gate.h>
 #include <tenon/process/task.h>
@@ -18,6 +19,7 @@
 #include "core/mm/buddy.h"
 #include "core/mm/fail.h"
 #include "core/mm/kasan.h"
+#include "core/module/crossing.h"
 
 namespace tenon::mm {
 
@@ -183,6 +185,7 @@ Page* alloc_slow(u32 order, Alloc flags) {
 void account(Page& page, Alloc flags, u32 order) {
     if (has(flags, Alloc::page_table)) {
         page.kind = Page::Kind::page_table;
+        arch::set_core_only(frame_address(&page), kPageSize << order, true);
         count(Counter::page_table, i64{1} << order);
     } else if (has(flags, Alloc::stack)) {
         page.kind = Page::Kind::stack;
@@ -196,6 +199,7 @@ void unaccount(Page& page, u32 order) {
             count(Counter::anon, -(i64{1} << order));
             break;
         case Page::Kind::page_table:
+            arch::set_core_only(frame_address(&page), kPageSize << order, false);
             count(Counter::page_table, -(i64{1} << order));
             break;
         case Page::Kind::stack:
@@ -238,7 +242,7 @@ Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site) {
     page->flags.store(0, std::memory_order_relaxed);
     page->refs.store(1, std::memory_order_relaxed);
     page->owner = owner;
-    page->site = site >= module_text_start ? site : 0;
+    page->site = site >= module_text_start ? module::call_site(site) : 0;
     account(*page, flags, order);
     kasan::open(frame_address(page), kPageSize << order, kPageSize << order);
     if (has(flags, Alloc::zero)) std::memset(frame_address(page), 0, kPageSize << order);
@@ -354,6 +358,7 @@ void init_page_allocator(const boot::BootInfo& info) {
     std::memset(static_cast<void*>(frames), 0, frame_count * sizeof(Page));
     if (kasan::kEnabled)
         kasan::init(reinterpret_cast<u8*>(frames) + array_bytes, frame_count << kPageShift);
+    arch::set_core_only(frames, array_bytes, true);
     reserved_ram += array_pages;
 
     node0.zones[kZoneDma].buddy.init(frames, 0, std::min(kDmaEnd, frame_count));

@@ -3,6 +3,7 @@
 
 #include <tenon/arch/cpu.h>
 #include <tenon/boot/boot_info.h>
+#include <tenon/lib/format.h>
 #include <tenon/mm/page.h>
 #include <tenon/mm/page_alloc.h>
 
@@ -33,12 +34,18 @@ extern uptr module_text_start;
 Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site);
 // kmalloc() on behalf of who returns to `site`: of a module, it is remembered with the object.
 void* kmalloc_at(usize size_bytes, Alloc flags, uptr site);
+// kmalloc() for an object of the core that modules write members of: never closed to them.
+void* kmalloc_open(usize size_bytes);
+struct OpenToModules {};
 // The objects that text in [text, text + text_bytes) asked for and nobody gave back. The module
 // runs no more. Pages that it took itself (kmalloc above 2 KiB, alloc_pages) are not among them.
 // free_left_by() frees them, and the pages; it answers how many bytes that were.
 u64 free_left_by(uptr text, usize text_bytes);
 void for_each_left_by(uptr text, usize text_bytes,
                       void (*visit)(uptr site, usize size_bytes, void*), void* context);
+
+// Whose the memory at `address` is, in words.
+void describe_data(uptr address, fmt::Sink& out);
 
 // page_unref() of many.
 void unref_pages(Page** pages, u32 n);
@@ -94,3 +101,8 @@ u64 counter_sum(Counter which);
 extern std::atomic<i64> committed_pages;
 
 }  // namespace tenon::mm
+
+// new (mm::OpenToModules{}) T: null on no memory; deleted as any.
+inline void* operator new(tenon::usize size_bytes, tenon::mm::OpenToModules) noexcept {
+    return tenon::mm::kmalloc_open(size_bytes);
+}

@@ -14,6 +14,7 @@
 //
 // Debug kernels fill free objects with kPoison and verify it when they go out again, which finds
 // writes after free, overruns into a free neighbour, and double frees.
+#include <tenon/arch/keys.h>
 #include <tenon/lib/assert.h>
 #include <tenon/mm/slab.h>
 #include <tenon/trace/log.h>
@@ -26,6 +27,7 @@
 #include "core/mm/kasan.h"
 #include "core/mm/page_alloc.h"
 #include "core/mm/slab_classes.h"
+#include "core/module/crossing.h"
 
 namespace tenon::mm {
 
@@ -77,6 +79,9 @@ struct Slabs {
     static bool is_of_modules(const SlabCache& cache) {
         return &cache >= module_classes && &cache < module_classes + kModuleClassCount;
     }
+    static bool is_of_core(const SlabCache& cache) {
+        return !kasan::kEnabled && &cache >= classes && &cache < classes + kClassCount;
+    }
     // Who asked for an object of a module's class; 0: nobody, it is free.
     static uptr& site_of(const SlabCache& cache, void* object) {
         return *reinterpret_cast<uptr*>(static_cast<u8*>(object) + cache.object_bytes_ -
@@ -85,7 +90,7 @@ struct Slabs {
     static void* alloc_for_module(usize size, Alloc flags, uptr site) {
         SlabCache& cache = module_classes[class_of(size)];
         void* object = alloc(cache, size, flags);
-        if (object != nullptr) site_of(cache, object) = site;
+        if (object != nullptr) site_of(cache, object) = module::call_site(site);
         return object;
     }
 
@@ -148,6 +153,8 @@ struct Slabs {
             next_index(object) = i + 1 < n ? static_cast<u16>(i + 1) : kEnd;
             kasan::close(object, cache.stride_);
         }
+        if (is_of_core(cache))
+            arch::set_core_only(frame_address(page), kPageSize << cache.order_, true);
         page->flags.store(0, std::memory_order_relaxed);
         page->count = 0;
         count(Counter::slab, i64{1} << cache.order_);
@@ -211,6 +218,8 @@ struct Slabs {
             count(Counter::slab, -(i64{1} << cache.order_));
             for (u32 i = 0; i < (1u << cache.order_); ++i) (&page)[i].kind = Page::Kind::kernel;
             kasan::open(frame_address(&page), kPageSize << cache.order_, kPageSize << cache.order_);
+            if (is_of_core(cache))
+                arch::set_core_only(frame_address(&page), kPageSize << cache.order_, false);
             free_pages(&page, cache.order_);
         }
     }
@@ -480,6 +489,12 @@ u32 order_of(usize size) {
     return static_cast<u32>(std::bit_width(pages - 1));
 }
 
+void* kmalloc_pages(usize size, Alloc flags, uptr site) {
+    if (size > (kPageSize << 10)) return nullptr;
+    auto page = alloc_pages_at(order_of(size), flags, site);
+    return page ? frame_address(*page) : nullptr;
+}
+
 }  // namespace
 
 void* kmalloc(usize size, Alloc flags) {
@@ -488,13 +503,20 @@ void* kmalloc(usize size, Alloc flags) {
 
 void* kmalloc_at(usize size, Alloc flags, uptr site) {
     if (size > kMaxClassBytes) [[unlikely]] {
-        if (size > (kPageSize << 10)) return nullptr;
-        auto page = alloc_pages_at(order_of(size), flags, site);
-        return page ? frame_address(*page) : nullptr;
+        return kmalloc_pages(size, flags, site);
     }
-    if (site >= module_text_start && size <= kMaxModuleClassBytes)
-        return Slabs::alloc_for_module(size, flags, site);
+    if (site >= module_text_start) {
+        if (size <= kMaxModuleClassBytes) return Slabs::alloc_for_module(size, flags, site);
+        if (arch::keys_on()) return kmalloc_pages(size, flags, site);  // the classes are the core's
+    }
     return Slabs::alloc(*Slabs::class_cache(class_of(size)), size, flags);
+}
+
+void* kmalloc_open(usize size) {
+    if (!arch::keys_on()) return kmalloc(size);
+    if (size > kMaxModuleClassBytes) return kmalloc_pages(size, Alloc::none, 0);
+    return Slabs::alloc_for_module(size, Alloc::none,
+                                   reinterpret_cast<uptr>(__builtin_return_address(0)));
 }
 
 void kfree(void* p) {
@@ -563,6 +585,24 @@ void* krealloc(void* p, usize new_size, Alloc flags) {
     if (p != nullptr) std::memcpy(fresh, p, std::min(old, new_size));
     kfree(p);
     return fresh;
+}
+
+void describe_data(uptr address, fmt::Sink& out) {
+    const arch::KernelLayout& layout = arch::kernel_layout();
+    const uptr array = reinterpret_cast<uptr>(frames);
+    const Page* page = nullptr;
+    if (address >= layout.direct_map && address < layout.direct_map_end)
+        page = page_of(Pfn::of({address - layout.direct_map}));
+    if (address - array < frame_count * sizeof(Page))
+        out.write("frame array");
+    else if (address >= layout.image_start && address < layout.image_end)
+        fmt::print(out, "core image+{:#x}", address - layout.image_start);
+    else if (page != nullptr && page->kind == Page::Kind::slab)
+        fmt::print(out, "an object of {}",
+                   Slabs::info(*static_cast<SlabCache*>(page->slab.cache)).name);
+    else
+        out.write(page != nullptr && page->kind == Page::Kind::page_table ? "page table"
+                                                                          : "core memory");
 }
 
 }  // namespace tenon::mm

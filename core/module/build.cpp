@@ -1,5 +1,6 @@
 // From a checked ELF image to a module in memory: laid out, bound to its imports, relocated.
 // Nothing of the module has run yet, and dropping the Module undoes everything.
+#include <tenon/arch/keys.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/trace/log.h>
 
@@ -56,6 +57,7 @@ class Builder {
     fmt::Sink& why_;
     Placement placement_;
     std::unique_ptr<u64[]> addresses_;
+    u64 stubs_ = 0;
 };
 
 Result<void> Builder::run() {
@@ -71,7 +73,11 @@ Result<void> Builder::run() {
 }
 
 Result<void> Builder::place() {
-    TRY_ASSIGN(module_.layout, plan_layout(image_, count_got_slots(image_), why_));
+    u64 stub_bytes = 0;
+    if (arch::keys_on() && !module_.gate->trusted())
+        for (const Elf64_Sym& s : image_.symbols())
+            if (s.st_shndx == SHN_UNDEF) stub_bytes += arch::kImportStubBytes;
+    TRY_ASSIGN(module_.layout, plan_layout(image_, count_got_slots(image_), why_, stub_bytes));
     const Layout& l = module_.layout;
     if (l.kept_bytes == 0) {
         why_.write("the file holds no code");
@@ -130,7 +136,13 @@ Result<u64> Builder::bind_import(const Elf64_Sym& symbol, RecordReader& imports)
     if ((flags_ & kLoadIgnoreVersions) == 0) TRY(check_type(import, *found));
     TRY(check_space(import, *found));
     TRY(hold_provider(module_, found->provider));
-    return found->address;
+    const bool into_core = found->provider == nullptr ? arch::wants_import_stub(found->address)
+                                                      : found->provider->gate->trusted();
+    if (module_.layout.stubs.size == 0 || !into_core) return found->address;
+    const u64 stub = module_.layout.stubs.offset + arch::kImportStubBytes * stubs_++;
+    arch::write_import_stub(placement_.memory(module_.layout, stub),
+                            placement_.address(module_.layout, stub), found->address);
+    return placement_.address(module_.layout, stub);
 }
 
 void Builder::say_missing(const Import& import, Error error) {

@@ -14,13 +14,14 @@
 
 #include <cstring>
 
+#include "core/module/crossing.h"
 #include "core/module/module.h"
 
 namespace tenon::module {
 
 namespace {
 
-#define CALL_SITE() reinterpret_cast<uptr>(__builtin_return_address(0))
+#define CALL_SITE() call_site(reinterpret_cast<uptr>(__builtin_return_address(0)))
 
 // A grant whose release is a function object made where it was acquired.
 template <typename Release>

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "core/mm/page_alloc.h"
 #include "core/module/contain.h"
 #include "core/module/module.h"
 #include "core/module/text.h"
@@ -160,17 +161,27 @@ bool is_in_thunk(const Crossing& c, uptr ip) {
 void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {
     char text[160];
     fmt::BufferSink at(text);
-    trace::describe_address(fault.ip, at);
-    log::err("module {}: {} at {} (address {:#x}), in task {}; the call is ended",
-             culprit.owner_name(), fault.what, at.text(), fault.address,
-             std::string_view(arch::current()->name));
+    const bool by_key = fault.what == kWroteCoreData;
+    trace::describe_address(by_key ? writer_of(fault) : fault.ip, at);
+    const std::string_view task = arch::current()->name;
+    if (by_key) {
+        char whose[80];
+        fmt::BufferSink data(whose);
+        mm::describe_data(fault.address, data);
+        log::err("module {} wrote core data at {:#x} ({}) from {}, in task {}; the call is ended",
+                 culprit.owner_name(), fault.address, data.text(), at.text(), task);
+    } else {
+        log::err("module {}: {} at {} (address {:#x}), in task {}; the call is ended",
+                 culprit.owner_name(), fault.what, at.text(), fault.address, task);
+    }
     uptr frame = fault.frame;
     const auto any = [](uptr) { return true; };
     for (u32 i = 0; i < 8; ++i) {
         const uptr* slot = arch::find_return_slot(frame, c.mark, any);
         if (slot == nullptr) return;
         fmt::BufferSink line(text);
-        trace::describe_address(*slot, line);
+        const bool out = reinterpret_cast<uptr>(slot) == c.out.slot;
+        trace::describe_address(out ? c.out.address : *slot, line);
         log::err("module {}:   from {}", culprit.owner_name(), line.text());
         frame = slot[-1];
         if (frame <= reinterpret_cast<uptr>(slot)) return;
@@ -255,6 +266,25 @@ bool detail::is_sound(const void* object, const Gate* gate) {
 void detail::reject_answer(Gate& gate) {
     log::err("module {}: its answer is no object", gate.owner_name());
     report_failure(gate, "its answer is no object");
+}
+
+uptr writer_of(const Fault& fault) {
+    return arch::is_copy_text(fault.ip) ? *reinterpret_cast<uptr*>(fault.stack) : fault.ip;
+}
+
+bool lend_rights(const Fault& fault) {
+    const auto by_module = [](uptr at) {
+        const Gate* gate = gate_at(at);
+        return gate != nullptr && !gate->trusted();
+    };
+    const uptr writer = writer_of(fault);
+    if ((!in_core_text(writer) && gate_at(writer) == nullptr) || by_module(writer)) return false;
+    Crossing& c = *current()->crossing;
+    if (uptr* slot = arch::find_return_slot(fault.frame, c.mark, by_module)) {
+        c.out = {reinterpret_cast<uptr>(slot), *slot};
+        *slot = find_module_at(*slot)->landing();
+    }
+    return true;
 }
 
 bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on) {

@@ -8,6 +8,7 @@
 // of the module (the return address in the stack is replaced): so no core function is cut in two.
 #pragma once
 
+#include <tenon/arch/keys.h>
 #include <tenon/module/gate.h>
 #include <tenon/process/task.h>
 
@@ -31,7 +32,18 @@ struct Crossing {
     u64 switches;
     bool irqs_on = true;
     bool is_call = true;  // counts as a call in flight
+    arch::CallOut out;    // with protection keys: the call from the module that is out in the core
 };
+
+// Where a function of the core that returns to `returns_to` was called: behind an import stub, the
+// module's own place.
+inline uptr call_site(uptr returns_to) {
+    const Task* task = arch::keys_on() ? current() : nullptr;
+    const Crossing* c = task == nullptr ? nullptr : task->crossing;
+    if (c == nullptr || c->out.slot == 0 || *reinterpret_cast<uptr*>(c->out.slot) != returns_to)
+        return returns_to;
+    return c->out.address;
+}
 
 // What went wrong, as the trap entry tells it.
 struct Fault {
@@ -39,6 +51,16 @@ struct Fault {
     uptr ip = 0, stack = 0, frame = 0;
     uptr address = 0;
 };
+
+// `what` of a write that a protection key forbade.
+inline constexpr char kWroteCoreData[] = "wrote core data";
+
+// [irqs off] With protection keys, a write to core data from text that may: of the core or of a
+// trusted module, called by a module past its stubs (a virtual function), or by the gate itself. It
+// has the core's rights then, until it returns into the module.
+bool lend_rights(const Fault& fault);
+// The place that wrote: of a memory copy, whom it returns to.
+uptr writer_of(const Fault& fault);
 
 // Ends the innermost call of the current task into a restartable module, if the fault may be
 // laid at the module's door. True: continue at `mark` with irqs as `irqs_on` says (the caller

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <span>
 
+#include "core/mm/page_alloc.h"
+
 namespace tenon::module {
 
 struct Gate::Counters {
@@ -28,7 +30,7 @@ struct Gate::Counters {
 };
 
 Result<Ref<Gate>> Gate::create(std::string_view name, u32 tag, bool trusted) {
-    Gate* gate = new (std::nothrow) Gate;
+    Gate* gate = new (mm::OpenToModules{}) Gate;  // they pin it
     if (gate == nullptr) return Err(Error::nomem);
     Ref<Gate> ref = adopt_ref(gate);
     if (!trusted) {

@@ -99,7 +99,7 @@ bool only_for_the_loader(std::string_view name) {
 
 }  // namespace
 
-Result<Layout> plan_layout(const ElfImage& image, u32 got_slots, fmt::Sink& why) {
+Result<Layout> plan_layout(const ElfImage& image, u32 got_slots, fmt::Sink& why, u64 stub_bytes) {
     Layout layout;
     layout.section_offset.reset(new (std::nothrow) u64[image.section_count()]);
     if (!layout.section_offset) return Err(Error::nomem);
@@ -128,6 +128,11 @@ Result<Layout> plan_layout(const ElfImage& image, u32 got_slots, fmt::Sink& why)
             at = align_up(at, 8);
             layout.got = {at, u64{got_slots} * 8};
             at += layout.got.size;
+        }
+        if (static_cast<Region>(r) == Region::text && stub_bytes != 0) {
+            at = align_up(at, 32);
+            layout.stubs = {at, stub_bytes};
+            at += stub_bytes;
         }
         range.size = at - range.offset;
         if (static_cast<Region>(r) == Region::data) layout.kept_bytes = align_up(at, kPageSize);

@@ -19,6 +19,7 @@ struct Layout {
     };
     Range region[kRegions];
     Range got;            // in rodata: addresses for GOTPCREL relocations
+    Range stubs;          // in text: what imports are bound to with protection keys
     u64 kept_bytes = 0;   // without init, whole pages
     u64 total_bytes = 0;  // whole pages
     // By section: offset from the start, or kNotLoaded.
@@ -29,8 +30,10 @@ struct Layout {
 };
 
 // Sections that describe the module to the loader (.modinfo, .tenon.*) without relocations are not
-// given memory. `got_slots`: how many relocations need a slot. Error::nomem, Error::noexec.
-Result<Layout> plan_layout(const ElfImage& image, u32 got_slots, fmt::Sink& why);
+// given memory. `got_slots`: how many relocations need a slot. `stub_bytes`: room for import stubs.
+// Error::nomem, Error::noexec.
+Result<Layout> plan_layout(const ElfImage& image, u32 got_slots, fmt::Sink& why,
+                           u64 stub_bytes = 0);
 Region region_of(const Elf64_Shdr& section, std::string_view name);
 
 struct Placement {

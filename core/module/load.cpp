@@ -350,7 +350,7 @@ void dispose(Module* module) {
         return;
     }
     // The destructor may call the core, which may call back: as the module itself.
-    auto destroy = [module] { delete std::exchange(module->instance, nullptr); };
+    auto destroy = [instance = std::exchange(module->instance, nullptr)] { delete instance; };
     bool ended = false;
     if (!gate->failed()) {
         const EndInTime in_time(*gate);

@@ -1,6 +1,7 @@
 // One loaded module, as the core knows it.
 #pragma once
 
+#include <tenon/arch/keys.h>
 #include <tenon/module/context.h>
 #include <tenon/module/loader.h>
 #include <tenon/module/manifest.h>
@@ -79,6 +80,10 @@ class Module {
         return address - reinterpret_cast<u64>(base) < layout.kept_bytes ||
                (init_base != nullptr && address - reinterpret_cast<u64>(init_base) <
                                             layout.total_bytes - layout.kept_bytes);
+    }
+    // Where a return into it goes that gives back the core's rights; 0 without import stubs.
+    uptr landing() const {
+        return layout.stubs.size == 0 ? 0 : address_of(layout.stubs.offset) + arch::kStubLanding;
     }
     // Whether a module of `batch` may import from it.
     bool importable(const Batch& for_batch) const {

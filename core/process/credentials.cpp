@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "core/mm/page_alloc.h"
+
 namespace tenon::process {
 
 bool Credentials::in_group(u32 wanted) const {
@@ -165,7 +167,7 @@ namespace tenon::process {
 // Root, working directory and umask.
 
 Result<Ref<FsContext>> FsContext::create(vfs::Path root, vfs::Path cwd) {
-    auto fs = adopt_ref(new (std::nothrow) FsContext);
+    auto fs = adopt_ref(new (mm::OpenToModules{}) FsContext);
     if (!fs) return Err(Error::nomem);
     fs->root_ = std::move(root);
     fs->cwd_ = std::move(cwd);

@@ -119,6 +119,26 @@ void forget_module_lock(void* lock) {
     if (found) task.module_lock_count = n - 1;
 }
 
+void SpinLock::lock_tracked() {
+    if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
+        lock_slow();
+    note_module_lock(this, HeldKind::spin);
+}
+
+bool SpinLock::try_lock_tracked() {
+    u32 expected = 0;
+    if (!word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
+                                       std::memory_order_relaxed))
+        return false;
+    note_module_lock(this, HeldKind::spin);
+    return true;
+}
+
+void SpinLock::unlock_tracked() {
+    forget_module_lock(this);
+    word_.store(0, std::memory_order_release);
+}
+
 // Leaf text: who spins here for ever can be cut off.
 [[gnu::section(".text.leaf")]] void SpinLock::lock_slow() {
     const bool irqs_off = !arch::irqs_enabled();

@@ -58,6 +58,22 @@ void forget(void* lock) {
 
 }  // namespace
 
+void Mutex::lock_tracked() {
+    note_module_lock(this, HeldKind::mutex);
+    uptr expected = 0;
+    if (!owner_.compare_exchange_strong(expected, me(), std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        lock_slow();
+}
+
+void Mutex::unlock_tracked() {
+    forget_module_lock(this);
+    uptr expected = me();
+    if (!owner_.compare_exchange_strong(expected, 0, std::memory_order_release,
+                                        std::memory_order_relaxed))
+        unlock_slow();
+}
+
 void Mutex::lock_slow() {
     TENON_DEBUG_ASSERT(!is_held_by_current());
     TENON_DEBUG_ASSERT(may_sleep());

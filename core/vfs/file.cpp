@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/mm/page_alloc.h"
 #include "core/vfs/internal.h"
 
 namespace tenon::vfs {
@@ -48,7 +49,7 @@ File::File(Path path, module::Gated<FileOps> ops, u32 flags)
 }
 
 Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_flags) {
-    auto* file = new (std::nothrow) File(std::move(path), std::move(ops), open_flags);
+    auto* file = new (mm::OpenToModules{}) File(std::move(path), std::move(ops), open_flags);
     if (file == nullptr) return Err(Error::nomem);
     file->stream_ = file->ops_ && file->ops_.call(&FileOps::is_stream);
     return adopt_ref(file);

@@ -49,6 +49,10 @@ mm::Mapping* Inode::mapping() {
     return m;
 }
 
+void Inode::attach(void* what) {
+    attached.store(what, std::memory_order_release);
+}
+
 void Inode::set_page_source(mm::PageSource* source) {
     page_source_ = source;
 }

@@ -4,6 +4,7 @@
 #include <tenon/vfs/lookup.h>
 
 #include "core/boot/init.h"
+#include "core/mm/page_alloc.h"
 #include "core/vfs/dentry_cache.h"
 #include "core/vfs/internal.h"
 
@@ -30,7 +31,7 @@ RegisteredType* find_type_locked(std::string_view name) {
 
 Result<Ref<SuperBlock>> SuperBlock::create(const FileSystemType& type,
                                            module::Gated<SuperOps> ops) {
-    auto* super = new (std::nothrow) SuperBlock(type, std::move(ops));
+    auto* super = new (mm::OpenToModules{}) SuperBlock(type, std::move(ops));
     if (super == nullptr) return Err(Error::nomem);
     super->device = {0, next_anonymous.fetch_add(1, std::memory_order_relaxed)};
     return adopt_ref(super);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "core/mm/page_alloc.h"
 #include "core/vfs/dentry_cache.h"
 
 namespace tenon::vfs {
@@ -318,7 +319,7 @@ Result<void> Walk::follow_link(Inode& inode) {
         return {};
     }
     if (magic.error() != Error::opnotsupp) return Err(magic.error());
-    auto* text = static_cast<char*>(mm::kmalloc(kPathMax));
+    auto* text = static_cast<char*>(mm::kmalloc_open(kPathMax));
     if (text == nullptr) return Err(Error::nomem);
     Result<usize> length =
         inode.ops().call(&InodeOps::read_link, inode, std::span<char>(text, kPathMax));

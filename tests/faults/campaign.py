@@ -31,8 +31,8 @@ def kinds() -> list[tuple[str, bool]]:
     return [(name, sleeps == "true") for name, sleeps in re.findall(r"^    KIND\((\w+), (\w+)\)", text, re.M)]
 
 
-def all_pairs() -> list[tuple[str, str]]:
-    pairs = [(kind, context) for kind, sleeps in kinds() if kind not in NEED_KEYS
+def all_pairs(keys: bool) -> list[tuple[str, str]]:
+    pairs = [(kind, context) for kind, sleeps in kinds() if keys or kind not in NEED_KEYS
              for context in (THREAD_CONTEXTS if sleeps else CONTEXTS)]
     return [*pairs, ("null_write", "create")]
 
@@ -119,7 +119,7 @@ def full(args) -> int:
     for cpus in (2, 4):
         for seed in range(1, 6):
             args.smp = cpus
-            pairs = all_pairs()
+            pairs = all_pairs(args.keys)
             random.Random(seed).shuffle(pairs)
             worst = max(worst, summary(run(pairs, args), seed, args))
     return worst
@@ -142,15 +142,18 @@ def main() -> int:
     parser.add_argument("--controls", action="store_true", help="no fault: no restart; no containment: a panic")
     parser.add_argument("--full", action="store_true", help="all pairs, 5 seeds, at 2 and 4 CPUs")
     parser.add_argument("--append", default="")
+    parser.add_argument("--keys", action="store_true", help="with protection keys: wild_task, too")
     parser.add_argument("--lines", type=int, default=12, help="of the log, for a machine that ended")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
+    if args.keys:
+        args.append += " module.keys=on"
     if args.controls:
         return controls(args)
     if args.full:
         return full(args)
     seed = args.seed if args.seed is not None else random.randrange(1 << 31)
-    pairs = [p for p in all_pairs() if args.only in " ".join(p)]
+    pairs = [p for p in all_pairs(args.keys) if args.only in " ".join(p)]
     random.Random(seed).shuffle(pairs)
     if args.count:
         pairs = pairs[:args.count]

@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--preset", default="release")
+    parser.add_argument("--append", default="", help="more arguments for the kernel")
     parser.add_argument("--show", action="store_true", help="print the whole log")
     parser.add_argument("module", nargs="*", help="these only, as mm or ktest_mm")
     args = parser.parse_args()
@@ -30,7 +31,7 @@ def main() -> int:
              [name for name in there if name not in VICTIMS]
     script = "modprobe block_core\n" + "\n".join(f"insmod /tests/{n}.ko && rmmod {n} || status=1" for n in wanted)
     command = [ROOT / "tenon", "run", "--direct", "--preset", args.preset, "--smp", str(args.smp),
-               "--timeout", "800"]
+               "--timeout", "800", "--append", args.append]
     for name in [*wanted, *VICTIMS]:
         command += ["--file", f"{there[name]}:{VICTIMS.get(name, '/tests')}/{name}.ko"]
     with tempfile.TemporaryDirectory() as temporary:

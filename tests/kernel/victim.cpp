@@ -18,6 +18,8 @@ TENON_PARAMETER(bool, leak, {.description = "forget every handle at the end"});
 TENON_PARAMETER(u32, forget, {.value = 0, .description = "objects to forget"});
 TENON_PARAMETER(u32, fail_at, {.value = 0, .description = "fail before the grant of this number"});
 
+TENON_PARAMETER(u64, wild, {.value = 0, .description = "an address to write to in create()"});
+
 // For the test of parameters; nothing reads them.
 TENON_PARAMETER(i32, level,
                 {.value = 1, .min = -5, .max = 5, .mode = 0644, .description = "a number"});
@@ -62,6 +64,7 @@ alignas(Bus) u8 bus_storage[sizeof(Bus)];
 class Victim final : public module::Instance {
   public:
     static Result<std::unique_ptr<Victim>> create(module::Context& context) {
+        if (wild != 0) *reinterpret_cast<volatile u8*>(u64{wild}) = 0x5a;
         std::unique_ptr<Victim> self(new (std::nothrow) Victim);
         if (!self) return Err(Error::nomem);
         auto taken = self->take(context);

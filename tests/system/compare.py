@@ -173,6 +173,7 @@ def main() -> int:
     parser.add_argument("--prepare", action="store_true", help="only build the root file systems")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("--append", default="", help="more arguments for Tenon's kernel")
     parser.add_argument("--only", choices=["linux", "tenon"])
     parser.add_argument("--show", action="store_true")
     parser.add_argument("names", nargs="*")
@@ -190,8 +191,9 @@ def main() -> int:
 
     def options(kernel: str) -> Options:
         return Options(profile=args.profile, debs=debs, files=files, smp=args.smp,
-                       kernel=kernel, direct=True, append=SAME_MACHINE[kernel],
-                       preset=args.preset, log=paths.RUN / f"compare-{suite}-{kernel}.log")
+                       kernel=kernel, direct=True, preset=args.preset,
+                       append=" ".join([SAME_MACHINE[kernel], args.append if kernel == "tenon" else ""]).strip(),
+                       log=paths.RUN / f"compare-{suite}-{kernel}.log")
 
     if args.prepare:
         for kernel in ("linux", "tenon"):

@@ -15,6 +15,7 @@
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
+#include "core/arch/x86_64/mm/keys.h"
 #include "core/arch/x86_64/mm/tlb.h"
 #include "core/arch/x86_64/smp/smp.h"
 #include "core/arch/x86_64/time/clock.h"
@@ -35,6 +36,7 @@ u64 text_end() {
 }
 
 void init_machine(const boot::BootInfo& info) {
+    protect_core_data(info);
     acpi::init_tables();
     init_topology();
     init_ioapics();

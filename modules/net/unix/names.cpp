@@ -82,7 +82,7 @@ Result<void> bind_name(Endpoint& endpoint, const Address& address) {
     endpoint.name.length = static_cast<u32>(kPathOffset + path.size() + 1);
     endpoint.name.bytes[std::min<usize>(kPathOffset + path.size(), sizeof(address.bytes) - 1)] = 0;
     endpoint.node = std::move(node);
-    endpoint.node.dentry->inode()->attached.store(&endpoint, std::memory_order_release);
+    endpoint.node.dentry->inode()->attach(&endpoint);
     return {};
 }
 
@@ -104,7 +104,7 @@ void unbind_name(Endpoint& endpoint) {
     vfs::Path node;
     sync::MutexGuard guard(names_lock);
     if (endpoint.node) {
-        endpoint.node.dentry->inode()->attached.store(nullptr, std::memory_order_release);
+        endpoint.node.dentry->inode()->attach(nullptr);
         std::swap(node.mount, endpoint.node.mount);
         std::swap(node.dentry, endpoint.node.dentry);
     } else if (is_abstract(endpoint.name)) {

@@ -11,6 +11,8 @@ class BootTables {
     explicit BootTables(boot::MemoryMap& map);
 
     u64 root() const { return root_; }
+    // No large pages from here on: a protection key goes by the page.
+    void use_small_pages() { small_pages_ = true; }
     // Maps with the largest pages that alignment and the CPU allow.
     void map(u64 va, u64 pa, u64 length_bytes, u64 bits);
     // Makes the third-level table for `va` exist, so that the root never changes later.
@@ -22,6 +24,7 @@ class BootTables {
 
     boot::MemoryMap& map_;
     u64 root_;
+    bool small_pages_ = false;
 };
 
 }  // namespace tenon::arch::x86

@@ -18,6 +18,7 @@
 #include "core/arch/x86_64/cpu/cpu_local.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
+#include "core/arch/x86_64/mm/keys.h"
 #include "core/arch/x86_64/mm/tlb.h"
 #include "core/boot/loader_info.h"
 
@@ -200,6 +201,7 @@ extern "C" [[noreturn]] TENON_HIDDEN void start_linked(u32 magic, u64 info_phys,
     if (percpu_phys == 0) early_panic("no memory");
 
     BootTables tables(map);
+    if (choose_keys(info.command_line())) tables.use_small_pages();
     map_image(tables, image_phys, slide);
     tables.reserve_root_slot(layout.vmalloc_start);
     tables.reserve_root_slot(layout.module_start);
@@ -226,6 +228,7 @@ extern "C" [[noreturn]] TENON_HIDDEN void start_linked(u32 magic, u64 info_phys,
 extern "C" [[noreturn]] TENON_HIDDEN void start_high(u64 boot_cpu_area) {
     write_cr3(g_start.kernel_root);
     tenon_direct_map = g_start.layout.direct_map;
+    g_start.boot_cpu_area = boot_cpu_area;
     init_boot_cpu_local(boot_cpu_area);
     init_serial_console();
     kernel_main();
@@ -260,14 +263,14 @@ void BootTables::map(u64 va, u64 pa, u64 length_bytes, u64 bits) {
         const u64 left = end - va;
         const u64 both = va | pa;
         const u64 third = table(root_, 3, va);
-        if (features().huge_pages_1g && is_aligned(both, kSize1G) && left >= kSize1G) {
+        if (!small_pages_ && features().huge_pages_1g && is_aligned(both, kSize1G) && left >= kSize1G) {
             entries(third)[index_at(va, 2)] = pa | bits | kLarge;
             va += kSize1G;
             pa += kSize1G;
             continue;
         }
         const u64 second = table(third, 2, va);
-        if (is_aligned(both, kSize2M) && left >= kSize2M) {
+        if (!small_pages_ && is_aligned(both, kSize2M) && left >= kSize2M) {
             entries(second)[index_at(va, 1)] = pa | bits | kLarge;
             va += kSize2M;
             pa += kSize2M;

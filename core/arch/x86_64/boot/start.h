@@ -15,6 +15,7 @@ struct StartState {
         0;  // physical: the same and an identity map of the low 4 GiB, for starting CPUs
     u64 trampoline = 0;  // physical: a page below 1 MiB
     KernelLayout layout{};
+    u64 boot_cpu_area = 0;  // CPU 0's per-CPU data
 };
 
 StartState& start_state();

@@ -1,6 +1,7 @@
 #include "core/arch/x86_64/cpu/cpu_local.h"
 
 #include <tenon/arch/context.h>
+#include <tenon/arch/keys.h>
 #include <tenon/lib/assert.h>
 #include <tenon/mm/vmalloc.h>
 
@@ -40,19 +41,17 @@ uptr percpu_offset_of(u32 cpu) {
 
 namespace x86 {
 
+alignas(kPageSize) constinit u8 boot_ist[kIstStacks][kIstStackSize];
+
 namespace {
 
 constexpr usize kGdtEntries = 16;
-constexpr usize kIstStackSize = 8192;
 
 struct CpuTables {
     u64 gdt[kGdtEntries] = {};
     alignas(8) Tss tss;
 };
 TENON_PERCPU(CpuTables, g_tables);
-
-// The boot CPU needs its trap stacks before there is memory to allocate them from.
-alignas(16) constinit u8 g_boot_ist[kIstStacks][kIstStackSize];
 
 struct [[gnu::packed]] TablePointer {
     u16 limit;
@@ -84,7 +83,9 @@ void enable_cpu_features() {
     if (f.smap) cr4 |= kCr4Smap;
     if (f.fsgsbase) cr4 |= kCr4Fsgsbase;
     if (f.xsave) cr4 |= kCr4Osxsave;
+    if (keys_on()) cr4 |= kCr4Pks;
     write_cr4(cr4);
+    if (keys_on()) wrmsr(kMsrPkrs, 0);
     write_cr0((read_cr0() | kCr0Wp | kCr0Ne | kCr0Mp) & ~(kCr0Em | kCr0Ts));
     // PAT entry 4: write combining; the others as after reset. Spec: Intel SDM 3A 11.12.4.
     if (f.pat) wrmsr(kMsrPat, 0x0007'0401'0007'0406);
@@ -136,7 +137,7 @@ void init_boot_cpu_local(u64 area) {
     x86_has_fsgsbase = features().fsgsbase;
     fill_tables(0);
     for (usize i = 0; i < kIstStacks; ++i)
-        g_tables.of(0).tss.ist[i] = reinterpret_cast<u64>(g_boot_ist[i]) + kIstStackSize;
+        g_tables.of(0).tss.ist[i] = reinterpret_cast<u64>(boot_ist[i]) + kIstStackSize;
     init_idt();
     load_cpu(0);
 }
@@ -156,6 +157,8 @@ Result<void> prepare_cpu_local(u32 cpu) {
                                      .in_call = 0,
                                      .scratch = 0};
     x86_cpu_offsets[cpu] = offset;
+    // The front page, which inline code of modules writes, stays everybody's.
+    set_core_only(static_cast<u8*>(area) + kPageSize, length - kPageSize, true);
     fill_tables(cpu);
     for (u32 i = 0; i < kIstStacks; ++i) {
         TRY_ASSIGN(void* stack, mm::alloc_kernel_stack());

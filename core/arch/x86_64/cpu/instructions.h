@@ -40,6 +40,7 @@ enum Msr : u32 {
     kMsrKernelGsBase = 0xc0000102,
     kMsrTscAux = 0xc0000103,
     kMsrPat = 0x277,
+    kMsrPkrs = 0x6e1,
     kMsrSysenterCs = 0x174,
 };
 
@@ -73,6 +74,7 @@ enum Cr4 : u64 {
     kCr4Osxsave = 1 << 18,
     kCr4Smep = 1 << 20,
     kCr4Smap = 1 << 21,
+    kCr4Pks = 1 << 24,
 };
 enum Cr0 : u64 {
     kCr0Mp = 1 << 1,

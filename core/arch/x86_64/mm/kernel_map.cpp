@@ -1,5 +1,6 @@
 // The kernel half of the tables: vmalloc, MMIO, module text. Its top level is fixed at boot; tables
 // below are added on demand and never freed, as other CPUs may walk them.
+#include <tenon/arch/keys.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/mm/page_alloc.h>
 #include <tenon/sync/spinlock.h>
@@ -86,6 +87,34 @@ Result<void> protect_kernel(u64 start, usize length_bytes, PageFlags flags) {
     }
     flush_tlb_kernel(start, end);
     return {};
+}
+
+namespace {
+constexpr u64 kKeyBits = u64{15} << 59, kCoreKey = u64{1} << 59;
+
+void set_key(u64 va, u64 key) {
+    Pte* pte = find_kernel(va);
+    if (pte == nullptr || !pte->load().present()) return;
+    pte->store(Pte((pte->load().raw() & ~kKeyBits) | key));
+    flush_tlb_local_page(va);
+}
+}  // namespace
+
+void set_core_only(const void* start, usize length_bytes, bool core_only) {
+    if (!keys_on()) return;
+    const KernelLayout& layout = kernel_layout();
+    const u64 from = reinterpret_cast<u64>(start), key = core_only ? kCoreKey : 0;
+    for (u64 va = align_down(from, kPageSize); va < from + length_bytes; va += kPageSize) {
+        set_key(va, key);
+        const Pte* pte = find_kernel(va);
+        if (pte != nullptr && (va < layout.direct_map || va >= layout.direct_map_end))
+            set_key(layout.direct_map + pte->load().pfn().phys().value, key);
+    }
+}
+
+bool is_core_only(uptr address) {
+    const Pte* pte = find_kernel(address);
+    return pte != nullptr && (pte->load().raw() & kKeyBits) != 0;
 }
 
 PhysAddr virt_to_phys(const void* p) {

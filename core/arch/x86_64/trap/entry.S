@@ -10,6 +10,7 @@
    Spec: Intel SDM 3A 6.12-6.15; SDM 2B SYSCALL, SYSRET, SWAPGS. */
 
 #include "core/arch/x86_64/boot/layout.h"
+#include "core/arch/x86_64/mm/key_rights.h"
 
 /* CpuLocal (<tenon/arch/impl/cpu.h>), checked in cpu/cpu_local.cpp. */
 #define LOCAL_KERNEL_STACK tenon_cpu_local+16(%rip)
@@ -77,6 +78,29 @@
     xorl %r13d, %r13d
     xorl %r14d, %r14d
     xorl %r15d, %r15d
+    .endm
+
+    /* Protection keys: what the interrupted code may do goes to `register`, and from the frame back;
+       the core runs with all rights. `mov` to 32 bits clears the upper ones. */
+    .macro TAKE_RIGHTS register
+    xorl \register, \register
+    cmpb $0, tenon_keys_on(%rip)
+    je .Lall_rights\@
+    movl $MSR_PKRS, %ecx
+    rdmsr
+    movl %eax, \register
+    testl %eax, %eax
+    jz .Lall_rights\@
+    SET_RIGHTS $0
+.Lall_rights\@:
+    .endm
+
+    .macro GIVE_RIGHTS_BACK
+    movl FRAME_ORIGINAL(%rsp), %eax
+    testl %eax, %eax
+    jz .Lrights_back\@
+    SET_RIGHTS %eax
+.Lrights_back\@:
     .endm
 
 /* --- SYSCALL ------------------------------------------------------------------------------------ */
@@ -176,8 +200,9 @@ kernel_entry:
     movq %rdi, 8(%rsp)
     PUSH_FROM_RDX
     movq %rsp, %rdi
+    TAKE_RIGHTS %r12d
     movl FRAME_ORIGINAL(%rsp), %edx
-    movq $-1, FRAME_ORIGINAL(%rsp)
+    movq %r12, FRAME_ORIGINAL(%rsp)
     /* A frame for the interrupted instruction, so that traces name it. */
     movq FRAME_RIP(%rsp), %rax
     movq %rdi, %rbx
@@ -187,6 +212,7 @@ kernel_entry:
     andq $-16, %rsp
     call trap_from_kernel
     movq %rbx, %rsp
+    GIVE_RIGHTS_BACK
     POP_TO_RDX
     popq %rsi
     popq %rdi
@@ -200,8 +226,9 @@ paranoid_entry:
     movzbl 8(%rsp), %esi
     movq %rdi, 8(%rsp)
     PUSH_FROM_RDX
+    TAKE_RIGHTS %r15d
     movl FRAME_ORIGINAL(%rsp), %r12d
-    movq $-1, FRAME_ORIGINAL(%rsp)
+    movq %r15, FRAME_ORIGINAL(%rsp)
     movq %rsp, %rbx
     movl %esi, %r13d
     cmpb $0, x86_has_fsgsbase(%rip)
@@ -237,7 +264,8 @@ paranoid_entry:
 3:  testq %r14, %r14
     js 4f
     swapgs
-4:  POP_TO_RDX
+4:  GIVE_RIGHTS_BACK
+    POP_TO_RDX
     popq %rsi
     popq %rdi
     addq $8, %rsp

@@ -4,12 +4,9 @@
    drowns there. */
 #define MOAT 512
 
-    .text
+#include "core/arch/x86_64/mm/key_rights.h"
 
-    .globl guarded_call
-    .hidden guarded_call
-    .type guarded_call, @function
-guarded_call:                           /* rdi: function, rsi: argument, rdx: where the mark goes */
+    .macro LEAVE_MARK
     pushq %rbp
     movq %rsp, %rbp
     pushq %rbx
@@ -19,17 +16,31 @@ guarded_call:                           /* rdi: function, rsi: argument, rdx: wh
     pushq %r15
     subq $8, %rsp
     movq %rsp, (%rdx)
-    movq %rdi, %rax
+    movq %rdi, %r8
     movq %rsi, %rdi
-    /* A module that does not keep them finds nothing of its caller's in them to write through. */
+    .endm
+
+    /* A module that does not keep them finds nothing of its caller's in the callee-saved registers to
+       write through. */
+    .macro ENTER
     xorl %ebx, %ebx
     xorl %r12d, %r12d
     xorl %r13d, %r13d
     xorl %r14d, %r14d
     xorl %r15d, %r15d
     subq $MOAT, %rsp
-    call *%rax
+    call *%r8
     addq $MOAT, %rsp
+    .endm
+
+    .text
+
+    .globl guarded_call_plain
+    .hidden guarded_call_plain
+    .type guarded_call_plain, @function
+guarded_call_plain:                     /* rdi: function, rsi: argument, rdx: where the mark goes */
+    LEAVE_MARK
+    ENTER
     movl $1, %eax
 1:  addq $8, %rsp
     popq %r15
@@ -39,7 +50,19 @@ guarded_call:                           /* rdi: function, rsi: argument, rdx: wh
     popq %rbx
     popq %rbp
     ret
-    .size guarded_call, . - guarded_call
+    .size guarded_call_plain, . - guarded_call_plain
+
+    .globl guarded_call_keyed
+    .hidden guarded_call_keyed
+    .type guarded_call_keyed, @function
+guarded_call_keyed:                     /* the same, without the right to write core data */
+    LEAVE_MARK
+    SET_RIGHTS $RIGHTS_OF_MODULES
+    ENTER
+    SET_RIGHTS $0
+    movl $1, %eax
+    jmp 1b
+    .size guarded_call_keyed, . - guarded_call_keyed
 
     .globl abandon_call
     .hidden abandon_call
@@ -57,7 +80,10 @@ abandon_call:                           /* rdi: the mark. Also where a redirecte
 abandon_landing:                        /* somebody's `ret` came here */
     andq $-16, %rsp
     cld
-    call tenon_abandon_innermost
+    cmpb $0, tenon_keys_on(%rip)
+    je 2f
+    SET_RIGHTS $0                       /* it may have been the module's own return */
+2:  call tenon_abandon_innermost
     ud2
     .size abandon_landing, . - abandon_landing
 

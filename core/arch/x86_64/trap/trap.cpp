@@ -18,6 +18,7 @@
 #include "core/arch/x86_64/cpu/cpu_local.h"
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
+#include "core/arch/x86_64/mm/keys.h"
 #include "core/arch/x86_64/mm/tlb.h"
 #include "core/arch/x86_64/smp/smp.h"
 #include "core/module/crossing.h"
@@ -32,7 +33,8 @@ enum PageFaultBit : u32 {
     kPfWrite = 2,
     kPfUser = 4,
     kPfReserved = 8,
-    kPfExec = 16
+    kPfExec = 16,
+    kPfKey = 32
 };
 
 constexpr u64 kFlagsPlain = 2, kFlagTrap = 1 << 8, kFlagInterrupt = 1 << 9, kFlagResume = 1 << 16;
@@ -93,6 +95,7 @@ void redirect(UserRegs& regs, uptr mark, bool irqs_on) {
     regs.rdi = mark;
     regs.rsp = mark;
     regs.rflags = irqs_on ? kFlagsPlain | kFlagInterrupt : kFlagsPlain;
+    key_rights(regs) = 0;
 }
 
 bool contain(const char* what, UserRegs& regs, u64 address) {
@@ -186,6 +189,11 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
         return;
     }
     const u64 address = vector == kVectorPageFault ? read_cr2() : 0;
+    if (vector == kVectorPageFault && (error & kPfKey) != 0) {
+        if (pass_key_fault(*regs, address) || contain(module::kWroteCoreData, *regs, address))
+            return;
+        die(module::kWroteCoreData, *regs, error, address);
+    }
     const u64 fixup = find_fixup(regs->rip);
     if (fixup != 0 && (vector == kVectorPageFault || vector == kVectorGeneralProtection)) {
         // A guarded user access. Resolving it may sleep, which the interrupted code must allow.

@@ -11,7 +11,10 @@ namespace tenon::arch {
 
 // Runs function(argument). True when it returned, false when the call was given up. `mark` is valid
 // meanwhile.
-extern "C" bool guarded_call(void (*function)(void*), void* argument, uptr* mark);
+// With protection keys, the function cannot write what is the core's (<tenon/arch/keys.h>). Fixed
+// at boot.
+using GuardedCall = bool(void (*function)(void*), void* argument, uptr* mark);
+extern GuardedCall* guarded_call;
 // Gives up the call that left `mark`, which is further up on this stack. Irqs as they are.
 extern "C" [[noreturn]] void abandon_call(uptr mark);
 // A return address for a frame of the call: gives up the current task's innermost call.

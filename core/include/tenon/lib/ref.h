@@ -11,16 +11,33 @@
 
 namespace tenon {
 
+// Reference counts may lie in memory that only the core writes (<tenon/arch/keys.h>): the build of
+// modules that can fail has them changed out of line. Any context.
+namespace detail {
+TENON_API void ref_for_module(std::atomic<u32>& refs);
+TENON_API bool try_ref_for_module(std::atomic<u32>& refs);
+TENON_API u32 unref_for_module(std::atomic<u32>& refs);  // what was there
+#ifdef TENON_TRACKS_LOCKS
+inline constexpr bool kRefsOutOfLine = true;
+#else
+inline constexpr bool kRefsOutOfLine = false;
+#endif
+}  // namespace detail
+
 template <typename T>
 class RefCounted {
   public:
     TENON_NONCOPYABLE(RefCounted);
 
-    void ref() const { refs_.fetch_add(1, std::memory_order_relaxed); }
+    void ref() const {
+        if constexpr (detail::kRefsOutOfLine) return detail::ref_for_module(refs_);
+        refs_.fetch_add(1, std::memory_order_relaxed);
+    }
 
     // Takes a reference unless the object is already dying. For lookups under RCU.
     // Pairs with the acq_rel decrement in unref().
     [[nodiscard]] bool try_ref() const {
+        if constexpr (detail::kRefsOutOfLine) return detail::try_ref_for_module(refs_);
         u32 n = refs_.load(std::memory_order_relaxed);
         while (n != 0) {
             if (refs_.compare_exchange_weak(n, n + 1, std::memory_order_acquire,
@@ -31,7 +48,8 @@ class RefCounted {
     }
 
     void unref() const {
-        if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        if ((detail::kRefsOutOfLine ? detail::unref_for_module(refs_)
+                                    : refs_.fetch_sub(1, std::memory_order_acq_rel)) == 1)
             const_cast<T*>(static_cast<const T*>(this))->on_last_ref();
     }
 

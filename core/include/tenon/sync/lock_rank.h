@@ -25,8 +25,9 @@ enum class LockRank : u8 {
     tty = 34,
     address_space = 36,  // AddressSpace::lock (rw)
     page_cache_fill = 40,
-    module_loader = 44,  // not held while a module runs: file systems list modules under their locks
-    device_tree = 46,    // nor is this one
+    module_loader =
+        44,            // not held while a module runs: file systems list modules under their locks
+    device_tree = 46,  // nor is this one
     sleeping_leaf = 48,  // any sleeping lock under which no other is taken
     // Spin locks, outermost first.
     spin_outer = 50,

@@ -13,6 +13,7 @@ class TENON_CAPABILITY("mutex") Mutex {
     TENON_NONCOPYABLE(Mutex);
     void lock() ACQUIRE() {
         rank_acquire(rank_, this);
+        if constexpr (kTracksLocks) return lock_tracked();
         note_lock(this, HeldKind::mutex);
         uptr expected = 0;
         if (!owner_.compare_exchange_strong(expected, reinterpret_cast<uptr>(current()),
@@ -24,6 +25,7 @@ class TENON_CAPABILITY("mutex") Mutex {
     TENON_API Result<void> lock_interruptible();
     void unlock() RELEASE() {
         rank_release(rank_, this);
+        if constexpr (kTracksLocks) return unlock_tracked();
         forget_lock(this);
         uptr expected = reinterpret_cast<uptr>(current());
         if (!owner_.compare_exchange_strong(expected, 0, std::memory_order_release,
@@ -36,6 +38,8 @@ class TENON_CAPABILITY("mutex") Mutex {
     }
 
   private:
+    TENON_API void lock_tracked();
+    TENON_API void unlock_tracked();
     TENON_API void lock_slow();
     TENON_API void unlock_slow();
     std::atomic<uptr> owner_{0};  // Task*; bit 0: somebody waits

@@ -38,18 +38,16 @@ inline void rank_release(LockRank, const void*) {}
 
 // What is held inside a call into a module is remembered, so that it can be let go when a fault
 // ends the call: by the module and by the core that it called. Modules that can fail always are in
-// one. Out of line; any context.
+// one; as the lock's word may lie in memory that only the core writes, their build asks for locking
+// out of line. Any context.
 enum class HeldKind : u8 { spin, mutex, read, write };
 TENON_API void note_module_lock(void* lock, HeldKind kind);
 TENON_API void forget_module_lock(void* lock);
 #ifdef TENON_TRACKS_LOCKS
-inline void note_lock(void* lock, HeldKind kind) {
-    note_module_lock(lock, kind);
-}
-inline void forget_lock(void* lock) {
-    forget_module_lock(lock);
-}
+inline constexpr bool kTracksLocks = true;
 #else
+inline constexpr bool kTracksLocks = false;
+#endif
 inline void note_lock(void* lock, HeldKind kind) {
     if (arch::in_call()) [[unlikely]]
         note_module_lock(lock, kind);
@@ -58,7 +56,6 @@ inline void forget_lock(void* lock) {
     if (arch::in_call()) [[unlikely]]
         forget_module_lock(lock);
 }
-#endif
 
 class TENON_CAPABILITY("spinlock") SpinLock {
   public:
@@ -82,20 +79,28 @@ class TENON_CAPABILITY("spinlock") SpinLock {
     // Without the preemption count: the caller has irqs or preemption off.
     void lock_raw() ACQUIRE() {
         rank_acquire(rank_, this);
+        if constexpr (kTracksLocks) return lock_tracked();
         if (word_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
             lock_slow();
         note();
     }
     bool try_lock_raw() {
         u32 expected = 0;
-        if (!word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
-                                           std::memory_order_relaxed))
+        if constexpr (kTracksLocks) {
+            if (!try_lock_tracked()) return false;
+        } else if (!word_.compare_exchange_strong(expected, 1, std::memory_order_acquire,
+                                                  std::memory_order_relaxed)) {
             return false;
+        }
         rank_acquire(LockRank::none, this);
-        note();
+        if constexpr (!kTracksLocks) note();
         return true;
     }
     void unlock_raw() RELEASE() {
+        if constexpr (kTracksLocks) {
+            rank_release(rank_, this);
+            return unlock_tracked();
+        }
         // The lock of a run queue is given back by the task that comes on.
         if (rank_ != LockRank::run_queue) forget_lock(this);
         rank_release(rank_, this);
@@ -106,6 +111,9 @@ class TENON_CAPABILITY("spinlock") SpinLock {
     void note() {
         if (rank_ != LockRank::run_queue) note_lock(this, HeldKind::spin);
     }
+    TENON_API void lock_tracked();
+    TENON_API bool try_lock_tracked();
+    TENON_API void unlock_tracked();
     TENON_API void lock_slow();  // spins, serving TLB shootdowns if irqs are off
 
     std::atomic<u32> word_{0};

@@ -114,6 +114,7 @@ class Inode : public RefCounted<Inode> {
     std::atomic<void*> watches{nullptr};
     // What opening a FIFO or a socket node finds (Pipe*, bound socket). Owned by who set it.
     std::atomic<void*> attached{nullptr};
+    TENON_API void attach(void* what);  // for modules, which may not write it themselves
     // F_ADD_SEALS bits, for memory files that allow them; ~0: not sealable.
     static constexpr u32 kSealSeal = 1, kSealShrink = 2, kSealGrow = 4, kSealWrite = 8,
                          kSealFutureWrite = 16;
