@@ -322,6 +322,7 @@ void end_call_instead_of_panic(const char* message) {
     const arch::IrqState irqs = arch::irq_save();
     Containing once;
     if (!once.first()) {
+        once.end();
         arch::irq_restore(irqs);
         return;
     }
@@ -377,6 +378,8 @@ u64 watch_period_ns() {
 bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     Task* task = arch::current();
     if (task == nullptr || task->crossing == nullptr || !contains_faults()) return false;
+    // Containment itself is not cut off: it comes to its end.
+    if (g_containing.local().depth != 0) return false;
     // A virtual CPU that stood still takes two looks at once, and had no time to go on between
     // them. By the cycle counter: the clock may be one that takes a lock.
     const u64 now = arch::cycles();
