@@ -91,10 +91,12 @@ void NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
     // Before anybody can call the driver: that may be at once.
     out = port;
     if (!carrier_is_told()) carrier_ = o.has_carrier;
+    // Of the instance before; its last reference may be dropped, so not under the lock.
+    Ref<module::Gate> other(&gate);
     {
         sync::IrqSpinGuard guard(lock_);
         ops_ = module::Gated<NetDeviceOps>::own(std::move(ops), &gate);
-        gate_ = Ref<module::Gate>(&gate);
+        gate_.swap(other);
         attached_ = true;
         if (const u64 since = held_since_ns_.exchange(0); since != 0) {
             held_ns = time::monotonic_ns() - since;

@@ -115,8 +115,8 @@ class NetDevice final : public Interface {
     bool same_device(const DeviceOptions& options) const;
 
     // --- The driver's coming and going (netdev.cpp). Thread context.
-    void attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
-                const DeviceOptions& options, Port& port);
+    void attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate, const DeviceOptions& options,
+                Port& port);
     void detach();
     void kill();
     void tick();
@@ -134,6 +134,7 @@ class NetDevice final : public Interface {
     InterfaceStatistics read_statistics_locked();
     HoldStatistics read_hold_statistics();
     void resume();
+    bool resume_locked();
 
     // --- Sending (transmit.cpp)
     Result<void> send(PacketRef packet, u32 flow);

@@ -67,7 +67,8 @@ struct Threads {
     std::unique_ptr<PollThread[]> of_cpu;
     u32 count = 0;
 };
-constinit sync::Mutex g_start_lock{sync::LockRank::sleeping_leaf};
+// Threads are started under it.
+constinit sync::Mutex g_start_lock{sync::LockRank::pipe};
 constinit Threads* g_threads = nullptr;
 
 bool append(NetDevice& device, HardwareQueue& q, PacketRef packet) {

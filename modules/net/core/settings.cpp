@@ -45,27 +45,35 @@ Result<bool> NetDevice::call(R (NetDeviceOps::*method)(P...), A&&... arguments) 
 
 // Everything as it was, for the driver's next instance. From the worker.
 void NetDevice::resume() {
-    sync::MutexGuard guard(settings_lock_);
-    if (!is_there() || running() || port_ == 0) return;
+    {
+        sync::MutexGuard guard(settings_lock_);
+        if (!is_there() || running() || port_ == 0 || resume_locked()) return;
+    }
+    Handlers::event(InterfaceEvent::down, *this);
+}
+
+// False: it was up, and does not come up again.
+bool NetDevice::resume_locked() {
     hardware_before_ = read_statistics_locked();
     hardware_ = {};
     const u32 port = port_;
     if (address_set_) (void)call(&NetDeviceOps::set_address, address());
     (void)call(&NetDeviceOps::set_mtu, mtu());
     tell_receive_mode();
-    if (!is_up()) return;
+    if (!is_up()) return true;
     auto done = call(&NetDeviceOps::open);
     if (!done) {
         log::err("{}: {} does not open it again: it is down", name(), module_name());
         flags_.fetch_and(~u32{kUp}, std::memory_order_acq_rel);
         if (port == port_) reclaim(false);
         drop_backlog();
-        Handlers::event(InterfaceEvent::down, *this);
-        return;
+        return false;
     }
-    if (!*done) return;
-    opened_port_ = port;
-    start_queues(port);
+    if (*done) {
+        opened_port_ = port;
+        start_queues(port);
+    }
+    return true;
 }
 
 Result<void> NetDevice::bring_up() {
