@@ -180,7 +180,7 @@ void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {
         const uptr* slot = arch::find_return_slot(frame, c.mark, any);
         if (slot == nullptr) return;
         fmt::BufferSink line(text);
-        const bool out = reinterpret_cast<uptr>(slot) == c.out.slot;
+        const bool out = arch::keys_on() && reinterpret_cast<uptr>(slot) == c.out.slot;
         trace::describe_address(out ? c.out.address : *slot, line);
         log::err("module {}:   from {}", culprit.owner_name(), line.text());
         frame = slot[-1];

@@ -18,6 +18,7 @@ struct Crossing {
     static constexpr u64 kIntact = 0x7265'636f'7665'7279;
     u64 intact = kIntact;  // or its caller's frames are overwritten: no way back
     uptr mark = 0;         // arch::guarded_call's
+    arch::CallOut out;     // behind the mark: guarded_call()'s, too
     Crossing* outer = nullptr;
     Gate* gate = nullptr;
     Gate* previous = nullptr;
@@ -32,7 +33,6 @@ struct Crossing {
     u64 switches;
     bool irqs_on = true;
     bool is_call = true;  // counts as a call in flight
-    arch::CallOut out;    // with protection keys: the call from the module that is out in the core
 };
 
 // Where a function of the core that returns to `returns_to` was called: behind an import stub, the

@@ -45,6 +45,7 @@ namespace {
 [[gnu::section(".ro_after_init")]] constinit bool g_report_only = false;
 
 constexpr usize kSlot = offsetof(module::Crossing, out) + offsetof(CallOut, slot);
+static_assert(offsetof(module::Crossing, out) == offsetof(module::Crossing, mark) + 8);
 constexpr usize kAddress = offsetof(module::Crossing, out) + offsetof(CallOut, address);
 
 // r11: what is called; every argument register is in use.

@@ -57,6 +57,7 @@ guarded_call_plain:                     /* rdi: function, rsi: argument, rdx: wh
     .type guarded_call_keyed, @function
 guarded_call_keyed:                     /* the same, without the right to write core data */
     LEAVE_MARK
+    movq $0, 8(%rdx)                    /* no call is out */
     SET_RIGHTS $RIGHTS_OF_MODULES
     ENTER
     SET_RIGHTS $0

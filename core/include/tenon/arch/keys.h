@@ -34,10 +34,10 @@ bool is_copy_text(uptr ip);
 void write_import_stub(u8* memory, u64 address, u64 target);
 
 // What such a call leaves with the innermost crossing: where its return address is on the stack,
-// and what that was. Zero `slot`: no call is out.
+// and what that was. Zero `slot`: no call is out; guarded_call() starts with that. Without keys it
+// is not looked at.
 struct CallOut {
-    uptr slot = 0;
-    uptr address = 0;
+    uptr slot, address;
 };
 
 }  // namespace tenon::arch
