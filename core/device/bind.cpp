@@ -52,6 +52,7 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
         {
             sync::MutexGuard guard(mutex);
             device.driver_ = nullptr;
+            tried(device, record.name, made.error());
         }
         end_transition(device, BindState::unbound);
         // "Not mine" is an answer, not a failure.
@@ -60,7 +61,54 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
         return Err(made.error());
     }
     device.binding_ = module::Gated<Binding>::own(std::move(*made), record.driver.gate());
+    {
+        sync::MutexGuard guard(mutex);
+        tried(device, record.name, Error::none);
+    }
     end_transition(device, BindState::bound);
+    emit_uevent(device, "bind");
+    return {};
+}
+
+void Tree::tried(Device& d, std::string_view driver, Error error) {
+    std::memset(d.tried_driver_, 0, sizeof d.tried_driver_);
+    std::memcpy(d.tried_driver_, driver.data(), driver.size());
+    d.tried_error_ = error;
+}
+
+void Tree::write_bind_log(Device& device, fmt::Sink& out) {
+    char matching[256];
+    fmt::BufferSink names(matching);
+    for (u32 position = 0;; ++position) {
+        Ref<DriverRecord> record = nth_driver(device.bus_, position);
+        if (!record) break;
+        if (record->driver.call(&Driver::match, device)) fmt::print(names, " {}", record->name);
+    }
+    sync::MutexGuard guard(mutex);
+    const auto text = [](std::string_view s) { return s.empty() ? std::string_view("-") : s; };
+    fmt::print(out, "driver: {}\n", text(driver_name(device)));
+    fmt::print(out, "override: {}\n", text(device.driver_override_));
+    fmt::print(out, "matching:{}\n", names.text().empty() ? std::string_view(" -") : names.text());
+    fmt::print(out, "last probe: {}", text(device.tried_driver_));
+    if (device.tried_driver_[0] != '\0')
+        fmt::print(out, " {}", device.tried_error_ == Error::none ? std::string_view("ok")
+                                                                 : std::string_view(error_name(device.tried_error_)));
+    fmt::print(out, "\nmodule asked for: {}\n",
+               device.asked_ == Device::Asked::no        ? std::string_view("-")
+               : device.asked_ == Device::Asked::waiting ? std::string_view("under way")
+               : device.asked_error_ == Error::none      ? std::string_view("loaded")
+               : device.asked_error_ == Error::noent     ? std::string_view("none serves it")
+                                                         : std::string_view(error_name(device.asked_error_)));
+}
+
+void write_bind_log(Device& device, fmt::Sink& out) {
+    tree().write_bind_log(device, out);
+}
+
+Ref<DriverRecord> Tree::nth_driver(const Bus* bus, u32 position) {
+    sync::MutexGuard guard(mutex);
+    for (DriverRecord& r : *drivers)
+        if (r.bus == bus && !r.leaving && position-- == 0) return Ref<DriverRecord>(&r);
     return {};
 }
 
@@ -72,23 +120,14 @@ void Tree::bind_any(Device& device) {
     }
     // Each driver once: by position, for the list may change while a probe runs.
     for (u32 position = 0;; ++position) {
-        Ref<DriverRecord> record;
-        {
-            sync::MutexGuard guard(mutex);
-            u32 i = 0;
-            for (DriverRecord& r : *drivers)
-                if (r.bus == device.bus_ && !r.leaving && i++ == position) {
-                    record = Ref<DriverRecord>(&r);
-                    break;
-                }
-        }
+        Ref<DriverRecord> record = nth_driver(device.bus_, position);
         if (!record) break;
         const bool forced = wanted[0] != '\0';
         if (forced && std::string_view(wanted) != record->name) continue;
         auto bound = bind_to(device, *record, !forced);
         if (bound || bound.error() == Error::busy) return;
     }
-    if (!device.modalias().empty()) request_driver(device.modalias());
+    if (!device.modalias().empty()) request_driver(device);
 }
 
 Result<void> Tree::unbind(Device& device) {
@@ -119,6 +158,7 @@ Result<void> Tree::unbind(Device& device) {
         device.driver_ = nullptr;
     }
     end_transition(device, BindState::unbound);
+    if (device.is_registered()) emit_uevent(device, "unbind");
     return {};
 }
 
@@ -196,7 +236,9 @@ Result<void> bind(Device& device, std::string_view name) {
         if (found == nullptr) return Err(Error::nodev);
         record = Ref<DriverRecord>(found);
     }
-    return t.bind_to(device, *record, Tree::driver_override(device)[0] == '\0');
+    const std::string_view wanted = driver_override(device);
+    if (!wanted.empty() && wanted != name) return Err(Error::nodev);
+    return t.bind_to(device, *record, wanted.empty());
 }
 
 Result<void> unbind(Device& device) {

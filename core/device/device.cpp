@@ -110,7 +110,7 @@ void remove(Device& device) {
         g_tree.notify(Event::removed, device, "remove");
     }
     // Its maker may go now; attributes that are still open answer nodev.
-    device.ops().reset();
+    Tree::end_ops(device);
     device.unref();
 }
 
@@ -118,6 +118,7 @@ Result<void> register_bus(Bus& bus) {
     sync::MutexGuard guard(g_tree.mutex);
     for (Bus& other : *g_tree.buses)
         if (other.name() == bus.name()) return Err(Error::busy);
+    bus.gate = Ref<module::Gate>(module::current_gate());
     g_tree.buses->push_back(bus);
     return {};
 }

@@ -28,6 +28,7 @@ struct Tree {
     u64 next_id = 1;
 
     using BindState = Device::BindState;
+    using Asked = Device::Asked;
     static BindState& state(Device& d) { return d.bind_state_; }
 
     // --- bind.cpp
@@ -38,8 +39,10 @@ struct Tree {
     Result<void> unbind(Device& device);
 
     DriverRecord* find_driver(const Bus* bus, std::string_view name);
+    // The drivers of a bus one by one, for the list may change meanwhile; null behind the last.
+    Ref<DriverRecord> nth_driver(const Bus* bus, u32 position);
     // Tells the listeners. With `events` held, not the mutex.
-    void notify(Event event, Device& device, std::string_view action);
+    void notify(Event event, Device& device, std::string_view action, std::string_view extra = {});
 
     static Ref<Device>& parent(Device& d) { return d.parent_; }
     static Bus*& bus(Device& d) { return d.bus_; }
@@ -49,10 +52,21 @@ struct Tree {
     static char* driver_override(Device& d) { return d.driver_override_; }
     static usize override_size() { return sizeof(Device::driver_override_); }
     static Result<Ref<Device>> make(DeviceOptions& options);
+    // Waits for calls to the maker that are in flight, then lets go of it.
+    static void end_ops(Device& d) {
+        d.calls_.revoke();
+        d.ops_.reset();
+    }
+    static void tried(Device& d, std::string_view driver, Error error);
+    static void asked(Device& d, Asked state, Error error) {
+        d.asked_ = state;
+        d.asked_error_ = error;
+    }
+    void write_bind_log(Device& device, fmt::Sink& out);
 };
 Tree& tree();
 
-// uevent.cpp: asks for a module by modalias in a worker.
-void request_driver(std::string_view modalias);
+// uevent.cpp: asks for a module by the device's modalias in a worker.
+void request_driver(Device& device);
 
 }  // namespace tenon::device

@@ -1,4 +1,4 @@
-// What listeners (devfs, later netlink) are told, and asking for the modules of drivers.
+// What listeners (devfs, netlink) are told, and asking for the modules of drivers.
 #include <tenon/device/device.h>
 #include <tenon/module/loader.h>
 #include <tenon/sched/kthread.h>
@@ -17,19 +17,64 @@ std::atomic<u64> g_sequence{1};
 
 }  // namespace
 
-void Tree::notify(Event event, Device& device, std::string_view action) {
-    g_sequence.fetch_add(1, std::memory_order_relaxed);
-    for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, action);
+constexpr usize kTextBytes = 2048;  // as user space expects it at most
+
+void write_uevent(Device& device, fmt::Sink& out) {
+    const Node& node = device.node();
+    if (node.major != 0) {
+        fmt::print(out, "MAJOR={}\nMINOR={}\nDEVNAME={}\n", node.major, node.minor, node.name);
+        if (node.mode != 0600) {
+            // Octal, as udev reads it.
+            char digits[5] = {'0', static_cast<char>('0' + ((node.mode >> 6) & 7)),
+                              static_cast<char>('0' + ((node.mode >> 3) & 7)),
+                              static_cast<char>('0' + (node.mode & 7)), 0};
+            fmt::print(out, "DEVMODE={}\n", digits);
+        }
+    }
+    {
+        // A driver that leaves takes its record with it.
+        sync::MutexGuard guard(tree().mutex);
+        const auto driver = driver_name(device);
+        if (!driver.empty()) fmt::print(out, "DRIVER={}\n", driver);
+    }
+    device.call(&DeviceOps::uevent, device, out);
+    if (!device.modalias().empty()) fmt::print(out, "MODALIAS={}\n", device.modalias());
+}
+
+void Tree::notify(Event event, Device& device, std::string_view action, std::string_view extra) {
+    const u64 number = g_sequence.fetch_add(1, std::memory_order_relaxed);
+    if (listeners == nullptr) return;
+    char* text = static_cast<char*>(::operator new(kTextBytes, std::nothrow));
+    if (text == nullptr) {  // they still hear of the device
+        for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, {});
+        return;
+    }
+    fmt::BufferSink out({text, kTextBytes});
+    fmt::print(out, "{}@", action);
+    write_path(device, out);
+    fmt::print(out, "\nACTION={}\nDEVPATH=", action);
+    write_path(device, out);
+    if (device.bus() != nullptr)
+        fmt::print(out, "\nSUBSYSTEM={}", device.bus()->name());
+    else if (!device.class_name().empty())
+        fmt::print(out, "\nSUBSYSTEM={}", device.class_name());
+    fmt::print(out, "\n{}", extra);
+    write_uevent(device, out);
+    fmt::print(out, "SEQNUM={}\n", number);
+    for (usize i = 0; i < out.text().size(); ++i)
+        if (text[i] == '\n') text[i] = '\0';
+    for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, out.text());
+    ::operator delete(text);
 }
 
 u64 uevent_sequence() {
     return g_sequence.load(std::memory_order_relaxed) - 1;
 }
 
-void emit_uevent(Device& device, std::string_view action) {
+void emit_uevent(Device& device, std::string_view action, std::string_view extra) {
     Tree& t = tree();
     sync::MutexGuard events(t.events);
-    t.notify(Event::changed, device, action);
+    t.notify(Event::changed, device, action, extra);
 }
 
 void add_listener(Listener& listener) {
@@ -67,8 +112,9 @@ void remove_listener(Listener& listener) {
 namespace {
 
 struct Request {
+    explicit Request(Device& d) : device(&d) {}
     Request* next = nullptr;
-    char modalias[1];  // NUL-terminated, as long as it is
+    Ref<Device> device;
 };
 
 void run_requests(sched::Work&);
@@ -91,8 +137,13 @@ void run_requests(sched::Work&) {
             g_first = request->next;
             if (g_first == nullptr) g_last = &g_first;
         }
-        (void)module::request_module(request->modalias);
-        ::operator delete(request);
+        Device& device = *request->device;
+        const auto done = module::request_module(device.modalias());
+        {
+            sync::MutexGuard guard(tree().mutex);
+            Tree::asked(device, Tree::Asked::answered, done ? Error::none : done.error());
+        }
+        delete request;
         {
             sync::SpinGuard guard(g_lock);
             --g_pending;
@@ -103,12 +154,13 @@ void run_requests(sched::Work&) {
 
 }  // namespace
 
-void request_driver(std::string_view modalias) {
-    void* memory = ::operator new(sizeof(Request) + modalias.size(), std::nothrow);
-    if (memory == nullptr) return;
-    auto* request = new (memory) Request;
-    std::memcpy(request->modalias, modalias.data(), modalias.size());
-    request->modalias[modalias.size()] = '\0';
+void request_driver(Device& device) {
+    auto* request = new (std::nothrow) Request(device);
+    if (request == nullptr) return;
+    {
+        sync::MutexGuard guard(tree().mutex);
+        Tree::asked(device, Tree::Asked::waiting, Error::none);
+    }
     {
         sync::SpinGuard guard(g_lock);
         if (g_work == nullptr) g_work = new (g_work_storage) sched::Work(run_requests);

@@ -52,6 +52,7 @@ Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_f
     auto* file = new (mm::OpenToModules{}) File(std::move(path), std::move(ops), open_flags);
     if (file == nullptr) return Err(Error::nomem);
     file->stream_ = file->ops_ && file->ops_.call(&FileOps::is_stream);
+    file->command_ = file->ops_ && file->ops_.call(&FileOps::is_command);
     return adopt_ref(file);
 }
 
@@ -94,7 +95,7 @@ Result<usize> File::read(IoBuffer& buffer) {
         u64 nowhere = 0;
         done = ops_.call(&FileOps::read, *this, buffer, nowhere);
     } else {
-        PositionGuard guard(position_lock_, ref_count() > 1);
+        PositionGuard guard(position_lock_, ref_count() > 1 && !command_);
         done = ops_.call(&FileOps::read, *this, buffer, position_);
     }
     if (done && *done != 0) notify_dentry(kNotifyAccess, *path_.dentry);
@@ -114,7 +115,7 @@ Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags)
     if (!writable()) return Err(Error::badf);
     buffer.truncate(kMaxTransfer);
     Result<usize> done;
-    if (!is_regular(inode().mode)) {
+    if (command_ || !is_regular(inode().mode)) {
         done = ops_.call(&FileOps::write, *this, buffer, position);
     } else {
         // One writer at a time: appends are atomic, and sizes grow monotonically.
@@ -144,7 +145,7 @@ Result<usize> File::write(IoBuffer& buffer) {
         u64 nowhere = 0;
         return write_with(buffer, nowhere, 0);
     }
-    PositionGuard guard(position_lock_, ref_count() > 1);
+    PositionGuard guard(position_lock_, ref_count() > 1 && !command_);
     return write_with(buffer, position_, 0);
 }
 

@@ -36,7 +36,8 @@ function(tenon_add_module_test name)
     if(NOT TARGET tenon_mock_core)
         file(GLOB sources ${TENON_MOCK_DIR}/src/*.cpp)
         # What is the same on the host is the kernel's own.
-        add_library(tenon_mock_core STATIC ${sources} ${TENON_MOCK_CORE}/core/lib/format.cpp
+        add_library(tenon_mock_core STATIC ${sources} ${TENON_MOCK_CORE}/core/device/lease.cpp
+                    ${TENON_MOCK_CORE}/core/lib/format.cpp
                     ${TENON_MOCK_CORE}/core/module/parameter.cpp
                     ${TENON_MOCK_CORE}/core/module/text.cpp
                     ${TENON_MOCK_CORE}/modules/net/core/packet.cpp)

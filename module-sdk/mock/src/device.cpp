@@ -145,7 +145,7 @@ std::string_view driver_name(Device& device) {
     const auto at = state().bound.find(&device);
     return at == state().bound.end() ? std::string_view{} : at->second;
 }
-void emit_uevent(Device&, std::string_view) {}
+void emit_uevent(Device&, std::string_view, std::string_view) {}
 void settle() {}
 
 }  // namespace tenon::device

@@ -223,6 +223,14 @@ void Function::set_bus_master(bool on) {
     const u16 command = read16(kCommand);
     write16(kCommand, on ? command | kCommandMaster : command & ~kCommandMaster);
 }
+Function::Power Function::power() {
+    const u16 at = find_capability(kCapabilityPowerManagement);
+    return at == 0 ? Power::unknown : static_cast<Power>(read16(static_cast<u16>(at + 4)) & 3);
+}
+void Function::set_power(Power state) {
+    const u16 at = find_capability(kCapabilityPowerManagement);
+    if (at != 0) write16(static_cast<u16>(at + 4), static_cast<u16>(state));
+}
 u16 Function::find_capability(u8 id, u16 after) {
     u16 at = after == 0 ? read8(0x34) & 0xfc : read8(static_cast<u16>(after + 1)) & 0xfc;
     for (u32 n = 0; at >= 0x40 && n < 48; ++n) {

@@ -2,99 +2,44 @@
 
 #include <tenon/module/module.h>
 
-#include <algorithm>
+#include "resources.h"
 
 namespace tenon::pci {
 
 namespace {
 
 PciBus* g_bus = nullptr;  // the instance's
+Enumerator* g_enumerator = nullptr;
 constexpr u32 kMaxDepth = 16;
-
-// What sysfs shows of a function. One object serves all: it keeps nothing.
-class FunctionOps final : public device::DeviceOps {
-  public:
-    void uevent(device::Device& d, fmt::Sink& out) override {
-        const Function& f = of(d);
-        fmt::print(out, "PCI_CLASS={:x}\nPCI_ID={:04x}:{:04x}\nPCI_SUBSYS_ID={:04x}:{:04x}\n",
-                   f.class_code, f.vendor, f.device, f.subsystem_vendor, f.subsystem_device);
-        fmt::print(out, "PCI_SLOT_NAME={}\n", d.name());
-    }
-    std::span<const device::AttributeInfo> attributes(device::Device&) override {
-        static constexpr device::AttributeInfo kList[] = {
-            {"vendor"},   {"device"}, {"subsystem_vendor"}, {"subsystem_device"}, {"class"},
-            {"revision"}, {"irq"},    {"resource"},         {"enable"},
-        };
-        return kList;
-    }
-    Result<void> show(device::Device& d, usize attribute, fmt::Sink& out) override {
-        Function& f = of(d);
-        switch (attribute) {
-            case 0:
-                fmt::print(out, "0x{:04x}\n", f.vendor);
-                return {};
-            case 1:
-                fmt::print(out, "0x{:04x}\n", f.device);
-                return {};
-            case 2:
-                fmt::print(out, "0x{:04x}\n", f.subsystem_vendor);
-                return {};
-            case 3:
-                fmt::print(out, "0x{:04x}\n", f.subsystem_device);
-                return {};
-            case 4:
-                fmt::print(out, "0x{:06x}\n", f.class_code);
-                return {};
-            case 5:
-                fmt::print(out, "0x{:02x}\n", f.revision);
-                return {};
-            case 6:
-                fmt::print(out, "{}\n", f.interrupt_line == 255 ? 0 : f.interrupt_line);
-                return {};
-            case 7:
-                for (u32 i = 0; i < 6; ++i) {
-                    const Bar& b = f.bar(i);
-                    const bool any = b.size_bytes != 0;
-                    fmt::print(out, "0x{:016x} 0x{:016x} 0x{:016x}\n", b.address.value,
-                               any ? b.address.value + b.size_bytes - 1 : 0, flags_of(b));
-                }
-                return {};
-            case 8:
-                fmt::print(out, "{}\n", (f.read16(kCommand) & kCommandMemory) != 0 ? 1 : 0);
-                return {};
-            default:
-                return Err(Error::io);
-        }
-    }
-    usize config_size(device::Device&) override { return pci::config_size(); }
-    Result<usize> read_config(device::Device& d, usize offset, std::span<u8> out) override {
-        Function& f = of(d);
-        const usize size = pci::config_size();
-        if (offset >= size) return usize{0};
-        const usize n = std::min(out.size(), size - offset);
-        for (usize i = 0; i < n; ++i) out[i] = f.read8(static_cast<u16>(offset + i));
-        return n;
-    }
-
-  private:
-    static Function& of(device::Device& d) { return *static_cast<Function*>(d.bus_data()); }
-    // IORESOURCE_* as user space knows them from the file "resource".
-    static u64 flags_of(const Bar& b) {
-        if (b.size_bytes == 0) return 0;
-        if (b.is_io) return 0x40101;
-        return 0x40200 | (b.prefetchable ? 0x2000 | 8 : 0) | (b.is_64bit ? 0x100004 : 0);
-    }
-};
-constinit FunctionOps g_ops;
+constexpr u16 kSecondaryBus = 0x19;
 
 }  // namespace
 
-void set_bus(PciBus* bus) {
+void set_bus(PciBus* bus, Enumerator* enumerator) {
     g_bus = bus;
+    g_enumerator = enumerator;
 }
 
 device::Bus& bus() {
     return *g_bus;
+}
+
+Result<void> PciBus::rescan() {
+    return enumerator_.run();
+}
+Result<void> PciBus::remove(device::Device& device) {
+    return enumerator_.remove(device);
+}
+Result<u32> scan_below(Function& bridge) {
+    return g_enumerator->scan_below(bridge);
+}
+bool answers_below(Function& bridge) {
+    const u32 id = config_read({bridge.segment, bridge.read8(kSecondaryBus), 0, 0}, kVendorId, 4);
+    // Vendor 1 is "ask again": configuration request retry.
+    return (id & 0xffff) != 0xffff && (id & 0xffff) != 1 && id != 0;
+}
+void remove_below(Function& bridge, bool gone) {
+    g_enumerator->remove_below(bridge, gone);
 }
 
 Enumerator::~Enumerator() {
@@ -102,57 +47,92 @@ Enumerator::~Enumerator() {
     while (functions_ != nullptr) {
         Function* f = functions_;
         functions_ = f->next_;
-        f->held_.release();
-        delete f;
+        dispose(f);
     }
 }
 
 Result<void> Enumerator::run() {
+    sync::MutexGuard guard(lock_);
     for (usize i = 0; i < segment_count() && i < 8; ++i) {
         const Segment s = segment(i);
-        fmt::Line<24> name("pci{:04x}:{:02x}", s.number, s.first_bus);
-        TRY_ASSIGN(roots_[i].device, device::Device::create({.name = name.view()}));
-        TRY_ASSIGN(roots_[i].held, context_.add_device(roots_[i].device, nullptr, nullptr));
-        TRY(scan_bus(s, s.first_bus, roots_[i].device.get(), 0));
+        if (!roots_[i].device) {
+            fmt::Line<24> name("pci{:04x}:{:02x}", s.number, s.first_bus);
+            TRY_ASSIGN(roots_[i].device, device::Device::create({.name = name.view()}));
+            TRY_ASSIGN(roots_[i].held, context_.add_device(roots_[i].device, nullptr, nullptr));
+        }
+        TRY(scan_bus(s, s.first_bus, nullptr, roots_[i].device.get(), 0));
     }
     return {};
 }
 
-Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, device::Device* parent,
-                                  u32 depth) {
+Result<u32> Enumerator::scan_below(Function& bridge) {
+    sync::MutexGuard guard(lock_);
+    const u32 before = count_;
+    for (usize i = 0; i < segment_count(); ++i)
+        if (const Segment s = segment(i); s.number == bridge.segment) {
+            TRY(scan_bus(s, bridge.read8(kSecondaryBus), &bridge, &bridge.core_device(), 1));
+        }
+    return count_ - before;
+}
+
+// First all of a bus are found, then they get addresses, then they are shown: a driver sees its
+// neighbours whole.
+Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, Function* parent,
+                                  device::Device* device, u32 depth) {
     if (depth > kMaxDepth) return {};
-    for (u8 slot = 0; slot < 32; ++slot) TRY(scan_slot(segment, bus, slot, parent, depth));
+    for (u8 slot = 0; slot < 32; ++slot) TRY(look_at_slot(segment, bus, slot, parent));
+    for (Function* f = functions_; f != nullptr; f = f->next_)
+        if (f->parent_ == parent && f->segment == segment.number && f->bus == bus && !f->device_)
+            Resources(functions_).assign_bars(*f);
+    // By address: the list is newest first, and grows while a driver's probe may add to it.
+    for (u32 place = 0; place < 256; ++place) {
+        Function* f = find({segment.number, bus, static_cast<u8>(place >> 3),
+                            static_cast<u8>(place & 7)});
+        if (f == nullptr || f->parent_ != parent) continue;
+        const bool leads_on =
+            f->is_bridge() && Resources(functions_).assign_bridge(*f, segment);
+        if (!f->device_) {
+            TRY(publish(*f, device));
+            if (f->is_bridge() && !leads_on)
+                log::warn("pci: {}: no bus number is left for what is behind it",
+                          f->core_device().name());
+        }
+        if (!leads_on) continue;
+        const u8 secondary = f->read8(kSecondaryBus);
+        if (secondary > bus && secondary <= segment.last_bus)
+            TRY(scan_bus(segment, secondary, f, &f->core_device(), depth + 1));
+    }
     return {};
 }
 
-Result<void> Enumerator::scan_slot(const Segment& segment, u8 bus, u8 slot, device::Device* parent,
-                                   u32 depth) {
+Result<void> Enumerator::look_at_slot(const Segment& segment, u8 bus, u8 slot, Function* parent) {
     u8 functions = 1;
     for (u8 n = 0; n < functions; ++n) {
         const Address a{segment.number, bus, slot, n};
         const u32 id = config_read(a, kVendorId, 4);
         if ((id & 0xffff) == 0xffff || id == 0) continue;
-        TRY_ASSIGN(Function * f, add(a, parent));
-        if (n == 0 && (f->header_type & 0x80)) functions = 8;
-        if ((f->header_type & 0x7f) != 1) continue;
-        const u8 secondary = f->read8(0x19);
-        if (secondary <= bus || secondary > segment.last_bus) {
-            log::warn("pci: bridge {} has no bus behind it ({}); left alone",
-                      f->core_device().name(), secondary);
-            continue;
-        }
-        TRY(scan_bus(segment, secondary, &f->core_device(), depth + 1));
+        if (find(a) == nullptr) TRY(make(a, parent));
+        if (n == 0 && (config_read(a, 0x0e, 1) & 0x80)) functions = 8;
     }
     return {};
 }
 
-Result<Function*> Enumerator::add(const Address& a, device::Device* parent) {
-    std::unique_ptr<Function> f(new (std::nothrow) Function);
-    if (!f) return Err(Error::nomem);
+Function* Enumerator::find(const Address& a) const {
+    for (Function* f = functions_; f != nullptr; f = f->next_)
+        if (f->segment == a.segment && f->bus == a.bus && f->slot == a.slot &&
+            f->function == a.function)
+            return f;
+    return nullptr;
+}
+
+Result<void> Enumerator::make(const Address& a, Function* parent) {
+    Function* f = new (std::nothrow) Function;
+    if (f == nullptr) return Err(Error::nomem);
     f->segment = a.segment;
     f->bus = a.bus;
     f->slot = a.slot;
     f->function = a.function;
+    f->parent_ = parent;
     f->vendor = f->read16(kVendorId);
     f->device = f->read16(kDeviceId);
     f->revision = f->read8(0x08);
@@ -165,23 +145,91 @@ Result<Function*> Enumerator::add(const Address& a, device::Device* parent) {
     f->interrupt_line = f->read8(0x3c);
     f->interrupt_pin = f->read8(0x3d);
     if ((f->header_type & 0x7f) <= 1) f->read_bars();
+    f->next_ = functions_;
+    functions_ = f;
+    return {};
+}
 
+Result<void> Enumerator::publish(Function& f, device::Device* parent) {
     char alias[80];
     fmt::BufferSink sink(alias);
-    f->write_modalias(sink);
-    fmt::Line<24> name("{:04x}:{:02x}:{:02x}.{}", a.segment, a.bus, a.slot, a.function);
-    auto ops = module::Gated<device::DeviceOps>::borrow(&g_ops, &context_.gate());
+    f.write_modalias(sink);
+    fmt::Line<24> name("{:04x}:{:02x}:{:02x}.{}", f.segment, f.bus, f.slot, f.function);
+    auto ops = module::Gated<device::DeviceOps>::borrow(&function_ops(), &context_.gate());
     TRY_ASSIGN(auto device, device::Device::create({.name = name.view(),
                                                     .modalias = sink.text(),
                                                     .ops = std::move(ops),
-                                                    .bus_data = f.get()}));
-    f->device_ = device.get();
-    Function* raw = f.release();
-    raw->next_ = functions_;
-    functions_ = raw;
+                                                    .bus_data = &f}));
+    f.device_ = device.get();
     ++count_;
-    TRY_ASSIGN(raw->held_, context_.add_device(std::move(device), parent, g_bus));
-    return raw;
+    auto held = context_.add_device(std::move(device), parent, g_bus);
+    if (!held) {
+        f.device_ = nullptr;
+        --count_;
+        // One of that name is still on its way out: the next look finds this one again.
+        unlink(f);
+        delete &f;
+        return held.error() == Error::exist ? Result<void>{} : Err(held.error());
+    }
+    f.held_ = std::move(*held);
+    return {};
+}
+
+void Enumerator::unlink(Function& function) {
+    for (Function** at = &functions_; *at != nullptr; at = &(*at)->next_)
+        if (*at == &function) {
+            *at = function.next_;
+            return;
+        }
+}
+
+void Enumerator::dispose(Function* f) {
+    f->held_.release();
+    delete f;
+}
+
+void Enumerator::remove_below(Function& bridge, bool gone) {
+    for (;;) {
+        Function* last = nullptr;
+        {
+            sync::MutexGuard guard(lock_);
+            // The newest is behind no other bridge that is behind this one, or is it that bridge.
+            for (Function* f = functions_; f != nullptr; f = f->next_) {
+                const Function* up = f->parent_;
+                while (up != nullptr && up != &bridge) up = up->parent_;
+                if (up == nullptr) continue;
+                // All are marked at once, so that no driver waits for one that does not answer.
+                if (gone) f->gone_.store(true, std::memory_order_relaxed);
+                if (last == nullptr) last = f;
+            }
+            if (last == nullptr) return;
+            unlink(*last);
+            --count_;
+        }
+        dispose(last);
+    }
+}
+
+Result<void> Enumerator::remove(device::Device& device) {
+    Function* found = nullptr;
+    {
+        sync::MutexGuard guard(lock_);
+        for (Function* f = functions_; f != nullptr; f = f->next_)
+            if (f->device_ == &device) found = f;
+        if (found == nullptr) return Err(Error::nodev);
+        if (!found->is_bridge()) {
+            unlink(*found);
+            --count_;
+        }
+    }
+    if (found->is_bridge()) {
+        remove_below(*found, false);
+        sync::MutexGuard guard(lock_);
+        unlink(*found);
+        --count_;
+    }
+    dispose(found);
+    return {};
 }
 
 }  // namespace tenon::pci

@@ -1,3 +1,5 @@
+#include <tenon/sched/scheduler.h>
+
 #include "config.h"
 
 namespace tenon::pci {
@@ -38,7 +40,7 @@ const Bar& Function::bar(u32 index) const {
 void Function::read_bars() {
     const u16 command = read16(kCommand);
     write16(kCommand, command & ~(kCommandIo | kCommandMemory));
-    const u32 count = (header_type & 0x7f) == 0 ? 6 : 2;
+    const u32 count = is_bridge() ? 2 : 6;
     for (u32 i = 0; i < count; ++i) {
         const u16 at = static_cast<u16>(kFirstBar + 4 * i);
         const u32 low = read32(at);
@@ -85,6 +87,36 @@ void Function::enable_memory() {
 void Function::set_bus_master(bool on) {
     const u16 command = read16(kCommand);
     write16(kCommand, on ? command | kCommandMaster : command & ~kCommandMaster);
+}
+
+void Function::write_bar(u32 index) {
+    const Bar& b = bars_[index];
+    const u16 at = static_cast<u16>(kFirstBar + 4 * index);
+    write32(at, static_cast<u32>(b.address.value));
+    if (b.is_64bit) write32(static_cast<u16>(at + 4), static_cast<u32>(b.address.value >> 32));
+}
+
+// Spec: PCI Power Management 1.2 sections 3.2.4 (PMCSR) and 5.4 (delays, what is lost).
+Function::Power Function::power() {
+    const u16 at = find_capability(kCapabilityPowerManagement);
+    return at == 0 ? Power::unknown : static_cast<Power>(read16(static_cast<u16>(at + 4)) & 3);
+}
+
+void Function::set_power(Power state) {
+    const u16 at = find_capability(kCapabilityPowerManagement);
+    if (at == 0 || state == Power::unknown) return;
+    const u16 control_at = static_cast<u16>(at + 4);
+    const u16 control = read16(control_at);
+    const auto now = static_cast<Power>(control & 3);
+    if (now == state) return;
+    const u16 command = read16(kCommand);
+    write16(control_at, static_cast<u16>((control & ~3) | static_cast<u16>(state)));
+    if (now != Power::d3hot && state != Power::d3hot) return;
+    sched::sleep_ns(10'000'000);
+    if (state != Power::d0) return;
+    for (u32 i = 0; i < 6; ++i)
+        if (bars_[i].size_bytes != 0 && bars_[i].address.value != 0) write_bar(i);
+    write16(kCommand, command);
 }
 
 u16 Function::find_capability(u8 id, u16 after) {

@@ -11,6 +11,7 @@ class Pci final : public module::Instance {
         // What drops its handles needs the bus and configuration space: they go last.
         enumerator_.reset();
         bus_.release();
+        object_.reset();
         exit_config();
     }
     static Result<std::unique_ptr<Pci>> create(module::Context& context) {
@@ -19,7 +20,9 @@ class Pci final : public module::Instance {
         self->enumerator_.reset(new (std::nothrow) Enumerator(context));
         if (!self->enumerator_) return Err(Error::nomem);
         TRY(init_config(context));
-        set_bus(&self->object_);
+        self->object_.reset(new (std::nothrow) PciBus(*self->enumerator_));
+        if (!self->object_) return Err(Error::nomem);
+        set_bus(self->object_.get(), self->enumerator_.get());
         TRY_ASSIGN(self->bus_, context.register_bus(bus()));
         TRY(self->enumerator_->run());
         log::info("pci: {} functions, configuration space by {}", self->enumerator_->count(),
@@ -28,7 +31,7 @@ class Pci final : public module::Instance {
     }
 
   private:
-    PciBus object_;
+    std::unique_ptr<PciBus> object_;
     module::Held bus_;
     std::unique_ptr<Enumerator> enumerator_;
 };

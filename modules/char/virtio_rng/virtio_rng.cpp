@@ -1,4 +1,4 @@
-#include <pci/driver_with_node.h>
+#include <tenon/device/lease.h>
 #include <tenon/lib/random.h>
 #include <tenon/module/module.h>
 #include <tenon/sync/mutex.h>
@@ -24,8 +24,10 @@ class Rng final : public device::Binding {
     static Result<std::unique_ptr<Rng>> create(module::Context& context, pci::Function& function);
     ~Rng() override;
 
-    // At least one byte; Error::io when the host does not answer.
+    // At least one byte; Error::io when the host does not answer, Error::nodev when the device
+    // goes.
     Result<usize> read(std::span<u8> out, sync::WaitMode mode);
+    sync::Mutex& lock() { return lock_; }
 
   private:
     irq::Handled on_interrupt() {
@@ -33,16 +35,17 @@ class Rng final : public device::Binding {
         return irq::Handled::yes;
     }
 
+    Result<void> publish(module::Context& context);
+
     sync::WaitQueue done_;
+    sync::Mutex lock_{sync::LockRank::tty};
     module::DmaBuffer buffer_;
     bool in_flight_ = false;
+    std::atomic<bool> going_{false};
     std::unique_ptr<virtio::Transport> transport_;
     std::unique_ptr<virtio::Queue> queue_;  // before the transport: the device is reset after it
+    device::LentNode node_;
 };
-
-// The device behind /dev/hwrng.
-constinit sync::Mutex g_lock{sync::LockRank::tty};
-Rng* g_rng = nullptr;
 
 Result<std::unique_ptr<Rng>> Rng::create(module::Context& context, pci::Function& function) {
     std::unique_ptr<Rng> self(new (std::nothrow) Rng);
@@ -58,14 +61,15 @@ Result<std::unique_ptr<Rng>> Rng::create(module::Context& context, pci::Function
     u8 seed[64];
     TRY_ASSIGN(const usize n, self->read(seed, sync::WaitMode::uninterruptible));
     random::mix({seed, n});
+    TRY(self->publish(context));
     return self;
 }
 
 Rng::~Rng() {
-    {
-        sync::MutexGuard guard(g_lock);
-        if (g_rng == this) g_rng = nullptr;
-    }
+    // Calls in flight end, then the files; from then on nobody uses the device.
+    going_.store(true, std::memory_order_release);
+    done_.wake_all();
+    node_.withdraw();
     transport_.reset();  // the device is reset: it writes to the buffer no more
 }
 
@@ -77,8 +81,11 @@ Result<usize> Rng::read(std::span<u8> out, sync::WaitMode mode) {
         queue_->notify();
     }
     virtio::Queue::Completed completed;
-    auto waited = done_.wait([&] { return queue_->pop(completed); }, mode,
-                             sync::Deadline::after_ns(kTimeoutNs));
+    bool there = false;
+    auto waited = done_.wait(
+        [&] { return (there = queue_->pop(completed)) || going_.load(std::memory_order_acquire); },
+        mode, sync::Deadline::after_ns(kTimeoutNs));
+    if (waited && !there) return Err(Error::nodev);
     if (!waited) return Err(waited.error() == Error::timedout ? Error::io : waited.error());
     in_flight_ = false;
     const usize n =
@@ -90,6 +97,7 @@ Result<usize> Rng::read(std::span<u8> out, sync::WaitMode mode) {
 
 class HwrngFile final : public vfs::FileOps {
   public:
+    explicit HwrngFile(Rng& rng) : rng_(rng) {}
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64&) override {
         usize total = 0;
         while (buffer.remaining() != 0) {
@@ -104,35 +112,48 @@ class HwrngFile final : public vfs::FileOps {
     }
 
   private:
-    static Result<usize> read_chunk(vfs::File& file, std::span<u8> out) {
+    Result<usize> read_chunk(vfs::File& file, std::span<u8> out) {
         if (file.nonblocking()) {
-            if (!g_lock.try_lock()) return Err(Error::again);
+            if (!rng_.lock().try_lock()) return Err(Error::again);
         } else {
-            TRY(g_lock.lock_interruptible());
+            TRY(rng_.lock().lock_interruptible());
         }
-        auto n = g_rng == nullptr ? Result<usize>(Err(Error::nodev))
-                                  : g_rng->read(out, sync::WaitMode::interruptible);
-        g_lock.unlock();
+        auto n = rng_.read(out, sync::WaitMode::interruptible);
+        rng_.lock().unlock();
         return n;
     }
+    Rng& rng_;
 };
 
 class Opener final : public vfs::DeviceOpener {
   public:
+    explicit Opener(Rng& rng) : rng_(rng) {}
     Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
-        std::unique_ptr<HwrngFile> file(new (std::nothrow) HwrngFile);
+        std::unique_ptr<HwrngFile> file(new (std::nothrow) HwrngFile(rng_));
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }
+
+  private:
+    Rng& rng_;
 };
+
+// There is one /dev/hwrng: the first device's. Another only gives its seed.
+Result<void> Rng::publish(module::Context& context) {
+    auto done = node_.publish(
+        context,
+        {.name = "hw_random",
+         .class_name = "misc",
+         .node = {.major = kMiscMajor, .minor = kHwrngMinor, .name = "hwrng"}},
+        nullptr, std::unique_ptr<vfs::DeviceOpener>(new (std::nothrow) Opener(*this)));
+    return done || done.error() != Error::busy ? done : Result<void>{};
+}
 
 class RngDriver final : public pci::Driver {
   public:
     explicit RngDriver(module::Context& context) : Driver("virtio_rng", kIds), context_(context) {}
     Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
         TRY_ASSIGN(auto rng, Rng::create(context_, function));
-        sync::MutexGuard guard(g_lock);
-        if (g_rng == nullptr) g_rng = rng.get();
         return std::unique_ptr<device::Binding>(std::move(rng));
     }
 
@@ -140,20 +161,18 @@ class RngDriver final : public pci::Driver {
     module::Context& context_;
 };
 
-class VirtioRng final : public pci::DriverWithNode {
+class VirtioRng final : public module::Instance {
   public:
     static Result<std::unique_ptr<VirtioRng>> create(module::Context& context) {
         std::unique_ptr<VirtioRng> self(new (std::nothrow) VirtioRng);
-        if (!self) return Err(Error::nomem);
-        std::unique_ptr<Opener> opener(new (std::nothrow) Opener);
         std::unique_ptr<RngDriver> driver(new (std::nothrow) RngDriver(context));
-        TRY(self->publish(context,
-                          {.name = "hw_random",
-                           .class_name = "misc",
-                           .node = {.major = kMiscMajor, .minor = kHwrngMinor, .name = "hwrng"}},
-                          std::move(opener), std::move(driver)));
+        if (!self || !driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
         return self;
     }
+
+  private:
+    module::Held driver_;
 };
 
 }  // namespace

@@ -60,6 +60,9 @@ class Branch {
     virtual Result<usize> read_at(const Parts& path, u64 offset, std::span<u8> out) {
         return Err(Error::io);
     }
+    virtual Result<usize> write_at(const Parts& path, u64 offset, std::span<const u8> bytes) {
+        return Err(Error::io);
+    }
 };
 
 // The branch for the first component, or null; names in order.

@@ -7,8 +7,9 @@ namespace tenon::sysfs {
 
 namespace {
 
-constexpr std::string_view kOwnFiles[] = {"config",   "dev",       "driver", "driver_override",
-                                          "modalias", "subsystem", "uevent"};
+constexpr std::string_view kOwnFiles[] = {"bind_log",        "config",   "dev",    "driver",
+                                          "driver_override", "modalias", "remove", "rescan",
+                                          "subsystem",       "uevent"};
 
 // Takes "/name" off the end of `path`.
 bool cut(std::string_view& path, std::string_view name) {
@@ -55,30 +56,6 @@ Ref<device::Device> device_at(const Parts& p, u32 count) {
     return find_by_path(path.view());
 }
 
-// The lines of the file `uevent`.
-void write_uevent(device::Device& device, fmt::Sink& out) {
-    const device::Node& node = device.node();
-    if (node.major != 0) {
-        fmt::print(out, "MAJOR={}\nMINOR={}\nDEVNAME={}\n", node.major, node.minor, node.name);
-        if (node.mode != 0600) {
-            // Octal, as udev reads it.
-            char digits[5] = {'0', static_cast<char>('0' + ((node.mode >> 6) & 7)),
-                              static_cast<char>('0' + ((node.mode >> 3) & 7)),
-                              static_cast<char>('0' + (node.mode & 7)), 0};
-            fmt::print(out, "DEVMODE={}\n", digits);
-        }
-    }
-    // Copied while the tree is held: a driver that leaves takes its record with it.
-    char name[64];
-    fmt::BufferSink driver(name);
-    each_device([&](device::Device& other) {
-        if (&other == &device) driver.write(device::driver_name(other));
-    });
-    if (!driver.text().empty()) fmt::print(out, "DRIVER={}\n", driver.text());
-    if (device.ops()) device.ops().call(&device::DeviceOps::uevent, device, out);
-    if (!device.modalias().empty()) fmt::print(out, "MODALIAS={}\n", device.modalias());
-}
-
 // Calls visit(rest) with what follows `prefix` and a slash in the path of each device below it.
 template <typename Visit>
 void each_below(std::string_view prefix, Visit&& visit) {
@@ -110,13 +87,21 @@ bool has_file(device::Device& d, std::string_view name, Found& out) {
         out = file(0644);
         return d.bus() != nullptr;
     }
+    if (name == "bind_log") {
+        out = file();
+        return d.bus() != nullptr;
+    }
+    if (name == "remove" || name == "rescan") {
+        out = file(0200);
+        return d.bus() != nullptr && d.bus()->is_dynamic();
+    }
     if (name == "subsystem") {
         out = link();
         return d.bus() != nullptr || !d.class_name().empty();
     }
     if (name == "config") {
         out = file(0644);
-        out.size_bytes = d.ops() ? d.ops().call(&device::DeviceOps::config_size, d) : 0;
+        out.size_bytes = d.call(&device::DeviceOps::config_size, d);
         out.is_binary = true;
         return out.size_bytes != 0;
     }
@@ -139,8 +124,7 @@ bool is_own_file(std::string_view name) {
 
 // The index of an attribute of the maker's, or -1.
 isize attribute_index(device::Device& d, std::string_view name, u32& mode) {
-    if (!d.ops()) return -1;
-    const auto list = d.ops().call(&device::DeviceOps::attributes, d);
+    const auto list = d.call(&device::DeviceOps::attributes, d);
     for (usize i = 0; i < list.size(); ++i)
         if (list[i].name == name) {
             mode = list[i].mode;
@@ -173,7 +157,7 @@ void each_in_group(const Parts& p, Visit&& visit) {
     Ref<device::Device> d = device_at(p, p.count - 1);
     if (!d || !d->ops()) return;
     const std::string_view group = p[p.count - 1];
-    for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d))
+    for (const auto& a : d->call(&device::DeviceOps::attributes, *d))
         if (a.name.size() > group.size() + 1 && a.name.starts_with(group) &&
             a.name[group.size()] == '/')
             visit(a.name.substr(group.size() + 1));
@@ -242,9 +226,8 @@ class DeviceBranch final : public Branch {
         Found found;
         for (auto name : kOwnFiles)
             if (has_file(*d, name, found)) out.entry(name, found.mode & vfs::kTypeMask);
-        if (!d->ops()) return;
         std::string_view group;  // attributes of one group stand together
-        for (const auto& a : d->ops().call(&device::DeviceOps::attributes, *d)) {
+        for (const auto& a : d->call(&device::DeviceOps::attributes, *d)) {
             const usize slash = a.name.find('/');
             if (slash == a.name.npos)
                 out.file(a.name);
@@ -259,12 +242,14 @@ class DeviceBranch final : public Branch {
         isize index = -1;
         u32 mode = 0;
         if (Ref<device::Device> d = device_of_attribute(p, attribute, index, mode))
-            return d->ops().call(&device::DeviceOps::show, *d, static_cast<usize>(index), out);
+            return d->call(&device::DeviceOps::show, *d, static_cast<usize>(index), out);
         Ref<device::Device> d = device_at(p, p.count - 1);
         if (!d) return Err(Error::nodev);
         const std::string_view name = p[p.count - 1];
         if (name == "uevent") {
-            write_uevent(*d, out);
+            device::write_uevent(*d, out);
+        } else if (name == "bind_log") {
+            device::write_bind_log(*d, out);
         } else if (name == "dev") {
             fmt::print(out, "{}:{}\n", d->node().major, d->node().minor);
         } else if (name == "modalias") {
@@ -289,14 +274,21 @@ class DeviceBranch final : public Branch {
             if (action != "add" && action != "change" && action != "remove" && action != "bind" &&
                 action != "unbind" && action != "move" && action != "online" && action != "offline")
                 return Err(Error::inval);
-            device::emit_uevent(*d, action);
+            device::emit_uevent(*d, action, "SYNTH_UUID=0\n");
             return {};
+        }
+        if (name == "remove" || name == "rescan") {
+            device::Bus* bus = d->bus();
+            if (text != "1") return text == "0" ? Result<void>{} : Err(Error::inval);
+            const auto gated = module::Gated<device::Bus>::borrow(bus, bus->gate.get());
+            return name == "remove" ? gated.call(&device::Bus::remove, *d)
+                                    : gated.call(&device::Bus::rescan);
         }
         if (name == "driver_override") return device::set_driver_override(*d, text);
         u32 mode = 0;
         const isize index = attribute_index(*d, name, mode);
         if (index < 0) return Err(Error::nodev);
-        return d->ops().call(&device::DeviceOps::store, *d, static_cast<usize>(index), text);
+        return d->call(&device::DeviceOps::store, *d, static_cast<usize>(index), text);
     }
 
     void target(const Parts& p, Text& out) override {
@@ -317,8 +309,14 @@ class DeviceBranch final : public Branch {
 
     Result<usize> read_at(const Parts& p, u64 offset, std::span<u8> out) override {
         Ref<device::Device> d = device_at(p, p.count - 1);
-        if (!d || !d->ops()) return Err(Error::nodev);
-        return d->ops().call(&device::DeviceOps::read_config, *d, static_cast<usize>(offset), out);
+        if (!d) return Err(Error::nodev);
+        return d->call(&device::DeviceOps::read_config, *d, static_cast<usize>(offset), out);
+    }
+
+    Result<usize> write_at(const Parts& p, u64 offset, std::span<const u8> bytes) override {
+        Ref<device::Device> d = device_at(p, p.count - 1);
+        if (!d) return Err(Error::nodev);
+        return d->call(&device::DeviceOps::write_config, *d, static_cast<usize>(offset), bytes);
     }
 };
 constinit DeviceBranch branch;

@@ -19,17 +19,23 @@ bool is_on(const device::Device& d, std::string_view bus) {
 
 // --- bus
 
-constexpr std::string_view kBusFiles[] = {"drivers_autoprobe", "drivers_probe", "uevent"};
+constexpr std::string_view kBusFiles[] = {"drivers_autoprobe", "drivers_probe", "rescan",
+                                          "uevent"};
 constexpr std::string_view kDriverFiles[] = {"bind", "unbind", "uevent"};
+
+device::Bus* bus_named(std::string_view name) {
+    device::Bus* found = nullptr;
+    each_bus([&](device::Bus& b) {
+        if (b.name() == name) found = &b;
+    });
+    return found;
+}
 
 // The driver's module when the bus has a driver of that name.
 bool find_driver(std::string_view bus, std::string_view driver, char (&module)[56]) {
     bool found = false;
     // The list of drivers takes the tree's lock itself.
-    device::Bus* there = nullptr;
-    each_bus([&](device::Bus& b) {
-        if (b.name() == bus) there = &b;
-    });
+    device::Bus* there = bus_named(bus);
     if (there == nullptr) return false;
     struct Search {
         std::string_view name;
@@ -58,6 +64,12 @@ Ref<device::Device> device_on(std::string_view bus, std::string_view name) {
     return found;
 }
 
+bool has_file(std::string_view bus, std::string_view file) {
+    if (file != "rescan") return true;
+    const device::Bus* there = bus_named(bus);
+    return there != nullptr && there->is_dynamic();
+}
+
 class BusBranch final : public Branch {
   public:
     bool find(const Parts& p, Found& out) override {
@@ -69,7 +81,7 @@ class BusBranch final : public Branch {
         if (p.count == 2) {
             if (p[1] == "devices" || p[1] == "drivers") return true;
             for (auto name : kBusFiles)
-                if (name == p[1]) {
+                if (name == p[1] && has_file(p[0], name)) {
                     out = file(name == "drivers_autoprobe" ? 0644 : 0200);
                     return true;
                 }
@@ -104,7 +116,8 @@ class BusBranch final : public Branch {
         } else if (p.count == 1) {
             out.dir("devices");
             out.dir("drivers");
-            for (auto name : kBusFiles) out.file(name);
+            for (auto name : kBusFiles)
+                if (has_file(p[0], name)) out.file(name);
         } else if (p.count == 2 && p[1] == "devices") {
             each_device([&](device::Device& d) {
                 if (is_on(d, p[0])) out.link(d.name());
@@ -143,6 +156,13 @@ class BusBranch final : public Branch {
         if (p.count == 2 && p[1] == "drivers_autoprobe")
             return text == "1" ? Result<void>{} : Result<void>(Err(Error::inval));
         if (p[p.count - 1] == "uevent") return {};
+        if (p.count == 2 && p[1] == "rescan") {
+            device::Bus* bus = bus_named(p[0]);
+            if (bus == nullptr) return Err(Error::nodev);
+            if (text != "1") return text == "0" ? Result<void>{} : Err(Error::inval);
+            return module::Gated<device::Bus>::borrow(bus, bus->gate.get())
+                .call(&device::Bus::rescan);
+        }
         Ref<device::Device> d = device_on(p[0], text);
         if (!d) return Err(Error::nodev);
         if (p.count == 2 && p[1] == "drivers_probe") return device::attach(*d);

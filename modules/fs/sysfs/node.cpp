@@ -77,6 +77,13 @@ class TextFile final : public vfs::FileOps {
         TRY_ASSIGN(const usize n, buffer.get(text.get(), std::min(buffer.remaining(), kPageSize)));
         Place place(node_of(file.inode()).path());
         if (place.branch == nullptr) return Err(Error::nodev);
+        if (node_of(file.inode()).is_binary) {
+            TRY_ASSIGN(const usize written,
+                       place.branch->write_at(place.parts, position,
+                                              {reinterpret_cast<const u8*>(text.get()), n}));
+            position += written;
+            return written;
+        }
         std::string_view view(text.get(), n);
         while (!view.empty() && (view.back() == '\n' || view.back() == '\0')) view.remove_suffix(1);
         TRY(place.branch->store(place.parts, view));
@@ -84,6 +91,9 @@ class TextFile final : public vfs::FileOps {
         position += n;
         return n;
     }
+
+    // `unbind` and its like end in drivers and file systems.
+    bool is_command() const override { return true; }
 
   private:
     static Result<usize> read_binary(Place& place, vfs::IoBuffer& buffer, u64& position) {

@@ -1,4 +1,5 @@
-// /dev/edu. The node stays while the module does; the device behind it may come and go.
+// /dev/edu, /dev/edu1, ...: the file of one device. A descriptor that outlives the device answers
+// ENODEV: device::LentNode sees to it, so nothing here asks whether the device is there.
 #include <tenon/vfs/char_device.h>
 
 #include <algorithm>
@@ -11,17 +12,12 @@ namespace {
 
 constexpr u64 kBufferOffset = 4096;
 
-// Whose lock is held for reading while the device is used.
-constinit sync::RwMutex g_lock{sync::LockRank::pipe};
-Edu* g_current = nullptr;
-
 class EduFile final : public vfs::FileOps {
   public:
+    explicit EduFile(Edu& edu) : edu_(edu) {}
     Result<usize> read(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
-        sync::ReadGuard guard(g_lock);
-        if (g_current == nullptr) return Err(Error::nodev);
-        if (position >= kBufferOffset) return read_buffer(*g_current, buffer, position);
-        fmt::Line<16> line("{}\n", g_current->last_result());
+        if (position >= kBufferOffset) return read_buffer(edu_, buffer, position);
+        fmt::Line<16> line("{}\n", edu_.last_result());
         const std::string_view text = line.view();
         if (position >= text.size()) return usize{0};
         const usize n = std::min<usize>(buffer.remaining(), text.size() - position);
@@ -31,10 +27,8 @@ class EduFile final : public vfs::FileOps {
     }
 
     Result<usize> write(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
-        sync::ReadGuard guard(g_lock);
-        if (g_current == nullptr) return Err(Error::nodev);
-        if (position >= kBufferOffset) return write_buffer(*g_current, buffer, position);
-        return write_number(*g_current, buffer);
+        if (position >= kBufferOffset) return write_buffer(edu_, buffer, position);
+        return write_number(edu_, buffer);
     }
 
   private:
@@ -81,35 +75,27 @@ class EduFile final : public vfs::FileOps {
         TRY(edu.factorial(value));
         return moved;
     }
+
+    Edu& edu_;
 };
 
 class Opener final : public vfs::DeviceOpener {
   public:
+    explicit Opener(Edu& edu) : edu_(edu) {}
     Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
-        {
-            sync::ReadGuard guard(g_lock);
-            if (g_current == nullptr) return Err(Error::nodev);
-        }
-        std::unique_ptr<EduFile> file(new (std::nothrow) EduFile);
+        std::unique_ptr<EduFile> file(new (std::nothrow) EduFile(edu_));
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }
+
+  private:
+    Edu& edu_;
 };
 
 }  // namespace
 
-std::unique_ptr<vfs::DeviceOpener> make_opener() {
-    return std::unique_ptr<vfs::DeviceOpener>(new (std::nothrow) Opener);
-}
-
-void set_current(Edu* edu) {
-    sync::WriteGuard guard(g_lock);
-    if (g_current == nullptr) g_current = edu;
-}
-
-void clear_current(const Edu* edu) {
-    sync::WriteGuard guard(g_lock);
-    if (g_current == edu) g_current = nullptr;
+std::unique_ptr<vfs::DeviceOpener> make_opener(Edu& edu) {
+    return std::unique_ptr<vfs::DeviceOpener>(new (std::nothrow) Opener(edu));
 }
 
 }  // namespace tenon::edu

@@ -1,7 +1,8 @@
 #include "edu.h"
 
-#include <pci/driver_with_node.h>
 #include <tenon/time/clock.h>
+
+#include <bit>
 
 namespace tenon::edu {
 
@@ -16,6 +17,7 @@ constexpr u32 kCauseFactorial = 0x1, kCauseDma = 0x100;
 constexpr u64 kDmaStart = 1, kDmaFromDevice = 2, kDmaInterrupt = 4;
 constexpr u64 kDeviceBuffer = 0x40000;
 constexpr u64 kTimeoutNs = 5'000'000'000;
+constinit std::atomic<u64> g_numbers{0};  // of nodes in use
 static_assert(kInterruptRaise < kInterruptAck);
 
 constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
@@ -49,21 +51,42 @@ Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function
 
     TRY_ASSIGN(self->interrupt_,
                pci::Interrupt::request<&Edu::on_interrupt>(context, function, 0, self.get()));
+    TRY(self->publish(context));
     log::info("edu: version {}.{} at {:#x}", identity >> 24, (identity >> 16) & 0xff,
               function.bar(0).address.value);
     return self;
 }
 
+// The first is called edu, the others edu1, edu2, ...
+Result<void> Edu::publish(module::Context& context) {
+    u64 used = g_numbers.load(std::memory_order_relaxed);
+    do {
+        number_ = std::countr_one(used);
+        if (number_ == 64) {
+            number_ = -1;
+            return Err(Error::nospc);
+        }
+    } while (!g_numbers.compare_exchange_weak(used, used | u64{1} << number_));
+    fmt::Line<8> name(number_ == 0 ? "edu" : "edu{}", number_);
+    return node_.publish(context,
+                         {.name = name.view(), .class_name = "edu", .node = {.mode = 0666}},
+                         &function_->core_device(), make_opener(*this));
+}
+
 Edu::~Edu() {
-    clear_current(this);
+    // Calls in flight end, then the files; from then on nobody uses the device.
+    going_.store(true, std::memory_order_release);
+    done_.wake_all();
+    node_.withdraw();
+    if (number_ >= 0) g_numbers.fetch_and(~(u64{1} << number_));
     interrupt_.release();
-    // From here on the device must not reach memory that is about to be given back.
+    // The device must not reach memory that is about to be given back.
     if (function_ != nullptr) function_->set_bus_master(false);
 }
 
 irq::Handled Edu::on_interrupt() {
     const u32 causes = registers_.read32(kInterruptStatus);
-    if (causes == 0) return irq::Handled::no;
+    if (causes == 0 || causes == ~u32{0}) return irq::Handled::no;  // all ones: it is gone
     registers_.write32(kInterruptAck, causes);
     pending_.fetch_or(causes, std::memory_order_release);
     done_.wake_all();
@@ -71,8 +94,11 @@ irq::Handled Edu::on_interrupt() {
 }
 
 Result<void> Edu::wait_for(u32 bit) {
-    TRY(done_.wait([&] { return (pending_.load(std::memory_order_acquire) & bit) != 0; },
-                   sync::WaitMode::killable, sync::Deadline::after_ns(kTimeoutNs)));
+    const auto going = [&] { return going_.load(std::memory_order_acquire); };
+    TRY(done_.wait(
+        [&] { return (pending_.load(std::memory_order_acquire) & bit) != 0 || going(); },
+        sync::WaitMode::killable, sync::Deadline::after_ns(kTimeoutNs)));
+    if (going()) return Err(Error::nodev);
     pending_.fetch_and(~bit, std::memory_order_acq_rel);
     return {};
 }
@@ -109,7 +135,6 @@ class EduDriver final : public pci::Driver {
     explicit EduDriver(module::Context& context) : Driver("edu", kIds), context_(context) {}
     Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
         TRY_ASSIGN(auto edu, Edu::create(context_, function, dma_bits));
-        set_current(edu.get());
         return std::unique_ptr<device::Binding>(std::move(edu));
     }
 
@@ -117,16 +142,18 @@ class EduDriver final : public pci::Driver {
     module::Context& context_;
 };
 
-class EduModule final : public pci::DriverWithNode {
+class EduModule final : public module::Instance {
   public:
     static Result<std::unique_ptr<EduModule>> create(module::Context& context) {
         std::unique_ptr<EduModule> self(new (std::nothrow) EduModule);
-        if (!self) return Err(Error::nomem);
         std::unique_ptr<EduDriver> driver(new (std::nothrow) EduDriver(context));
-        TRY(self->publish(context, {.name = "edu", .class_name = "edu", .node = {.mode = 0666}},
-                          make_opener(), std::move(driver)));
+        if (!self || !driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
         return self;
     }
+
+  private:
+    module::Held driver_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pci/pci.h>
+#include <tenon/device/lease.h>
 #include <tenon/module/module.h>
 #include <tenon/sync/mutex.h>
 
@@ -15,7 +16,8 @@ class Edu final : public device::Binding {
                                                u32 dma_bits);
     ~Edu() override;
 
-    // Waits for the interrupt. Error::restart when a signal came first, Error::io on a time-out.
+    // Waits for the interrupt. Error::restart when a signal came first, Error::io on a time-out,
+    // Error::nodev when the device goes.
     Result<u32> factorial(u32 n);
     u32 last_result() const { return last_result_; }
     enum class Direction : u8 { to_device, from_device };
@@ -27,25 +29,24 @@ class Edu final : public device::Binding {
   private:
     Edu() = default;
     irq::Handled on_interrupt();
+    Result<void> publish(module::Context& context);
     Result<void> wait_for(u32 bit);
 
     pci::Function* function_ = nullptr;
     module::Mmio registers_;
     module::DmaBuffer dma_;
-    module::Held class_device_;
     sync::WaitQueue done_;
     std::atomic<u32> pending_{0};  // causes seen, not yet consumed
+    std::atomic<bool> going_{false};  // ends the waits
     u32 last_result_ = 0;
     bool can_dma_ = false;
+    i32 number_ = -1;  // of the node; -1: none
     sync::Mutex lock_{sync::LockRank::tty};  // user memory is copied under it
-    pci::Interrupt interrupt_;               // last: it ends before what its handler uses
+    pci::Interrupt interrupt_;
+    device::LentNode node_;
 };
 
-// The file operations behind /dev/edu, for the device that is bound now.
-std::unique_ptr<vfs::DeviceOpener> make_opener();
-// Makes `edu` the node's device, if it has none.
-void set_current(Edu* edu);
-// Opens answer nodev from now on, if it was this one. Sleeps until nobody uses it.
-void clear_current(const Edu* edu);
+// The file operations behind its node.
+std::unique_ptr<vfs::DeviceOpener> make_opener(Edu& edu);
 
 }  // namespace tenon::edu

@@ -15,6 +15,7 @@
 #include <tenon/lib/result.h>
 #include <tenon/module/gate.h>
 #include <tenon/sync/mutex.h>
+#include <tenon/sync/wait_queue.h>
 
 #include <memory>
 #include <span>
@@ -25,6 +26,33 @@ class Device;
 class Driver;
 class Bus;
 struct DriverRecord;
+
+// Counts calls in flight on what may go, and ends them. The caller keeps the object itself alive
+// past leave(). One counter: for devices, not for what every system call passes.
+class Revocation {
+  public:
+    TENON_API bool enter();  // false once revoked. Any context
+    TENON_API void leave();
+    TENON_API void revoke();  // refuses new calls, waits for those in flight
+    class Call {
+      public:
+        explicit Call(Revocation& of) : of_(of), entered_(of.enter()) {}
+        ~Call() {
+            if (entered_) of_.leave();
+        }
+        TENON_NONCOPYABLE(Call);
+        explicit operator bool() const { return entered_; }
+
+      private:
+        Revocation& of_;
+        bool entered_;
+    };
+
+  private:
+    static constexpr u32 kRevoked = 1, kCall = 2;
+    std::atomic<u32> state_{0};
+    sync::WaitQueue drained_;
+};
 
 // A text attribute: a file in the device's folder in sysfs.
 struct AttributeInfo {
@@ -47,6 +75,9 @@ class DeviceOps {
     // The binary file "config", where there is one: bytes at `offset`.
     virtual usize config_size(Device& device) { return 0; }
     virtual Result<usize> read_config(Device& device, usize offset, std::span<u8> out) {
+        return Err(Error::io);
+    }
+    virtual Result<usize> write_config(Device& device, usize offset, std::span<const u8> bytes) {
         return Err(Error::io);
     }
 };
@@ -84,7 +115,15 @@ class Device final : public RefCounted<Device> {
     std::string_view class_name() const { return class_name_; }
     std::string_view modalias() const { return modalias_; }
     const Node& node() const { return node_; }
-    module::Gated<DeviceOps>& ops() { return ops_; }
+    const module::Gated<DeviceOps>& ops() const { return ops_; }
+    // Asks its maker: d.call(&DeviceOps::show, d, index, out). Error::nodev, or a zero value, when
+    // there is none or it has gone.
+    template <typename R, typename... P, typename... A>
+    R call(R (DeviceOps::*method)(P...), A&&... arguments) {
+        const Revocation::Call entered(calls_);
+        if (!entered || !ops_) return module::detail::DeadAnswer<R>::value();
+        return ops_.call(method, std::forward<A>(arguments)...);
+    }
     void* bus_data() const { return bus_data_; }
     // Stable while the device is registered.
     Device* parent() const { return parent_.get(); }
@@ -102,6 +141,7 @@ class Device final : public RefCounted<Device> {
     std::string_view modalias_;
     Node node_;
     module::Gated<DeviceOps> ops_;
+    Revocation calls_;  // into ops_
     void* bus_data_ = nullptr;
     u64 id_ = 0;
     // Guarded by the tree's mutex.
@@ -112,6 +152,11 @@ class Device final : public RefCounted<Device> {
     enum class BindState : u8 { unbound, busy, bound } bind_state_ = BindState::unbound;
     bool registered_ = false;
     char driver_override_[48] = {};
+    // What became of the last attempts, for who asks why it is not bound.
+    char tried_driver_[48] = {};
+    Error tried_error_ = Error::none;
+    enum class Asked : u8 { no, waiting, answered } asked_ = Asked::no;
+    Error asked_error_ = Error::none;
 
   public:
     ListHook tree_hook;  // all devices, parents before children
@@ -130,7 +175,12 @@ class Bus {
   public:
     virtual ~Bus() = default;
     virtual std::string_view name() const = 0;
+    // For a bus whose devices come and go; called behind `gate`. Error::opnotsupp: it is none.
+    virtual bool is_dynamic() const { return false; }
+    virtual Result<void> rescan() { return Err(Error::opnotsupp); }
+    virtual Result<void> remove(Device& device) { return Err(Error::opnotsupp); }
     ListHook hook;
+    Ref<module::Gate> gate;  // its module's; set when it is registered
 };
 
 // Buses outlive their devices and drivers: Error::busy on a name twice.
@@ -153,8 +203,12 @@ TENON_API std::string_view driver_override(Device& device);
 // Offers an unbound device to the drivers again. Error::nodev when none took it.
 TENON_API Result<void> attach(Device& device);
 TENON_API u64 uevent_sequence();  // of the last one
-// Emits an uevent by hand ("add", "change", "remove").
-TENON_API void emit_uevent(Device& device, std::string_view action);
+// Emits an uevent by hand ("add", "change", "remove"). `extra`: KEY=value lines, each with '\n'.
+TENON_API void emit_uevent(Device& device, std::string_view action, std::string_view extra = {});
+// The lines that describe the device, as its file `uevent` has them: KEY=value, each with '\n'.
+TENON_API void write_uevent(Device& device, fmt::Sink& out);
+// Why it is bound or is not, as lines "key: value": see modules/fs/sysfs/README.md.
+TENON_API void write_bind_log(Device& device, fmt::Sink& out);
 // Waits until no autoload is under way (end of boot).
 TENON_API void settle();
 

@@ -72,6 +72,9 @@ class FileOps {
     // Asked once, when the file is made.
     // True for pipes, sockets, ttys: no position, ESPIPE on seek and pread.
     virtual bool is_stream() const { return false; }
+    // True where a write is an order, not bytes to keep: made without the locks of position and
+    // inode, for what it sets off may take any.
+    virtual bool is_command() const { return false; }
 };
 
 class File final : public RefCounted<File> {
@@ -139,7 +142,7 @@ class File final : public RefCounted<File> {
     Path path_;
     module::Gated<FileOps> ops_;
     std::atomic<u32> flags_;
-    bool stream_ = false;
+    bool stream_ = false, command_ = false;
     bool counted_writer_ = false;   // holds the inode's write_count up
     bool counted_execute_ = false;  // holds it down
     // A table that other tasks read under RCU held it: the memory goes after a grace period.

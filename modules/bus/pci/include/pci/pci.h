@@ -69,18 +69,40 @@ class Function {
     // Offset of the capability, the first behind `after`; 0 if there is none.
     TENON_API u16 find_capability(u8 id, u16 after = 0);
 
+    // False once it is known to be gone: what is read of it is all ones.
+    bool is_present() const { return !gone_.load(std::memory_order_relaxed); }
+    bool is_bridge() const { return (header_type & 0x7f) == 1; }
+
+    // Power states of the specification; unknown: the function has no power management.
+    enum class Power : u8 { d0, d1, d2, d3hot, unknown };
+    // The state it is in now.
+    TENON_API Power power();
+    // May sleep. To D0, registers that the sleep may have lost are written again.
+    TENON_API void set_power(Power state);
+
     device::Device& core_device() { return *device_; }
 
   private:
     friend class Enumerator;
-    friend class Registry;
+    friend class Resources;
     void read_bars();
+    void write_bar(u32 index);
     void write_modalias(fmt::Sink& out) const;
     Bar bars_[6];
     device::Device* device_ = nullptr;
+    Function* parent_ = nullptr;  // the bridge that it is behind; null: on a root bus
     Function* next_ = nullptr;
+    std::atomic<bool> gone_{false};
     module::Held held_;
 };
+
+// --- For who serves a slot. All may sleep.
+// Finds, gives addresses to and adds what is behind the bridge and not known yet; how many.
+TENON_API Result<u32> scan_below(Function& bridge);
+// Whether the first device behind the bridge answers yet.
+TENON_API bool answers_below(Function& bridge);
+// Removes all that is behind the bridge. `gone`: it does not answer any more.
+TENON_API void remove_below(Function& bridge, bool gone);
 
 // Message-signalled interrupts of one function, in use: dropping it masks and frees them.
 class [[nodiscard]] Interrupt {
@@ -131,15 +153,45 @@ class Driver : public device::Driver {
     Driver(std::string_view name, std::span<const Id> ids) : name_(name), ids_(ids) {}
     std::string_view name() const override { return name_; }
     bool match(device::Device& device) override;
-    Result<std::unique_ptr<device::Binding>> probe(device::Device& device) override {
-        return probe(*static_cast<Function*>(device.bus_data()));
-    }
+    Result<std::unique_ptr<device::Binding>> probe(device::Device& device) override;
     virtual Result<std::unique_ptr<device::Binding>> probe(Function& function) = 0;
 
   private:
     std::string_view name_;
     std::span<const Id> ids_;
 };
+
+// Around a driver's own binding: the function is awake while it is there, then asleep and unable
+// to reach memory.
+class BoundFunction final : public device::Binding {
+  public:
+    explicit BoundFunction(Function& function) : function_(function) {
+        function_.set_power(Function::Power::d0);
+    }
+    ~BoundFunction() override {
+        inner_.reset();
+        if (function_.is_bridge() || !function_.is_present()) return;
+        function_.set_bus_master(false);
+        function_.set_power(Function::Power::d3hot);
+    }
+    void shutdown() override {
+        if (inner_) inner_->shutdown();
+    }
+    void set(std::unique_ptr<device::Binding> inner) { inner_ = std::move(inner); }
+
+  private:
+    Function& function_;
+    std::unique_ptr<device::Binding> inner_;
+};
+
+inline Result<std::unique_ptr<device::Binding>> Driver::probe(device::Device& device) {
+    Function& function = *static_cast<Function*>(device.bus_data());
+    std::unique_ptr<BoundFunction> bound(new (std::nothrow) BoundFunction(function));
+    if (!bound) return Err(Error::nomem);
+    TRY_ASSIGN(auto inner, probe(function));
+    bound->set(std::move(inner));
+    return std::unique_ptr<device::Binding>(std::move(bound));
+}
 
 inline bool Driver::match(device::Device& device) {
     const auto& f = *static_cast<const Function*>(device.bus_data());

@@ -1,0 +1,166 @@
+#include <tenon/device/lease.h>
+
+namespace tenon::device {
+
+bool Revocation::enter() {
+    if ((state_.fetch_add(kCall, std::memory_order_acquire) & kRevoked) == 0) return true;
+    leave();
+    return false;
+}
+
+void Revocation::leave() {
+    if (state_.fetch_sub(kCall, std::memory_order_acq_rel) == (kCall | kRevoked))
+        drained_.wake_all();
+}
+
+void Revocation::revoke() {
+    state_.fetch_or(kRevoked, std::memory_order_acq_rel);
+    (void)drained_.wait([this] { return state_.load(std::memory_order_acquire) == kRevoked; },
+                        sync::WaitMode::uninterruptible);
+}
+
+// A file of the core's in front of the driver's. There is no map(): what is mapped could not be
+// taken back yet.
+class LentFile final : public vfs::FileOps {
+  public:
+    LentFile(Ref<Lease> lease, module::Gated<vfs::FileOps> inner)
+        : lease_(std::move(lease)), inner_(std::move(inner)), gate_(inner_.gate()) {
+        stream_ = inner_.call(&FileOps::is_stream);
+        // As vfs::File does for a file that it holds directly: an open one keeps its module.
+        if (gate_) gate_->pin();
+        sync::MutexGuard guard(lease_->lock_);
+        next_ = lease_->files_;
+        lease_->files_ = this;
+    }
+    ~LentFile() override {
+        sync::MutexGuard guard(lease_->lock_);
+        for (LentFile** at = &lease_->files_; *at != nullptr; at = &(*at)->next_)
+            if (*at == this) {
+                *at = next_;
+                break;
+            }
+        drop();
+    }
+    // With the lease's lock held; no call is in flight.
+    void drop() {
+        inner_.reset();
+        if (gate_) gate_->unpin();
+        gate_ = nullptr;
+    }
+
+    Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
+        return pass<Result<usize>>(&FileOps::read, file, buffer, position);
+    }
+    Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
+        return pass<Result<usize>>(&FileOps::write, file, buffer, position);
+    }
+    Result<i64> ioctl(vfs::File& file, u32 command, u64 argument) override {
+        return pass<Result<i64>>(&FileOps::ioctl, file, command, argument);
+    }
+    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
+        return pass<Result<u64>>(&FileOps::seek, file, offset, whence);
+    }
+    Result<void> sync(vfs::File& file, bool data_only) override {
+        return pass<Result<void>>(&FileOps::sync, file, data_only);
+    }
+    u32 poll(vfs::File& file, vfs::PollTable* table) override {
+        if (table != nullptr) table->add(lease_->poll_queue());
+        Revocation::Call call(lease_->calls());
+        if (!call) return vfs::kPollHup | vfs::kPollErr;
+        return inner_.call(&FileOps::poll, file, static_cast<vfs::PollTable*>(nullptr));
+    }
+    Result<void> flush(vfs::File& file) override {
+        Revocation::Call call(lease_->calls());
+        return call ? inner_.call(&FileOps::flush, file) : Result<void>{};
+    }
+    void release(vfs::File& file) override {
+        Revocation::Call call(lease_->calls());
+        if (call) inner_.call(&FileOps::release, file);
+    }
+    bool is_stream() const override { return stream_; }
+
+    LentFile* next_ = nullptr;
+
+  private:
+    template <typename R, typename M, typename... A>
+    R pass(M method, A&&... arguments) {
+        Revocation::Call call(lease_->calls());
+        if (!call) return Err(Error::nodev);
+        return inner_.call(method, std::forward<A>(arguments)...);
+    }
+    Ref<Lease> lease_;
+    module::Gated<vfs::FileOps> inner_;
+    Ref<module::Gate> gate_;
+    bool stream_ = false;
+};
+
+Result<Ref<Lease>> Lease::create() {
+    Ref<Lease> lease = adopt_ref(new (std::nothrow) Lease);
+    if (!lease) return Err(Error::nomem);
+    return lease;
+}
+
+Result<module::Gated<vfs::FileOps>> Lease::lend(module::Gated<vfs::FileOps> file) {
+    // Counted as a call: end() finds every file that was lent.
+    Revocation::Call call(calls_);
+    if (!call) return Err(Error::nodev);
+    std::unique_ptr<vfs::FileOps> lent(new (std::nothrow)
+                                           LentFile(Ref<Lease>(this), std::move(file)));
+    if (!lent) return Err(Error::nomem);
+    return module::Gated<vfs::FileOps>::own(std::move(lent), nullptr);
+}
+
+void Lease::end() {
+    calls_.revoke();
+    {
+        sync::MutexGuard guard(lock_);
+        while (files_ != nullptr) {
+            LentFile* file = std::exchange(files_, files_->next_);
+            file->drop();
+        }
+    }
+    poll_queue_.wake_all();
+}
+
+namespace {
+
+class LentOpener final : public vfs::DeviceOpener {
+  public:
+    LentOpener(Ref<Lease> lease, std::unique_ptr<vfs::DeviceOpener> inner)
+        : lease_(std::move(lease)), inner_(std::move(inner)) {}
+    Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber number, u32 flags) override {
+        Revocation::Call call(lease_->calls());
+        if (!call) return Err(Error::nodev);
+        TRY_ASSIGN(auto file, inner_->open(number, flags));
+        return lease_->lend(std::move(file));
+    }
+
+  private:
+    Ref<Lease> lease_;
+    std::unique_ptr<vfs::DeviceOpener> inner_;
+};
+
+}  // namespace
+
+Result<void> LentNode::publish(module::Context& context, DeviceOptions options, Device* parent,
+                               std::unique_ptr<vfs::DeviceOpener> opener) {
+    if (!opener) return Err(Error::nomem);
+    TRY_ASSIGN(lease_, Lease::create());
+    std::unique_ptr<LentOpener> lent(new (std::nothrow) LentOpener(lease_, std::move(opener)));
+    if (!lent) return Err(Error::nomem);
+    TRY_ASSIGN(numbers_, context.register_char_device(options.node.major, options.node.minor, 1,
+                                                      options.name, std::move(lent)));
+    options.node.major = numbers_.major();
+    TRY_ASSIGN(auto node, Device::create(std::move(options)));
+    TRY_ASSIGN(node_, context.add_device(std::move(node), parent, nullptr));
+    return {};
+}
+
+void LentNode::withdraw() {
+    node_.release();
+    if (lease_) lease_->end();
+    numbers_.release();
+    lease_ = nullptr;
+}
+
+}  // namespace tenon::device
