@@ -1,0 +1,71 @@
+#include <tenon/device/device.h>
+#include <tenon/module/module.h>
+
+#include <cstring>
+
+#include "socket.h"
+
+namespace tenon::net::netlink {
+namespace {
+
+class NetlinkFamily final : public Family {
+  public:
+    u16 number() const override { return kFamilyNetlink; }
+    Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override {
+        if (kind != Kind::raw && kind != Kind::datagram) return Err(Error::socktnosupport);
+        if (protocol != kKernelUevent) return Err(Error::protonosupport);
+        std::unique_ptr<Socket> socket(new (std::nothrow) NetlinkSocket(kind, protocol));
+        if (!socket) return Err(Error::nomem);
+        return socket;
+    }
+    Result<void> make_pair(Kind, u32, std::unique_ptr<Socket> (&)[2]) override {
+        return Err(Error::opnotsupp);
+    }
+};
+
+class NetNetlink final : public module::Instance, device::Listener {
+  public:
+    static Result<std::unique_ptr<NetNetlink>> create(module::Context& context) {
+        std::unique_ptr<NetNetlink> self(new (std::nothrow) NetNetlink);
+        if (!self) return Err(Error::nomem);
+        TRY(register_family(module::Gated<Family>::borrow(&self->family_, &context.gate())));
+        self->registered_ = true;
+        device::add_listener(*self);
+        TRY_ASSIGN(self->listening_, context.hold("device listener", &stop_listening, self.get()));
+        return self;
+    }
+    ~NetNetlink() override {
+        listening_.release();
+        if (registered_) unregister_family(kFamilyNetlink);
+    }
+
+  private:
+    static void stop_listening(void* self) {
+        device::remove_listener(*static_cast<NetNetlink*>(self));
+    }
+    void event(device::Event, device::Device&, std::string_view text) override {
+        if (text.empty()) return;  // what was there before
+        auto payload = Payload::make(text.size());
+        if (!payload) return;
+        std::memcpy((*payload)->bytes.get(), text.data(), text.size());
+        (*payload)->groups = kKernelGroup;
+        (*payload)->credentials = {0, 0, 0};
+        NetlinkSocket::broadcast(*payload, nullptr);
+    }
+
+    NetlinkFamily family_;
+    bool registered_ = false;
+    module::Held listening_;
+};
+
+}  // namespace
+}  // namespace tenon::net::netlink
+
+TENON_MODULE(tenon::net::netlink::NetNetlink,
+             {
+                 .name = "net_netlink",
+                 .version = "1.0",
+                 .description = "Netlink sockets: uevents",
+                 .needs = {"net_core"},
+                 .aliases = {"net-pf-16", "net-pf-16-proto-15"},
+             });

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <tenon/lib/intrusive.h>
+#include <tenon/net/socket.h>
+#include <tenon/sync/mutex.h>
+
+namespace tenon::net::netlink {
+
+inline constexpr u16 kFamilyNetlink = 16;
+inline constexpr u32 kKernelUevent = 15;  // the protocol
+inline constexpr u32 kKernelGroup = 1;
+
+// One message, shared by the queues it stands in.
+struct Payload : RefCounted<Payload> {
+    std::unique_ptr<u8[]> bytes;
+    usize length = 0;
+    u32 port = 0, groups = 0;  // who sent it, and to which groups
+    PeerCredentials credentials;
+    static Result<Ref<Payload>> make(usize length);
+};
+
+class NetlinkSocket final : public Socket {
+  public:
+    NetlinkSocket(Kind kind, u32 protocol);
+    ~NetlinkSocket() override;
+    Error take_error() override;
+    Result<void> bind(const Address& address) override;
+    Result<Address> name(bool peer) override;
+    Result<usize> send(Message& message, bool nonblocking) override;
+    Result<usize> receive(Message& message, bool nonblocking) override;
+    Result<void> shutdown(Shut) override { return Err(Error::opnotsupp); }
+    usize readable_bytes() override;
+    u32 poll(vfs::File& file, vfs::PollTable* table) override;
+
+    // To every socket but `from` that is in one of the groups.
+    static void broadcast(const Ref<Payload>& payload, const NetlinkSocket* from);
+
+  private:
+    struct Entry {
+        ListHook hook;
+        Ref<Payload> payload;
+    };
+    void deliver(const Ref<Payload>& payload);
+    Result<void> take_port(u32 wanted);
+    bool readable();
+
+    NetlinkSocket* next_ = nullptr;
+    u32 port_ = 0, groups_ = 0;  // guarded by the list's lock
+    sync::SpinLock lock_{sync::LockRank::spin_outer};
+    List<Entry, &Entry::hook> queue_;
+    usize queued_bytes_ = 0;
+    bool overrun_ = false;
+    sync::WaitQueue wait_;
+};
+
+}  // namespace tenon::net::netlink
