@@ -91,14 +91,17 @@ void Tree::write_bind_log(Device& device, fmt::Sink& out) {
     fmt::print(out, "matching:{}\n", names.text().empty() ? std::string_view(" -") : names.text());
     fmt::print(out, "last probe: {}", text(device.tried_driver_));
     if (device.tried_driver_[0] != '\0')
-        fmt::print(out, " {}", device.tried_error_ == Error::none ? std::string_view("ok")
-                                                                 : std::string_view(error_name(device.tried_error_)));
+        fmt::print(out, " {}",
+                   device.tried_error_ == Error::none
+                       ? std::string_view("ok")
+                       : std::string_view(error_name(device.tried_error_)));
     fmt::print(out, "\nmodule asked for: {}\n",
                device.asked_ == Device::Asked::no        ? std::string_view("-")
                : device.asked_ == Device::Asked::waiting ? std::string_view("under way")
                : device.asked_error_ == Error::none      ? std::string_view("loaded")
-               : device.asked_error_ == Error::noent     ? std::string_view("none serves it")
-                                                         : std::string_view(error_name(device.asked_error_)));
+               : device.asked_error_ == Error::noent
+                   ? std::string_view("none serves it")
+                   : std::string_view(error_name(device.asked_error_)));
 }
 
 void write_bind_log(Device& device, fmt::Sink& out) {

@@ -21,8 +21,7 @@ class FunctionOps final : public device::DeviceOps {
     std::span<const device::AttributeInfo> attributes(device::Device&) override {
         static constexpr device::AttributeInfo kList[] = {
             {"vendor"},   {"device"}, {"subsystem_vendor"}, {"subsystem_device"}, {"class"},
-            {"revision"}, {"irq"},    {"resource"},         {"enable"},
-            {"power_state"},
+            {"revision"}, {"irq"},    {"resource"},         {"enable"},           {"power_state"},
         };
         return kList;
     }

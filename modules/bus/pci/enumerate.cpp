@@ -86,11 +86,10 @@ Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, Function* pare
             Resources(functions_).assign_bars(*f);
     // By address: the list is newest first, and grows while a driver's probe may add to it.
     for (u32 place = 0; place < 256; ++place) {
-        Function* f = find({segment.number, bus, static_cast<u8>(place >> 3),
-                            static_cast<u8>(place & 7)});
+        Function* f =
+            find({segment.number, bus, static_cast<u8>(place >> 3), static_cast<u8>(place & 7)});
         if (f == nullptr || f->parent_ != parent) continue;
-        const bool leads_on =
-            f->is_bridge() && Resources(functions_).assign_bridge(*f, segment);
+        const bool leads_on = f->is_bridge() && Resources(functions_).assign_bridge(*f, segment);
         if (!f->device_) {
             TRY(publish(*f, device));
             if (f->is_bridge() && !leads_on)
@@ -156,10 +155,10 @@ Result<void> Enumerator::publish(Function& f, device::Device* parent) {
     f.write_modalias(sink);
     fmt::Line<24> name("{:04x}:{:02x}:{:02x}.{}", f.segment, f.bus, f.slot, f.function);
     auto ops = module::Gated<device::DeviceOps>::borrow(&function_ops(), &context_.gate());
-    TRY_ASSIGN(auto device, device::Device::create({.name = name.view(),
-                                                    .modalias = sink.text(),
-                                                    .ops = std::move(ops),
-                                                    .bus_data = &f}));
+    TRY_ASSIGN(
+        auto device,
+        device::Device::create(
+            {.name = name.view(), .modalias = sink.text(), .ops = std::move(ops), .bus_data = &f}));
     f.device_ = device.get();
     ++count_;
     auto held = context_.add_device(std::move(device), parent, g_bus);

@@ -52,7 +52,7 @@ class Enumerator {
 
     module::Context& context_;
     sync::Mutex lock_{sync::LockRank::tty_ioctl};  // among the outermost: drivers bind under it
-    Function* functions_ = nullptr;  // newest first
+    Function* functions_ = nullptr;                // newest first
     struct Root {
         Ref<device::Device> device;
         module::Held held;

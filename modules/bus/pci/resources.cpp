@@ -43,8 +43,7 @@ Range Resources::window_of(Function* bridge, Kind kind) const {
         const bool wide = (w & 0xf) == 1;
         const u64 low = wide ? bridge->read32(kPrefetchUpperBase) : 0;
         const u64 high = wide ? bridge->read32(kPrefetchUpperLimit) : 0;
-        const Range r{low << 32 | u64{w & 0xfff0} << 16,
-                      (high << 32 | u64{w >> 20} << 20) + kMiB};
+        const Range r{low << 32 | u64{w & 0xfff0} << 16, (high << 32 | u64{w >> 20} << 20) + kMiB};
         return r.start == 0 ? Range{} : r;
     }
     const u16 w = bridge->read16(kIoWindow);
@@ -80,9 +79,9 @@ void Resources::each_used(Function* bridge, Kind kind, Visit&& visit) const {
     acpi::EcamRegion regions[8];
     const usize n = acpi::ecam_regions(regions);
     for (usize i = 0; i < n; ++i)
-        visit(Range{regions[i].base.value, regions[i].base.value +
-                                               ((regions[i].last_bus + 1 - regions[i].first_bus)
-                                                * kMiB)});
+        visit(Range{
+            regions[i].base.value,
+            regions[i].base.value + ((regions[i].last_bus + 1 - regions[i].first_bus) * kMiB)});
 }
 
 u64 Resources::find_room(Function* bridge, Kind kind, u64 size_bytes, u64 align) const {
@@ -189,8 +188,8 @@ bool Resources::assign_bridge(Function& bridge, const Segment& segment) {
                 const u32 base = static_cast<u32>(at >> 16) & 0xfff0;
                 const u32 limit = static_cast<u32>((at + size - 1) >> 16) & 0xfff0;
                 bridge.write32(kMemoryWindow, limit << 16 | base);
-                log::info("pci: {:04x}:{:02x}:{:02x}.{}: window {:#x}, {:#x} bytes",
-                          bridge.segment, bridge.bus, bridge.slot, bridge.function, at, size);
+                log::info("pci: {:04x}:{:02x}:{:02x}.{}: window {:#x}, {:#x} bytes", bridge.segment,
+                          bridge.bus, bridge.slot, bridge.function, at, size);
                 break;
             }
     }

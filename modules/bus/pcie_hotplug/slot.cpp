@@ -23,8 +23,8 @@ namespace {
 constexpr u16 kFlags = 0x02, kLinkCapabilities = 0x0c, kLinkStatus = 0x12, kSlotCapabilities = 0x14,
               kSlotControl = 0x18, kSlotStatus = 0x1a;
 constexpr u16 kFlagSlot = 0x0100, kPortType = 0x00f0, kRootPort = 0x0040, kDownstream = 0x0060;
-constexpr u32 kCapButton = 1 << 0, kCapPower = 1 << 1, kCapIndicator = 1 << 4,
-              kCapHotPlug = 1 << 6, kCapNoCompletion = 1 << 18;
+constexpr u32 kCapButton = 1 << 0, kCapPower = 1 << 1, kCapIndicator = 1 << 4, kCapHotPlug = 1 << 6,
+              kCapNoCompletion = 1 << 18;
 constexpr u16 kControlButton = 1 << 0, kControlPresence = 1 << 3, kControlInterrupt = 1 << 5,
               kControlIndicator = 3 << 8, kControlPowerOff = 1 << 10, kControlLink = 1 << 12;
 constexpr u16 kIndicatorOn = 1 << 8, kIndicatorBlink = 2 << 8, kIndicatorOff = 3 << 8;
@@ -81,7 +81,8 @@ Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Functi
 }
 
 Slot::~Slot() {
-    if (interrupt_) control(kControlInterrupt | kControlPresence | kControlButton | kControlLink, 0);
+    if (interrupt_)
+        control(kControlInterrupt | kControlPresence | kControlButton | kControlLink, 0);
     interrupt_.release();
     timer_.release();
     work_.release();
@@ -179,7 +180,7 @@ void Slot::add() {
 
 void Slot::remove(bool surprise) {
     const u64 event = first_event_ns_.load();
-    const u64 began = !surprise  ? remove_at_ns_ - policy_.button_wait_ms * kMs
+    const u64 began = !surprise    ? remove_at_ns_ - policy_.button_wait_ms * kMs
                       : event != 0 ? event
                                    : time::monotonic_ns();
     occupied_ = false;

@@ -43,9 +43,9 @@ class Slot final : public device::Binding {
 
     pci::Function& port_;
     const Policy policy_;
-    u16 express_ = 0;       // offset of the capability
-    u32 capabilities_ = 0;  // Slot Capabilities
-    u32 number_ = 0;        // of the slot, as printed on the box
+    u16 express_ = 0;        // offset of the capability
+    u32 capabilities_ = 0;   // Slot Capabilities
+    u32 number_ = 0;         // of the slot, as printed on the box
     bool occupied_ = false;  // what is in it is ours: powered and listed
     bool left_ = true;       // nothing is in it since it was powered off
     u64 off_since_ns_ = 0;

@@ -19,8 +19,7 @@ bool is_on(const device::Device& d, std::string_view bus) {
 
 // --- bus
 
-constexpr std::string_view kBusFiles[] = {"drivers_autoprobe", "drivers_probe", "rescan",
-                                          "uevent"};
+constexpr std::string_view kBusFiles[] = {"drivers_autoprobe", "drivers_probe", "rescan", "uevent"};
 constexpr std::string_view kDriverFiles[] = {"bind", "unbind", "uevent"};
 
 device::Bus* bus_named(std::string_view name) {

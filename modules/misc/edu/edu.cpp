@@ -95,9 +95,8 @@ irq::Handled Edu::on_interrupt() {
 
 Result<void> Edu::wait_for(u32 bit) {
     const auto going = [&] { return going_.load(std::memory_order_acquire); };
-    TRY(done_.wait(
-        [&] { return (pending_.load(std::memory_order_acquire) & bit) != 0 || going(); },
-        sync::WaitMode::killable, sync::Deadline::after_ns(kTimeoutNs)));
+    TRY(done_.wait([&] { return (pending_.load(std::memory_order_acquire) & bit) != 0 || going(); },
+                   sync::WaitMode::killable, sync::Deadline::after_ns(kTimeoutNs)));
     if (going()) return Err(Error::nodev);
     pending_.fetch_and(~bit, std::memory_order_acq_rel);
     return {};

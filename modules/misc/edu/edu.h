@@ -36,11 +36,11 @@ class Edu final : public device::Binding {
     module::Mmio registers_;
     module::DmaBuffer dma_;
     sync::WaitQueue done_;
-    std::atomic<u32> pending_{0};  // causes seen, not yet consumed
+    std::atomic<u32> pending_{0};     // causes seen, not yet consumed
     std::atomic<bool> going_{false};  // ends the waits
     u32 last_result_ = 0;
     bool can_dma_ = false;
-    i32 number_ = -1;  // of the node; -1: none
+    i32 number_ = -1;                        // of the node; -1: none
     sync::Mutex lock_{sync::LockRank::tty};  // user memory is copied under it
     pci::Interrupt interrupt_;
     device::LentNode node_;

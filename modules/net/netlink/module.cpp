@@ -61,11 +61,10 @@ class NetNetlink final : public module::Instance, device::Listener {
 }  // namespace
 }  // namespace tenon::net::netlink
 
-TENON_MODULE(tenon::net::netlink::NetNetlink,
-             {
-                 .name = "net_netlink",
-                 .version = "1.0",
-                 .description = "Netlink sockets: uevents",
-                 .needs = {"net_core"},
-                 .aliases = {"net-pf-16", "net-pf-16-proto-15"},
-             });
+TENON_MODULE(tenon::net::netlink::NetNetlink, {
+                                                  .name = "net_netlink",
+                                                  .version = "1.0",
+                                                  .description = "Netlink sockets: uevents",
+                                                  .needs = {"net_core"},
+                                                  .aliases = {"net-pf-16", "net-pf-16-proto-15"},
+                                              });

@@ -188,9 +188,9 @@ Result<usize> NetlinkSocket::receive(Message& message, bool nonblocking) {
         if (payload) break;
         if (nonblocking || (message.flags & kMessageDontWait)) return Err(Error::again);
         const u64 timeout = options().receive_timeout_ns;
-        auto waited = wait_.wait([this] { return readable(); }, sync::WaitMode::interruptible,
-                                 timeout == ~u64{0} ? sync::Deadline::never()
-                                                    : sync::Deadline::after_ns(timeout));
+        auto waited = wait_.wait(
+            [this] { return readable(); }, sync::WaitMode::interruptible,
+            timeout == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout));
         if (!waited) return Err(waited.error() == Error::timedout ? Error::again : waited.error());
     }
     const usize n = std::min(message.data.remaining(), payload->length);

@@ -25,9 +25,9 @@ struct Id {
 };
 
 struct Bar {
-    PhysAddr address;      // 0: absent or not assigned
-    u64 size_bytes = 0;    // 0: absent
-    bool is_io = false;    // `address` is a port
+    PhysAddr address;    // 0: absent or not assigned
+    u64 size_bytes = 0;  // 0: absent
+    bool is_io = false;  // `address` is a port
     bool is_64bit = false;
     bool prefetchable = false;
 };
@@ -135,8 +135,8 @@ class [[nodiscard]] Interrupt {
     static Result<Interrupt> request(module::Context& context, Function& function, u32 index,
                                      T* object) {
         return request(
-            context, function, index,
-            [](void* o) { return (static_cast<T*>(o)->*Method)(); }, object);
+            context, function, index, [](void* o) { return (static_cast<T*>(o)->*Method)(); },
+            object);
     }
 
   private:
