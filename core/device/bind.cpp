@@ -49,6 +49,9 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
     }
     auto made = record.driver.call(&Driver::probe, device);
     if (!made) {
+        // While it is still the device's driver: the warden looks for those.
+        if (const auto& gate = record.driver.gate(); gate != nullptr && gate->failed())
+            (void)silence(device);
         {
             sync::MutexGuard guard(mutex);
             device.driver_ = nullptr;
@@ -68,6 +71,34 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
     end_transition(device, BindState::bound);
     emit_uevent(device, "bind");
     return {};
+}
+
+Result<void> Tree::silence(Device& device) {
+    Bus* bus = device.bus_;
+    return module::Gated<Bus>::borrow(bus, bus->gate.get()).call(&Bus::silence, device);
+}
+
+bool silence_devices(const module::Gate& gate) {
+    Tree& t = tree();
+    bool all = true;
+    for (u64 last = 0;;) {
+        Ref<Device> next;
+        {
+            sync::MutexGuard guard(t.mutex);
+            for (Device& d : *t.devices)
+                if (d.id() > last && Tree::driver(d) != nullptr &&
+                    Tree::driver(d)->driver.gate() == &gate) {
+                    next = Ref<Device>(&d);
+                    break;
+                }
+        }
+        if (!next) return all;
+        last = next->id();
+        if (auto done = Tree::silence(*next); !done) {
+            log::err("{}: cannot be kept from memory: {}", next->name(), done.error());
+            all = false;
+        }
+    }
 }
 
 void Tree::tried(Device& d, std::string_view driver, Error error) {

@@ -63,10 +63,15 @@ struct Tree {
         d.asked_error_ = error;
     }
     void write_bind_log(Device& device, fmt::Sink& out);
+    static Result<void> silence(Device& device);
 };
 Tree& tree();
 
 // uevent.cpp: asks for a module by the device's modalias in a worker.
 void request_driver(Device& device);
+
+// The devices that a failed module's drivers serve access memory no more; false: one may go on. No
+// call is in the module. May sleep.
+bool silence_devices(const module::Gate& gate);
 
 }  // namespace tenon::device

@@ -51,10 +51,11 @@ Grant* Ledger::take_newest() {
     return grant;
 }
 
-u32 Ledger::sweep_failed(uptr text, usize text_bytes) {
+u32 Ledger::sweep_failed(uptr text, usize text_bytes, bool devices_are_silent) {
     u32 swept = 0;
     while (Grant* grant = take_newest()) {
-        if (grant->release_text() - text >= text_bytes) grant->release();
+        const bool is_given_up = grant->kind == GrantKind::dma && !devices_are_silent;
+        if (!is_given_up && grant->release_text() - text >= text_bytes) grant->release();
         delete grant;
         ++swept;
     }

@@ -39,8 +39,9 @@ class Ledger {
     // Releases what is left and logs each; returns how many there were.
     u32 sweep(std::string_view module_name);
     // The same for a module that failed, whose own text, at [text, text + text_bytes), must not
-    // run: what would only call it is dropped. Not logged one by one.
-    u32 sweep_failed(uptr text, usize text_bytes);
+    // run: what would only call it is dropped. Not logged one by one. Unless its devices are
+    // silent, memory that they may write to is never given to anybody again.
+    u32 sweep_failed(uptr text, usize text_bytes, bool devices_are_silent);
     // What the module's text asked for by `new` and kmalloc() and nobody gave back. It is said, not
     // taken: somebody may still point to it. Before its symbols go.
     static void report_memory(std::string_view module_name, uptr text, usize text_bytes);

@@ -18,6 +18,7 @@
 
 #include <cstring>
 
+#include "core/device/tree.h"
 #include "core/mm/page_alloc.h"
 #include "core/module/contain.h"
 #include "core/module/crossing.h"
@@ -377,8 +378,9 @@ void dispose(Module* module) {
 }
 
 void dispose_failed(Module* module) {
+    const bool is_silent = device::silence_devices(*module->gate);
     const u32 swept = module->ledger.sweep_failed(reinterpret_cast<uptr>(module->base),
-                                                  module->layout.kept_bytes);
+                                                  module->layout.kept_bytes, is_silent);
     sync::rcu_barrier();
     const u64 bytes =
         mm::free_left_by(reinterpret_cast<uptr>(module->base), module->layout.kept_bytes);

@@ -30,6 +30,14 @@ Result<void> PciBus::rescan() {
 Result<void> PciBus::remove(device::Device& device) {
     return enumerator_.remove(device);
 }
+Result<void> PciBus::silence(device::Device& device) {
+    Function& f = *static_cast<Function*>(device.bus_data());
+    if (f.is_bridge() || !f.is_present()) return {};
+    f.set_bus_master(false);
+    // All ones: it is not there any more.
+    const u16 command = f.read16(kCommand);
+    return command == 0xffff || (command & kCommandMaster) == 0 ? Result<void>{} : Err(Error::io);
+}
 Result<u32> scan_below(Function& bridge) {
     return g_enumerator->scan_below(bridge);
 }
@@ -44,11 +52,7 @@ void remove_below(Function& bridge, bool gone) {
 
 Enumerator::~Enumerator() {
     // Bridges were found before what is behind them: the newest goes first.
-    while (functions_ != nullptr) {
-        Function* f = functions_;
-        functions_ = f->next_;
-        dispose(f);
-    }
+    while (functions_ != nullptr) end(functions_);
 }
 
 Result<void> Enumerator::run() {
@@ -67,6 +71,8 @@ Result<void> Enumerator::run() {
 
 Result<u32> Enumerator::scan_below(Function& bridge) {
     sync::MutexGuard guard(lock_);
+    if (bridge.remover_ != nullptr) return Err(Error::nodev);
+    bridge.closed_ = false;
     const u32 before = count_;
     for (usize i = 0; i < segment_count(); ++i)
         if (const Segment s = segment(i); s.number == bridge.segment) {
@@ -96,7 +102,7 @@ Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, Function* pare
                 log::warn("pci: {}: no bus number is left for what is behind it",
                           f->core_device().name());
         }
-        if (!leads_on) continue;
+        if (!leads_on || f->closed_ || f->remover_ != nullptr) continue;
         const u8 secondary = f->read8(kSecondaryBus);
         if (secondary > bus && secondary <= segment.last_bus)
             TRY(scan_bus(segment, secondary, f, &f->core_device(), depth + 1));
@@ -144,6 +150,8 @@ Result<void> Enumerator::make(const Address& a, Function* parent) {
     f->interrupt_line = f->read8(0x3c);
     f->interrupt_pin = f->read8(0x3d);
     if ((f->header_type & 0x7f) <= 1) f->read_bars();
+    // What no driver serves reaches no memory, whatever firmware or a dead instance of ours left.
+    if (!f->is_bridge()) f->set_bus_master(false);
     f->next_ = functions_;
     functions_ = f;
     return {};
@@ -165,10 +173,9 @@ Result<void> Enumerator::publish(Function& f, device::Device* parent) {
     if (!held) {
         f.device_ = nullptr;
         --count_;
-        // One of that name is still on its way out: the next look finds this one again.
         unlink(f);
         delete &f;
-        return held.error() == Error::exist ? Result<void>{} : Err(held.error());
+        return Err(held.error());
     }
     f.held_ = std::move(*held);
     return {};
@@ -182,16 +189,28 @@ void Enumerator::unlink(Function& function) {
         }
 }
 
-void Enumerator::dispose(Function* f) {
+// Its driver lets go of it; then it is forgotten.
+void Enumerator::end(Function* f) {
     f->held_.release();
+    {
+        sync::MutexGuard guard(lock_);
+        unlink(*f);
+        --count_;
+    }
     delete f;
+    departures_.fetch_add(1, std::memory_order_release);
+    departed_.wake_all();
 }
 
 void Enumerator::remove_below(Function& bridge, bool gone) {
+    const u8 me = 0;  // by its address
     for (;;) {
-        Function* last = nullptr;
+        const u32 departures = departures_.load(std::memory_order_acquire);
+        Function* newest = nullptr;
+        bool is_mine = false;
         {
             sync::MutexGuard guard(lock_);
+            bridge.closed_ = true;
             // The newest is behind no other bridge that is behind this one, or is it that bridge.
             for (Function* f = functions_; f != nullptr; f = f->next_) {
                 const Function* up = f->parent_;
@@ -199,13 +218,18 @@ void Enumerator::remove_below(Function& bridge, bool gone) {
                 if (up == nullptr) continue;
                 // All are marked at once, so that no driver waits for one that does not answer.
                 if (gone) f->gone_.store(true, std::memory_order_relaxed);
-                if (last == nullptr) last = f;
+                if (f->remover_ == nullptr) f->remover_ = &me;
+                if (newest == nullptr) newest = f;
             }
-            if (last == nullptr) return;
-            unlink(*last);
-            --count_;
+            if (newest == nullptr) return;
+            is_mine = newest->remover_ == &me;
         }
-        dispose(last);
+        if (is_mine)
+            end(newest);
+        else
+            (void)departed_.wait(
+                [&] { return departures_.load(std::memory_order_acquire) != departures; },
+                sync::WaitMode::uninterruptible);
     }
 }
 
@@ -215,19 +239,11 @@ Result<void> Enumerator::remove(device::Device& device) {
         sync::MutexGuard guard(lock_);
         for (Function* f = functions_; f != nullptr; f = f->next_)
             if (f->device_ == &device) found = f;
-        if (found == nullptr) return Err(Error::nodev);
-        if (!found->is_bridge()) {
-            unlink(*found);
-            --count_;
-        }
+        if (found == nullptr || found->remover_ != nullptr) return Err(Error::nodev);
+        found->remover_ = &device;
     }
-    if (found->is_bridge()) {
-        remove_below(*found, false);
-        sync::MutexGuard guard(lock_);
-        unlink(*found);
-        --count_;
-    }
-    dispose(found);
+    if (found->is_bridge()) remove_below(*found, false);
+    end(found);
     return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tenon/sync/mutex.h>
+#include <tenon/sync/wait_queue.h>
 
 #include "config.h"
 
@@ -16,6 +17,7 @@ class PciBus final : public device::Bus {
     bool is_dynamic() const override { return true; }
     Result<void> rescan() override;
     Result<void> remove(device::Device& device) override;
+    Result<void> silence(device::Device& device) override;
 
   private:
     Enumerator& enumerator_;
@@ -28,7 +30,9 @@ void set_bus(PciBus* bus, Enumerator* enumerator);
 device::DeviceOps& function_ops();
 
 // Owns all functions; made by the module's instance. The lock is held while functions are added
-// and so while drivers bind, but not while they unbind.
+// and so while drivers bind, but not while they unbind: a driver that serves a slot ends its work
+// then, and that work may be a removal, too. So each function has one remover, and who finds a
+// function behind its bridge taken by another waits until it is gone.
 class Enumerator {
   public:
     explicit Enumerator(module::Context& context) : context_(context) {}
@@ -48,7 +52,7 @@ class Enumerator {
     Result<void> make(const Address& a, Function* parent);
     Result<void> publish(Function& function, device::Device* parent);
     void unlink(Function& function);
-    void dispose(Function* function);
+    void end(Function* function);
 
     module::Context& context_;
     sync::Mutex lock_{sync::LockRank::tty_ioctl};  // among the outermost: drivers bind under it
@@ -59,6 +63,8 @@ class Enumerator {
     };
     Root roots_[8];
     u32 count_ = 0;
+    std::atomic<u32> departures_{0};
+    sync::WaitQueue departed_;
 };
 
 }  // namespace tenon::pci

@@ -179,6 +179,9 @@ class Bus {
     virtual bool is_dynamic() const { return false; }
     virtual Result<void> rescan() { return Err(Error::opnotsupp); }
     virtual Result<void> remove(Device& device) { return Err(Error::opnotsupp); }
+    // Its driver failed and will not do it: ends the device's own accesses to memory. An error:
+    // they may go on, and what the driver gave it to access is given up.
+    virtual Result<void> silence(Device& device) { return {}; }
     ListHook hook;
     Ref<module::Gate> gate;  // its module's; set when it is registered
 };

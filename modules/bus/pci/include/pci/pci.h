@@ -93,6 +93,10 @@ class Function {
     Function* parent_ = nullptr;  // the bridge that it is behind; null: on a root bus
     Function* next_ = nullptr;
     std::atomic<bool> gone_{false};
+    // Guarded by the enumerator's lock. Who removes it, the first who came; and (a bridge) what is
+    // behind it is being removed: nobody looks there until scan_below() is asked for.
+    const void* remover_ = nullptr;
+    bool closed_ = false;
     module::Held held_;
 };
 
