@@ -1,5 +1,6 @@
 // @NAME@: a driver for a PCI device with one register window and one interrupt.
-#include <pci/driver_with_node.h>
+#include <pci/pci.h>
+#include <tenon/device/lease.h>
 #include <tenon/module/module.h>
 #include <tenon/sync/mutex.h>
 
@@ -19,7 +20,8 @@ constexpr u32 kInterruptWhenDone = 0x80;
 TENON_PARAMETER(u32, timeout_ms, {.value = 1000, .min = 1, .max = 60000, .mode = 0644,
                                   .description = "how long the device may take"});
 
-// One device, bound. Its destructor is the removal.
+// One device, bound. Its destructor is the removal. The node is lent: a descriptor that outlives the
+// device answers Error::nodev, and no call of a file comes here any more.
 class Device final : public device::Binding {
   public:
     static Result<std::unique_ptr<Device>> create(module::Context& context,
@@ -30,26 +32,38 @@ class Device final : public device::Binding {
         TRY_ASSIGN(self->registers_, function.map_bar(context, 0));
         TRY_ASSIGN(self->interrupt_, pci::Interrupt::request<&Device::on_interrupt>(
                                          context, function, 0, self.get()));
+        TRY(self->publish(context, function));
         return self;
     }
-    ~Device() override;
+    // Ends the sleeps of calls in flight, then the files.
+    ~Device() override {
+        going_.store(true);
+        queue_.wake_all();
+        node_.withdraw();
+    }
 
-    // May sleep. Error::restart when a signal came first, Error::io when the device did not answer.
+    // May sleep. Error::restart when a signal came first, Error::io when the device did not answer,
+    // Error::nodev when it went.
     Result<u32> compute(u32 n) {
+        sync::MutexGuard guard(lock_);
         done_.store(false);
         registers_.write32(kStatus, kInterruptWhenDone);
         registers_.write32(kFactorial, n);
-        auto waited = queue_.wait([&] { return done_.load(); }, sync::WaitMode::interruptible,
+        auto waited = queue_.wait([&] { return done_.load() || going_.load(); },
+                                  sync::WaitMode::interruptible,
                                   sync::Deadline::after_ns(u64{timeout_ms} * 1'000'000));
+        if (going_.load()) return Err(Error::nodev);
         if (!waited) return Err(waited.error() == Error::timedout ? Error::io : waited.error());
         return registers_.read32(kFactorial);
     }
 
   private:
+    Result<void> publish(module::Context& context, pci::Function& function);
+
     // In interrupt context: acknowledge, wake, leave.
     irq::Handled on_interrupt() {
         const u32 causes = registers_.read32(kCauses);
-        if (causes == 0) return irq::Handled::no;
+        if (causes == 0 || causes == ~u32{0}) return irq::Handled::no;  // all ones: it is gone
         registers_.write32(kAcknowledge, causes);
         done_.store(true);
         queue_.wake_all();
@@ -58,22 +72,16 @@ class Device final : public device::Binding {
 
     module::Mmio registers_;
     sync::WaitQueue queue_;
-    std::atomic<bool> done_{false};
-    pci::Interrupt interrupt_;  // last: it ends before what its handler uses
+    std::atomic<bool> done_{false}, going_{false};
+    // User memory is not copied under it, so no page fault waits for a device.
+    sync::Mutex lock_{sync::LockRank::pipe};
+    pci::Interrupt interrupt_;  // it ends before what its handler uses
+    device::LentNode node_;
 };
-
-// The device behind the node: the node stays while the module does, devices come and go. User memory
-// is not copied under this lock, so no page fault waits for a device.
-constinit sync::Mutex lock{sync::LockRank::pipe};
-Device* current_device = nullptr;
-
-Device::~Device() {
-    sync::MutexGuard guard(lock);
-    if (current_device == this) current_device = nullptr;
-}
 
 class File final : public vfs::FileOps {
   public:
+    explicit File(Device& device) : device_(device) {}
     // A decimal number starts a computation and waits for it.
     Result<usize> write(vfs::File&, vfs::IoBuffer& buffer, u64&) override {
         char text[16];
@@ -86,9 +94,7 @@ class File final : public vfs::FileOps {
                 __builtin_add_overflow(number, static_cast<u32>(text[digits] - '0'), &number))
                 return Err(Error::range);
         if (digits == 0 || (digits < n && text[digits] != '\n')) return Err(Error::inval);
-        sync::MutexGuard guard(lock);
-        if (current_device == nullptr) return Err(Error::nodev);
-        TRY_ASSIGN(result_, current_device->compute(number));
+        TRY_ASSIGN(result_, device_.compute(number));
         return n;
     }
     // The last result, as a line.
@@ -104,17 +110,30 @@ class File final : public vfs::FileOps {
     }
 
   private:
+    Device& device_;
     u32 result_ = 0;
 };
 
 class Opener final : public vfs::DeviceOpener {
   public:
+    explicit Opener(Device& device) : device_(device) {}
     Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
-        std::unique_ptr<File> file(new (std::nothrow) File);
+        std::unique_ptr<File> file(new (std::nothrow) File(device_));
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }
+
+  private:
+    Device& device_;
 };
+
+// Last in create(): who finds the node can open it.
+Result<void> Device::publish(module::Context& context, pci::Function& function) {
+    return node_.publish(context,
+                         {.name = "@NAME@", .class_name = "misc", .node = {.mode = 0666}},
+                         &function.core_device(),
+                         std::unique_ptr<vfs::DeviceOpener>(new (std::nothrow) Opener(*this)));
+}
 
 class Driver final : public pci::Driver {
   public:
@@ -122,8 +141,6 @@ class Driver final : public pci::Driver {
     Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
         TRY_ASSIGN(auto device, Device::create(context_, function));
         log::info("@NAME@: bound");
-        sync::MutexGuard guard(lock);
-        if (current_device == nullptr) current_device = device.get();
         return std::unique_ptr<device::Binding>(std::move(device));
     }
 
@@ -131,18 +148,18 @@ class Driver final : public pci::Driver {
     module::Context& context_;
 };
 
-class Instance final : public pci::DriverWithNode {
+class Instance final : public module::Instance {
   public:
     static Result<std::unique_ptr<Instance>> create(module::Context& context) {
         std::unique_ptr<Instance> self(new (std::nothrow) Instance);
-        std::unique_ptr<Opener> opener(new (std::nothrow) Opener);
         std::unique_ptr<Driver> driver(new (std::nothrow) Driver(context));
-        if (!self) return Err(Error::nomem);
-        TRY(self->publish(context,
-                          {.name = "@NAME@", .class_name = "misc", .node = {.mode = 0666}},
-                          std::move(opener), std::move(driver)));
+        if (!self || !driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
         return self;
     }
+
+  private:
+    module::Held driver_;
 };
 
 }  // namespace @NAME@
