@@ -1,6 +1,7 @@
 // The attributes of a function in sysfs.
 #include <algorithm>
 
+#include "config.h"
 #include "enumerate.h"
 
 namespace tenon::pci {
@@ -14,9 +15,18 @@ class FunctionOps final : public device::DeviceOps {
   public:
     void uevent(device::Device& d, fmt::Sink& out) override {
         const Function& f = of(d);
-        fmt::print(out, "PCI_CLASS={:x}\nPCI_ID={:04x}:{:04x}\nPCI_SUBSYS_ID={:04x}:{:04x}\n",
-                   f.class_code, f.vendor, f.device, f.subsystem_vendor, f.subsystem_device);
-        fmt::print(out, "PCI_SLOT_NAME={}\n", d.name());
+        // The class has no leading zeros beyond four digits.
+        out.write("PCI_CLASS=");
+        write_hex(out, f.class_code, f.class_code > 0xfffff ? 6 : f.class_code > 0xffff ? 5 : 4);
+        const auto pair = [&](std::string_view key, u16 vendor, u16 device) {
+            out.write(key);
+            write_hex(out, vendor, 4);
+            out.write(":");
+            write_hex(out, device, 4);
+        };
+        pair("\nPCI_ID=", f.vendor, f.device);
+        pair("\nPCI_SUBSYS_ID=", f.subsystem_vendor, f.subsystem_device);
+        fmt::print(out, "\nPCI_SLOT_NAME={}\n", d.name());
     }
     std::span<const device::AttributeInfo> attributes(device::Device&) override {
         static constexpr device::AttributeInfo kList[] = {

@@ -23,5 +23,7 @@ struct Segment {
     u8 first_bus, last_bus;
 };
 Segment segment(usize index);
+// Upper case, `digits` of them: as user space knows modaliases and uevents.
+void write_hex(fmt::Sink& out, u32 value, int digits);
 
 }  // namespace tenon::pci

@@ -130,12 +130,14 @@ u16 Function::find_capability(u8 id, u16 after) {
     return 0;
 }
 
+void write_hex(fmt::Sink& out, u32 value, int digits) {
+    char text[8];
+    for (int i = digits; i-- > 0; value >>= 4) text[i] = "0123456789ABCDEF"[value & 15];
+    out.write({text, static_cast<usize>(digits)});
+}
+
 void Function::write_modalias(fmt::Sink& out) const {
-    const auto hex = [&](u32 value, int digits) {
-        char text[8];
-        for (int i = digits; i-- > 0; value >>= 4) text[i] = "0123456789ABCDEF"[value & 15];
-        out.write({text, static_cast<usize>(digits)});
-    };
+    const auto hex = [&](u32 value, int digits) { write_hex(out, value, digits); };
     out.write("pci:v");
     hex(vendor, 8);
     out.write("d");

@@ -21,6 +21,11 @@ u32 word(const Address& a, usize at) {
     return value;
 }
 
+// A message goes to one group only.
+u32 lowest(u32 groups) {
+    return groups & (~groups + 1);
+}
+
 Address make_address(u32 port, u32 groups) {
     Address a;
     a.length = kAddressBytes;
@@ -99,9 +104,26 @@ Result<void> NetlinkSocket::bind(const Address& address) {
     return {};
 }
 
+// Only says where send() goes; the family "none" takes it back. Anybody may name the kernel's port.
+Result<void> NetlinkSocket::connect(const Address& address, bool) {
+    if (address.length < sizeof(u16)) return Err(Error::inval);
+    const bool is_none = address.family() == 0;
+    if (!is_none && (address.family() != kFamilyNetlink || address.length < kAddressBytes))
+        return Err(Error::inval);
+    const u32 port = is_none ? 0 : word(address, 4);
+    const u32 groups = is_none ? 0 : lowest(word(address, 8));
+    if ((port != 0 || groups != 0) && !process::capable(process::Capability::net_admin))
+        return Err(Error::perm);
+    sync::MutexGuard guard(g_lock);
+    if (!is_none && port_ == 0) TRY(take_port(0));
+    to_port_ = port;
+    to_groups_ = groups;
+    return {};
+}
+
 Result<Address> NetlinkSocket::name(bool peer) {
     sync::MutexGuard guard(g_lock);
-    return peer ? make_address(0, 0) : make_address(port_, groups_);
+    return peer ? make_address(to_port_, to_groups_) : make_address(port_, groups_);
 }
 
 Result<usize> NetlinkSocket::send(Message& message, bool) {
@@ -111,11 +133,13 @@ Result<usize> NetlinkSocket::send(Message& message, bool) {
         if (message.to->length < kAddressBytes || message.to->family() != kFamilyNetlink)
             return Err(Error::inval);
         port = word(*message.to, 4);
-        groups = word(*message.to, 8);
-        // One group only, the lowest.
-        groups &= ~groups + 1;
+        groups = lowest(word(*message.to, 8));
         if ((port != 0 || groups != 0) && !process::capable(process::Capability::net_admin))
             return Err(Error::perm);
+    } else {
+        sync::MutexGuard guard(g_lock);
+        port = to_port_;
+        groups = to_groups_;
     }
     const usize length = message.data.remaining();
     if (length > options().send_bytes - 32) return Err(Error::msgsize);

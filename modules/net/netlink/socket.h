@@ -25,6 +25,7 @@ class NetlinkSocket final : public Socket {
     ~NetlinkSocket() override;
     Error take_error() override;
     Result<void> bind(const Address& address) override;
+    Result<void> connect(const Address& address, bool nonblocking) override;
     Result<Address> name(bool peer) override;
     Result<usize> send(Message& message, bool nonblocking) override;
     Result<usize> receive(Message& message, bool nonblocking) override;
@@ -45,7 +46,8 @@ class NetlinkSocket final : public Socket {
     bool readable();
 
     NetlinkSocket* next_ = nullptr;
-    u32 port_ = 0, groups_ = 0;  // guarded by the list's lock
+    u32 port_ = 0, groups_ = 0;        // guarded by the list's lock
+    u32 to_port_ = 0, to_groups_ = 0;  // where send() goes without an address; the same
     sync::SpinLock lock_{sync::LockRank::spin_outer};
     List<Entry, &Entry::hook> queue_;
     usize queued_bytes_ = 0;
