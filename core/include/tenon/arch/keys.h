@@ -37,7 +37,8 @@ void write_import_stub(u8* memory, u64 address, u64 target);
 // and what that was. Zero `slot`: no call is out; guarded_call() starts with that. Without keys it
 // is not looked at.
 struct CallOut {
-    uptr slot, address;
+    uptr slot;     // where the return address lies
+    uptr address;  // what it was
 };
 
 }  // namespace tenon::arch
