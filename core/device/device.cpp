@@ -132,12 +132,14 @@ void unregister_bus(Bus& bus) {
                 if (d.bus() == &bus) left = Ref<Device>(&d);
             if (!left) {
                 g_tree.buses->erase(g_tree.buses->iterator_to(bus));
-                return;
+                break;
             }
         }
         log::warn("bus {}: device {} is still there when it goes", bus.name(), left->name());
         remove(*left);
     }
+    // The object is the module's, and may go without a destructor.
+    bus.gate = nullptr;
 }
 
 // --- Listing
