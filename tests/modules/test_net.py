@@ -46,8 +46,9 @@ class Interfaces(Case):
 
     def test_a_program_uses_it_and_nothing_is_left(self):
         done = self.run_net("use", str(CYCLES))
-        # Sender and receiver both hear of it; who is first says so.
-        self.assertRegex(done.stdout, "(recv|send): Network is down")
+        # Sender and receiver both hear of it; who is first says so, and a sender may come too late.
+        self.assertRegex(done.stdout, "recv: Network is down|"
+                                      "send: (Network is down|No such device or address)")
         lines = [line for line in done.stdout.splitlines() if not line.startswith("frames")]
         runs = 0
         for line in done.stdout.splitlines():
