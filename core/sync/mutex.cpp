@@ -184,33 +184,37 @@ void RwMutex::unlock_write() {
     waiters_.wake_all();
 }
 
+// The count changes and the waiters are woken under the queue's lock, and whoever saw the count
+// takes that lock once before it leaves: by then the completer has let go for good.
 void Completion::complete() {
-    u32 n = count_.load(std::memory_order_relaxed);
+    IrqSpinGuard guard(queue_.lock_);
+    const u32 n = count_.load(std::memory_order_relaxed);
     // Saturates at complete_all()'s mark.
-    while (n < ~u32{0} / 2 && !count_.compare_exchange_weak(n, n + 1, std::memory_order_release,
-                                                            std::memory_order_relaxed)) {
-    }
-    queue_.wake_one();
+    if (n < kForAll) count_.fetch_add(1, std::memory_order_release);
+    queue_.wake_one_locked(0);
 }
 
 void Completion::complete_all() {
-    count_.store(~u32{0} / 2, std::memory_order_release);
-    queue_.wake_all();
+    IrqSpinGuard guard(queue_.lock_);
+    count_.store(kForAll, std::memory_order_release);
+    queue_.wake_all_locked(0);
 }
 
 Result<void> Completion::wait(WaitMode mode, Deadline deadline) {
-    return queue_.wait(
+    TRY(queue_.wait(
         [&] {
             u32 n = count_.load(std::memory_order_acquire);
             while (n != 0) {
-                if (n >= ~u32{0} / 2) return true;
+                if (n >= kForAll) return true;
                 if (count_.compare_exchange_weak(n, n - 1, std::memory_order_acquire,
                                                  std::memory_order_acquire))
                     return true;
             }
             return false;
         },
-        mode, deadline, true);
+        mode, deadline, true));
+    const IrqSpinGuard guard(queue_.lock_);
+    return {};
 }
 
 }  // namespace tenon::sync

@@ -115,6 +115,16 @@ void WaitQueue::remove(WaitEntry& entry) {
 void WaitQueue::wake_one(u32 events) {
     if (!has_waiters()) return;
     IrqSpinGuard guard(lock_);
+    wake_one_locked(events);
+}
+
+void WaitQueue::wake_all(u32 events) {
+    if (!has_waiters()) return;
+    IrqSpinGuard guard(lock_);
+    wake_all_locked(events);
+}
+
+void WaitQueue::wake_one_locked(u32 events) {
     for (WaitEntry* e = first_; e != nullptr;) {
         WaitEntry* next = e->next;  // a callback may take its entry off
         const bool exclusive = e->exclusive;
@@ -124,9 +134,7 @@ void WaitQueue::wake_one(u32 events) {
     }
 }
 
-void WaitQueue::wake_all(u32 events) {
-    if (!has_waiters()) return;
-    IrqSpinGuard guard(lock_);
+void WaitQueue::wake_all_locked(u32 events) {
     for (WaitEntry* e = first_; e != nullptr;) {
         WaitEntry* next = e->next;
         if (e->callback != nullptr)

@@ -4,6 +4,8 @@
 #include <tenon/sync/rcu.h>
 #include <tenon/time/clock.h>
 
+#include <algorithm>
+
 #include "ktest.h"
 
 using namespace tenon;
@@ -157,6 +159,36 @@ KTEST(a_wait_ends_at_its_deadline) {
     EXPECT(done.wait().has_value() && done.wait().has_value());
 }
 
+KTEST(a_completion_is_left_alone_once_its_wait_returned) {
+    // One thread completes what another waits for and fills with other bytes at once.
+    constexpr u32 kRounds = 3000;
+    static constexpr u8 kFill = 0x6b;
+    alignas(sync::Completion) static u8 memory[sizeof(sync::Completion)];
+    static std::atomic<u32> made, left;
+    made = left = 0;
+    t.parallel(2, [&](u32 me) {
+        for (u32 i = 1; i <= kRounds; ++i) {
+            if (me == 0) {
+                while (made.load() != i) sched::yield();
+                reinterpret_cast<sync::Completion*>(memory)->complete();
+                left.store(i);
+                continue;
+            }
+            auto* done = new (memory) sync::Completion;
+            made.store(i);
+            EXPECT(done->wait().has_value());
+            std::fill_n(memory, sizeof memory, kFill);
+            bool alone = true;
+            while (left.load() != i) {
+                sched::yield();
+                alone &= std::all_of(memory, std::end(memory), [](u8 b) { return b == kFill; });
+                if (!alone) std::fill_n(memory, sizeof memory, u8{0});  // it is not kept for ever
+            }
+            EXPECT(alone);
+        }
+    });
+}
+
 struct Node {
     sync::RcuHead rcu;
     u64 value = 0, check = 0;
@@ -226,4 +258,4 @@ KTEST(rcu_keeps_what_readers_see) {
 KTEST_MODULE("ktest_sync", &a_spin_lock_lets_one_in, &a_mutex_lets_one_in_though_holders_sleep,
              &a_rwmutex_lets_in_readers_or_one_writer, &a_wait_queue_loses_no_wake_up,
              &an_exclusive_wake_up_wakes_one, &a_wait_ends_at_its_deadline,
-             &rcu_keeps_what_readers_see);
+             &a_completion_is_left_alone_once_its_wait_returned, &rcu_keeps_what_readers_see);

@@ -96,15 +96,19 @@ class WriteGuard {
     RwMutex& m_;
 };
 
+// One thing that is waited for. It may be freed as soon as wait() returned success: complete() does
+// not touch it any more then.
 class Completion {
   public:
     TENON_API void complete();
     TENON_API void complete_all();
     TENON_API Result<void> wait(WaitMode mode = WaitMode::uninterruptible,
                                 Deadline deadline = Deadline::never());
+    // A look, without that promise.
     bool done() const { return count_.load(std::memory_order_acquire) != 0; }
 
   private:
+    static constexpr u32 kForAll = ~u32{0} / 2;
     std::atomic<u32> count_{0};
     WaitQueue queue_;
 };

@@ -81,6 +81,9 @@ class WaitQueue {
     }
 
   private:
+    friend class Completion;
+    void wake_one_locked(u32 events) REQUIRES(lock_);
+    void wake_all_locked(u32 events) REQUIRES(lock_);
     TENON_API void prepare(WaitEntry& entry, WaitMode mode);  // queue (once) and set the task state
     TENON_API void finish(WaitEntry& entry);                  // running again, off the queue
     TENON_API static Result<void> sleep(WaitMode mode, Deadline deadline);
