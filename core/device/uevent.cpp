@@ -15,6 +15,10 @@ namespace {
 
 std::atomic<u64> g_sequence{1};
 
+void tell(Listener& listener, Event event, Device& device, std::string_view text) {
+    (void)module::cross(listener.gate, [&] { listener.event(event, device, text); });
+}
+
 }  // namespace
 
 constexpr usize kTextBytes = 2048;  // as user space expects it at most
@@ -46,7 +50,7 @@ void Tree::notify(Event event, Device& device, std::string_view action, std::str
     if (listeners == nullptr) return;
     char* text = static_cast<char*>(::operator new(kTextBytes, std::nothrow));
     if (text == nullptr) {  // they still hear of the device
-        for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, {});
+        for (Listener* l = listeners; l != nullptr; l = l->next) tell(*l, event, device, {});
         return;
     }
     fmt::BufferSink out({text, kTextBytes});
@@ -63,7 +67,7 @@ void Tree::notify(Event event, Device& device, std::string_view action, std::str
     fmt::print(out, "SEQNUM={}\n", number);
     for (usize i = 0; i < out.text().size(); ++i)
         if (text[i] == '\n') text[i] = '\0';
-    for (Listener* l = listeners; l != nullptr; l = l->next) l->event(event, device, out.text());
+    for (Listener* l = listeners; l != nullptr; l = l->next) tell(*l, event, device, out.text());
     ::operator delete(text);
 }
 
@@ -92,7 +96,7 @@ void add_listener(Listener& listener) {
         }
         if (!next) return;
         last = next->id();
-        listener.event(Event::added, *next, {});
+        tell(listener, Event::added, *next, {});
     }
 }
 

@@ -79,8 +79,8 @@ void remember_fault(Module& m, History& h, u64 now) {
     text.write(m.gate->failure());
 }
 
-// When the next instance may start, or quarantine. Loader's mutex held.
-void plan_restart(Module& m, History& h, u64 now, bool is_culprit) {
+// When the next instance may start, not before `earliest_ns`, or quarantine. Loader's mutex held.
+void plan_restart(Module& m, History& h, u64 now, u64 earliest_ns, bool is_culprit) {
     if (is_culprit && m.gate->failure() != kAsked) {
         remember_fault(m, h, now);
         if (now - h.window_ns > kWindowNs) {
@@ -89,6 +89,7 @@ void plan_restart(Module& m, History& h, u64 now, bool is_culprit) {
         }
         ++h.recent;
     }
+    h.went_ns = now;
     h.image = std::move(m.image);
     h.parameters = std::move(m.parameter_text);
     h.saved = std::move(m.checkpoint);
@@ -102,7 +103,7 @@ void plan_restart(Module& m, History& h, u64 now, bool is_culprit) {
         g_quarantines.add();
     } else {
         const u64 pause = h.recent <= 1 ? 0 : kFirstPauseNs << (h.recent - 2);
-        h.restart_at_ns = now + std::min(pause, kLongestPauseNs) + 1;
+        h.restart_at_ns = std::max(now + std::min(pause, kLongestPauseNs) + 1, earliest_ns);
     }
     m.gate->expect_successor(!h.quarantined);
 }
@@ -119,12 +120,17 @@ void take_down(Module& failed) {
             return;
         }
         const u64 now = time::monotonic_ns();
-        for (u32 i = 0; i < fall.count; ++i) {
+        // Who stands on another comes back after it.
+        u64 earliest_ns = 0;
+        for (u32 i = fall.count; i-- != 0;) {
             Module& m = *fall.modules[i];
             const bool is_culprit = &m == &failed;
             m.state = State::going;
             (void)m.gate->fail("a module that it needs failed");
-            if (History* h = history_of(m.name())) plan_restart(m, *h, now, is_culprit);
+            History* const h = history_of(m.name());
+            if (h == nullptr) continue;
+            plan_restart(m, *h, now, earliest_ns, is_culprit);
+            earliest_ns = std::max(earliest_ns, h->restart_at_ns) + 1;
         }
     }
     for (u32 i = 0; i < fall.count; ++i) {
@@ -183,8 +189,8 @@ void restart(History& h) {
     if (started) {
         ++h.restarts;
         g_restarts.add();
-        log::notice("module {}: restarted, {} ms after the fault", std::string_view(h.name),
-                    (time::monotonic_ns() - h.last_fault_ns) / kMs);
+        log::notice("module {}: restarted, {} ms after it went", std::string_view(h.name),
+                    (time::monotonic_ns() - h.went_ns) / kMs);
         if (Module* m = registry().find(h.name)) m->checkpoint = std::move(saved);
         return;
     }

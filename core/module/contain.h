@@ -28,6 +28,7 @@ struct History {
     char name[56] = {};
     char last_fault[160] = {};
     u64 last_fault_ns = 0;  // on the monotonic clock
+    u64 went_ns = 0;        // when its last instance was taken down
     u32 faults = 0, restarts = 0;
     u32 recent = 0;  // restarts since window_ns
     u64 window_ns = 0;

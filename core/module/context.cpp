@@ -12,10 +12,12 @@
 #include <tenon/vfs/char_device.h>
 #include <tenon/vfs/super_block.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/module/crossing.h"
 #include "core/module/module.h"
+#include "core/module/service_list.h"
 
 namespace tenon::module {
 
@@ -36,6 +38,14 @@ template <typename Release>
 Grant* make_grant(Module& m, GrantKind kind, const char* what, uptr site, Release release) {
     return new (std::nothrow) ReleaseGrant<Release>(m, kind, what, site, release);
 }
+
+// A name that the module's own code tells, for a release that must not run any.
+struct KeptName {
+    char text[48] = {};
+    void take(std::string_view name) {
+        std::memcpy(text, name.data(), std::min(name.size(), sizeof text - 1));
+    }
+};
 
 struct IrqGrant final : Grant {
     using Grant::Grant;
@@ -274,7 +284,8 @@ Result<CharDevice> Context::register_char_device(u32 major, u32 first_minor, u32
 }
 
 Result<Held> Context::register_file_system(std::unique_ptr<vfs::FileSystemType> type) {
-    vfs::FileSystemType* raw = type.get();
+    KeptName name;
+    (void)cross(module_.gate.get(), [&] { name.take(type->name()); });
     TRY_ASSIGN(Grant * grant,
                register_with(
                    module_, GrantKind::file_system, "type", CALL_SITE(),
@@ -282,13 +293,7 @@ Result<Held> Context::register_file_system(std::unique_ptr<vfs::FileSystemType> 
                        return vfs::register_file_system(
                            Gated<vfs::FileSystemType>::own(std::move(type), module_.gate.get()));
                    },
-                   [raw] {
-                       // The name lies in the object that goes away with it.
-                       char name[32] = {};
-                       const std::string_view n = raw->name();
-                       std::memcpy(name, n.data(), n.size() < 31 ? n.size() : 31);
-                       vfs::unregister_file_system(name);
-                   }));
+                   [name] { vfs::unregister_file_system(name.text); }));
     ENTER_GRANT(grant);
 }
 
@@ -301,7 +306,8 @@ Result<Held> Context::register_bus(device::Bus& bus) {
 }
 
 Result<Held> Context::register_driver(device::Bus& bus, std::unique_ptr<device::Driver> driver) {
-    device::Driver* raw = driver.get();
+    KeptName name;
+    (void)cross(module_.gate.get(), [&] { name.take(driver->name()); });
     TRY_ASSIGN(Grant * grant,
                register_with(
                    module_, GrantKind::driver, "driver", CALL_SITE(),
@@ -309,12 +315,7 @@ Result<Held> Context::register_driver(device::Bus& bus, std::unique_ptr<device::
                        return device::register_driver(
                            bus, Gated<device::Driver>::own(std::move(driver), module_.gate.get()));
                    },
-                   [raw, &bus] {
-                       char name[48] = {};
-                       const std::string_view n = raw->name();
-                       std::memcpy(name, n.data(), n.size() < 47 ? n.size() : 47);
-                       device::unregister_driver(bus, name);
-                   }));
+                   [name, &bus] { device::unregister_driver(bus, name.text); }));
     ENTER_GRANT(grant);
 }
 
@@ -357,6 +358,51 @@ Result<Held> Context::add_metric(metrics::Metric& metric) {
                                       return {};
                                   },
                                   [&metric] { metrics::remove_metric(metric); }));
+    ENTER_GRANT(grant);
+}
+
+Result<Held> Context::offer_service(std::string_view name, u32 interface_version,
+                                    std::unique_ptr<Service> service) {
+    if (!service) return Err(Error::nomem);
+    std::unique_ptr<OfferedService> offered(new (std::nothrow) OfferedService);
+    if (!offered) return Err(Error::nomem);
+    if (name.empty() || name.size() >= sizeof offered->name) return Err(Error::nametoolong);
+    std::memcpy(offered->name, name.data(), name.size());
+    offered->interface_version = interface_version;
+    offered->object = Gated<Service>::own(std::move(service), module_.gate.get());
+    OfferedService* raw = offered.get();
+    TRY_ASSIGN(Grant * grant, register_with(
+                                  module_, GrantKind::other, "service", CALL_SITE(),
+                                  [&] { return add_service(*raw); },
+                                  [raw] {
+                                      remove_service(*raw);
+                                      delete raw;
+                                  }));
+    (void)offered.release();
+    ENTER_GRANT(grant);
+}
+
+Result<Held> Context::add_listener(device::Listener& listener) {
+    listener.gate = module_.gate.get();
+    TRY_ASSIGN(Grant * grant, register_with(
+                                  module_, GrantKind::other, "device listener", CALL_SITE(),
+                                  [&]() -> Result<void> {
+                                      device::add_listener(listener);
+                                      return {};
+                                  },
+                                  [&listener] { device::remove_listener(listener); }));
+    ENTER_GRANT(grant);
+}
+
+Result<Held> Context::add_console(log::Console& console) {
+    console.gate = module_.gate.get();
+    TRY_ASSIGN(Grant * grant, register_with(
+                                  module_, GrantKind::other, "console", CALL_SITE(),
+                                  [&]() -> Result<void> {
+                                      log::add_console(console);
+                                      return {};
+                                  },
+                                  [&console] { log::remove_console(console); }));
     ENTER_GRANT(grant);
 }
 

@@ -10,6 +10,7 @@
 #include <tenon/process/task.h>
 #include <tenon/sync/wait_queue.h>
 #include <tenon/time/clock.h>
+#include <tenon/vfs/types.h>
 
 #include <cstring>
 #include <span>
@@ -27,6 +28,8 @@ struct Gate::Counters {
     std::unique_ptr<PerCpu[]> cpu;
     u32 cpus = 0;
     sync::WaitQueue drained;
+    sync::SpinLock watch_lock{sync::LockRank::gate_watch};
+    sync::WaitEntry* watchers = nullptr;
 };
 
 Result<Ref<Gate>> Gate::create(std::string_view name, u32 tag, bool trusted) {
@@ -46,6 +49,43 @@ Result<Ref<Gate>> Gate::create(std::string_view name, u32 tag, bool trusted) {
     const usize n = name.size() < sizeof(gate->name_) ? name.size() : sizeof(gate->name_) - 1;
     std::memcpy(gate->name_, name.data(), n);
     return ref;
+}
+
+void Gate::watch(sync::WaitEntry& entry) {
+    Gate* gate = current_gate();
+    if (!counts(gate)) return;
+    sync::IrqSpinGuard guard(gate->counters_->watch_lock);
+    entry.owner = gate;
+    entry.owner_prev = nullptr;
+    entry.owner_next = std::exchange(gate->counters_->watchers, &entry);
+    if (entry.owner_next != nullptr) entry.owner_next->owner_prev = &entry;
+}
+
+void Gate::unwatch(sync::WaitEntry& entry) {
+    // Only this registration's holder and the end of its module write it; the holder also keeps the
+    // gate, by the file that it waits for.
+    Gate* gate = entry.owner;
+    if (gate == nullptr) return;
+    sync::IrqSpinGuard guard(gate->counters_->watch_lock);
+    if (std::exchange(entry.owner, nullptr) == nullptr) return;
+    if (entry.owner_next != nullptr) entry.owner_next->owner_prev = entry.owner_prev;
+    (entry.owner_prev != nullptr ? entry.owner_prev->owner_next : gate->counters_->watchers) =
+        entry.owner_next;
+}
+
+void Gate::end_watches() {
+    if (counters_ == nullptr) return;
+    for (;;) {
+        sync::IrqSpinGuard guard(counters_->watch_lock);
+        sync::WaitEntry* entry = counters_->watchers;
+        if (entry == nullptr) return;
+        counters_->watchers = entry->owner_next;
+        if (entry->owner_next != nullptr) entry->owner_next->owner_prev = nullptr;
+        // Null: it was taken off its queue, and its holder waits for our lock.
+        auto* queue = __atomic_load_n(&entry->queue, __ATOMIC_RELAXED);
+        if (queue != nullptr) queue->dismiss(*entry, vfs::kPollErr | vfs::kPollHup);
+        entry->owner = nullptr;
+    }
 }
 
 void Gate::on_last_ref() {

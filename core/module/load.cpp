@@ -371,6 +371,7 @@ void dispose(Module* module) {
         GateAttribution attribution(gate);
         module->ledger.sweep(module->name());
     }
+    gate->end_watches();
     sync::rcu_barrier();  // what it gave back by RCU is back
     Ledger::report_memory(module->name(), reinterpret_cast<uptr>(module->base),
                           module->layout.kept_bytes);
@@ -381,6 +382,7 @@ void dispose_failed(Module* module) {
     const bool is_silent = device::silence_devices(*module->gate);
     const u32 swept = module->ledger.sweep_failed(reinterpret_cast<uptr>(module->base),
                                                   module->layout.kept_bytes, is_silent);
+    module->gate->end_watches();
     sync::rcu_barrier();
     const u64 bytes =
         mm::free_left_by(reinterpret_cast<uptr>(module->base), module->layout.kept_bytes);

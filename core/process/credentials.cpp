@@ -180,6 +180,10 @@ Result<Ref<FsContext>> FsContext::copy() {
     return fs;
 }
 
+void release_fs_context(void* context) {
+    static_cast<FsContext*>(context)->unref();
+}
+
 vfs::Path FsContext::root() const {
     sync::SpinGuard guard(lock_);
     return root_;

@@ -223,7 +223,7 @@ void drop_zombie(Process& process) {
     const i32 pid = process.pid;
     process.leader->unref();
     process.unref();
-    call_exit_hook(pid);
+    tell_exit_listener(pid);
 }
 
 void exit_task(i32 exit_code) {

@@ -277,21 +277,30 @@ Result<void> set_system_name(SystemName which, std::string_view name) {
 }
 
 namespace {
-constinit std::atomic<ExitHook> installed{nullptr};
-constinit std::atomic<u32> calls{0};
+constinit sync::SpinLock listener_lock{sync::LockRank::spin_leaf};
+// Never destroyed.
+union ListenerPlace {
+    constexpr ListenerPlace() : handle() {}
+    constexpr ~ListenerPlace() {}
+    module::Gated<ExitListener> handle;
+};
+constinit ListenerPlace listener;
 }  // namespace
 
-void set_exit_hook(ExitHook hook) {
-    // Seq_cst, as in call_exit_hook(): either the caller sees null, or its call is counted here.
-    installed.store(hook);
-    while (hook == nullptr && calls.load() != 0) sched::sleep_ns(1'000'000);
+void set_exit_listener(module::Gated<ExitListener> fresh) {
+    {
+        sync::SpinGuard guard(listener_lock);
+        std::swap(listener.handle, fresh);
+    }
 }
 
-void call_exit_hook(i32 pid) {
-    if (installed.load(std::memory_order_relaxed) == nullptr) return;
-    calls.fetch_add(1);
-    if (ExitHook hook = installed.load()) hook(pid);
-    calls.fetch_sub(1);
+void tell_exit_listener(i32 pid) {
+    module::Gated<ExitListener> told;
+    {
+        sync::SpinGuard guard(listener_lock);
+        told = listener.handle.alias();
+    }
+    if (told) told.call(&ExitListener::exited, pid);
 }
 
 }  // namespace tenon::process

@@ -1,4 +1,6 @@
+#include <tenon/module/gate.h>
 #include <tenon/process/task.h>
+#include <tenon/sync/rcu.h>
 #include <tenon/sync/wait_queue.h>
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
@@ -78,8 +80,15 @@ bool WaitQueue::has_waiters() const {
 }
 
 void WaitQueue::add(WaitEntry& entry) {
-    IrqSpinGuard guard(lock_);
-    if (entry.queue != nullptr) return;
+    {
+        IrqSpinGuard guard(lock_);
+        if (entry.queue != nullptr) return;
+        link_locked(entry);
+    }
+    if (entry.callback != nullptr) module::Gate::watch(entry);
+}
+
+void WaitQueue::link_locked(WaitEntry& entry) {
     entry.queue = this;
     // Exclusive ones at the end, so that wake_one() reaches everybody else first.
     WaitEntry* before = last_;
@@ -97,9 +106,7 @@ void WaitQueue::add(WaitEntry& entry) {
         __atomic_store_n(&first_, &entry, __ATOMIC_RELAXED);
 }
 
-void WaitQueue::remove(WaitEntry& entry) {
-    IrqSpinGuard guard(lock_);
-    if (entry.queue != this) return;
+void WaitQueue::unlink_locked(WaitEntry& entry) {
     if (entry.prev != nullptr)
         entry.prev->next = entry.next;
     else
@@ -108,8 +115,36 @@ void WaitQueue::remove(WaitEntry& entry) {
         entry.next->prev = entry.prev;
     else
         last_ = entry.prev;
-    entry.queue = nullptr;
+    __atomic_store_n(&entry.queue, nullptr, __ATOMIC_RELAXED);
     entry.next = entry.prev = nullptr;
+}
+
+void WaitQueue::remove(WaitEntry& entry) {
+    {
+        IrqSpinGuard guard(lock_);
+        if (entry.queue == this) unlink_locked(entry);
+    }
+    if (entry.callback != nullptr) module::Gate::unwatch(entry);
+}
+
+void WaitQueue::take_off(WaitEntry& entry) {
+    {
+        // The memory of a queue whose module goes stays for a grace period after dismiss().
+        RcuGuard rcu;
+        WaitQueue* queue = __atomic_load_n(&entry.queue, __ATOMIC_RELAXED);
+        if (queue != nullptr) {
+            IrqSpinGuard guard(queue->lock_);
+            if (entry.queue == queue) queue->unlink_locked(entry);
+        }
+    }
+    module::Gate::unwatch(entry);
+}
+
+void WaitQueue::dismiss(WaitEntry& entry, u32 events) {
+    IrqSpinGuard guard(lock_);
+    if (entry.queue != this) return;
+    unlink_locked(entry);
+    (void)entry.callback(entry, events);
 }
 
 void WaitQueue::wake_one(u32 events) {

@@ -8,6 +8,7 @@
 // slow UART on behalf of another.
 #include <tenon/arch/cpu.h>
 #include <tenon/arch/time.h>
+#include <tenon/module/gate.h>
 #include <tenon/sync/spinlock.h>
 #include <tenon/trace/log.h>
 
@@ -107,14 +108,18 @@ bool read_locked(u64 sequence, Record& out) {
     return true;
 }
 
+void write_to(Console& console, std::string_view text) {
+    (void)module::cross(console.gate, [&] { console.write(text); });
+}
+
 void write_record(Console& console, const Record& record) {
     char stamp[32];
     fmt::BufferSink sink(stamp);
     u64 micros = record.time_ns / 1000;
     fmt::print(sink, "[{:5}.{:06}] ", micros / 1000000, micros % 1000000);
-    console.write(sink.text());
-    console.write({record.text, record.length_bytes});
-    console.write("\n");
+    write_to(console, sink.text());
+    write_to(console, {record.text, record.length_bytes});
+    write_to(console, "\n");
 }
 
 bool shown(const Record& record) {
@@ -226,7 +231,7 @@ void remove_console(Console& console) {
     console_lock.unlock();
 }
 void write_unlocked(std::string_view text) {
-    for (Console* c = consoles; c != nullptr; c = c->next) c->write(text);
+    for (Console* c = consoles; c != nullptr; c = c->next) write_to(*c, text);
 }
 void set_console_level(u8 level) {
     level_limit.store(level, std::memory_order_relaxed);

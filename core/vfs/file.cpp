@@ -51,8 +51,12 @@ File::File(Path path, module::Gated<FileOps> ops, u32 flags)
 Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_flags) {
     auto* file = new (mm::OpenToModules{}) File(std::move(path), std::move(ops), open_flags);
     if (file == nullptr) return Err(Error::nomem);
-    file->stream_ = file->ops_ && file->ops_.call(&FileOps::is_stream);
-    file->command_ = file->ops_ && file->ops_.call(&FileOps::is_command);
+    if (const auto& made = file->ops_)
+        (void)module::cross(made.gate(), [&] {
+            file->stream_ = made.object()->is_stream();
+            file->command_ = made.object()->is_command();
+            file->tag_ = made.object()->tag();
+        });
     return adopt_ref(file);
 }
 
@@ -171,7 +175,12 @@ Result<void> File::read_dir(DirSink& sink) {
 
 u32 File::poll(PollTable* table) {
     if (!ops_) return kPollNval;
-    return ops_.call(&FileOps::poll, *this, table);
+    const u32 events = ops_.call(&FileOps::poll, *this, table);
+    // Who waits shall look: what they call answers Error::nodev at once.
+    if (const module::Gate* gate = ops_.gate(); events == 0 && gate != nullptr && gate->closed())
+        [[unlikely]]
+        return kPollErr | kPollHup | kPollIn | kPollRdNorm | kPollOut | kPollWrNorm;
+    return events;
 }
 
 Result<u64> File::seek(i64 offset, FileOps::Whence whence) {

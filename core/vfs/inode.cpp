@@ -6,6 +6,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/vfs/super_block.h>
 
+#include "core/mm/page_alloc.h"
 #include "core/vfs/internal.h"
 
 namespace tenon::vfs {
@@ -25,6 +26,22 @@ Inode::Inode(SuperBlock& super, u64 ino, Mode m, module::Gated<InodeOps> ops)
     needs_revalidate_ = ops_ && ops_.call(&InodeOps::needs_revalidate);
 }
 
+Result<Ref<Inode>> Inode::make(SuperBlock& super, u64 ino, Mode mode, module::Gated<InodeOps> ops) {
+    auto* made = new (mm::OpenToModules{}) Inode(super, ino, mode, std::move(ops));
+    if (made == nullptr) return Err(Error::nomem);
+    return adopt_ref(made);
+}
+
+Result<Ref<Inode>> Inode::make(SuperBlock& super, u64 ino, Mode mode, module::Gated<InodeOps> ops,
+                               std::unique_ptr<InodeData> data) {
+    if (!data) return Err(Error::nomem);
+    module::Gate* gate = ops.gate();
+    auto owned = module::Gated<InodeData>::own(std::move(data), gate);
+    TRY_ASSIGN(Ref<Inode> made, make(super, ino, mode, std::move(ops)));
+    made->data_ = std::move(owned);
+    return made;
+}
+
 Inode::~Inode() {
     delete mapping_.load(std::memory_order_relaxed);
 }
@@ -34,8 +51,8 @@ void Inode::on_last_ref() {
         if (const FileHooks* hooks = file_hooks()) hooks->inode_gone(*this);
     if (ops_) ops_.call(&InodeOps::evict, *this);
     if (mm::Mapping* m = mapping_.exchange(nullptr, std::memory_order_acq_rel)) delete m;
-    // A module's inodes carry its code in their vtable: once unlinked from the cache nobody calls
-    // it, but the destructor must run while the module is there. The gate of the ops guards that.
+    // Not in the grace period's callback, where a file system may not sleep.
+    data_.reset();
     sync::rcu_delete<offsetof(Inode, rcu_)>(this);
 }
 

@@ -144,6 +144,33 @@ void MountTable::detach_locked(Mount& mount) {
     mount.unref();
 }
 
+void MountTable::replace_locked(void (*body)(void*, Swap), void* context) {
+    TreeWrite write;
+    body(context, [](Mount& old, Mount* fresh) {
+        const usize old_key = key(old.parent.get(), old.mount_point.get());
+        {
+            sync::SpinGuard guard(state_->hash.lock_for(old_key));
+            state_->hash.erase_locked(old_key, old);
+        }
+        DentryCache::remove_mount_point(*old.mount_point);
+        old.attached_ = false;
+        if (fresh != nullptr) {
+            const usize fresh_key = key(fresh->parent.get(), fresh->mount_point.get());
+            {
+                sync::SpinGuard guard(state_->hash.lock_for(fresh_key));
+                state_->hash.insert_locked(fresh_key, *fresh);
+            }
+            DentryCache::add_mount_point(*fresh->mount_point);
+            fresh->attached_ = true;
+            fresh->ref();
+            state_->list.insert(state_->list.iterator_to(old), *fresh);
+        }
+        state_->list.erase(state_->list.iterator_to(old));
+        // The table's reference: not the last, the caller has one.
+        old.unref();
+    });
+}
+
 bool MountTable::is_below(const Mount& mount, const Mount& top) {
     for (const Mount* m = mount.parent.get(); m != nullptr; m = m->parent.get())
         if (m == &top) return true;

@@ -17,8 +17,10 @@ LookupStart lookup_start_of_current(const Path* base) {
 }
 
 Result<Path> lookup(const LookupStart& start, std::string_view path, u32 flags) {
-    Walk walk(start, path, flags);
-    return walk.to_target();
+    auto found = Walk(start, path, flags).to_target();
+    if (!found && found.error() == Error::nodev && wait_mounted_again()) [[unlikely]]
+        found = Walk(start, path, flags).to_target();
+    return found;
 }
 
 namespace {
@@ -171,10 +173,8 @@ Result<Ref<File>> open_creating(const LookupStart& start, std::string_view path,
     }
 }
 
-}  // namespace
-
-Result<Ref<File>> open(const LookupStart& start, std::string_view path,
-                       const OpenRequest& request) {
+Result<Ref<File>> open_once(const LookupStart& start, std::string_view path,
+                            const OpenRequest& request) {
     if (request.flags & kOpenTmpfile) return open_unnamed(start, path, request);
     if ((request.flags & kOpenCreate) && !(request.flags & kOpenPath))
         return open_creating(start, path, request);
@@ -183,6 +183,16 @@ Result<Ref<File>> open(const LookupStart& start, std::string_view path,
     if (request.flags & kOpenDirectory) lookup_flags |= kLookupDirectory;
     TRY_ASSIGN(Path target, lookup(start, path, lookup_flags));
     return open_checked(target, request.flags, start.cred, false);
+}
+
+}  // namespace
+
+Result<Ref<File>> open(const LookupStart& start, std::string_view path,
+                       const OpenRequest& request) {
+    auto opened = open_once(start, path, request);
+    if (!opened && opened.error() == Error::nodev && wait_mounted_again()) [[unlikely]]
+        opened = open_once(start, path, request);
+    return opened;
 }
 
 Result<Ref<File>> open_path(const Path& path, u32 open_flags, const Credentials& cred) {

@@ -3,6 +3,10 @@
 #include <tenon/vfs/dentry.h>
 #include <tenon/vfs/lookup.h>
 
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
 #include "core/boot/init.h"
 #include "core/mm/page_alloc.h"
 #include "core/vfs/dentry_cache.h"
@@ -15,6 +19,9 @@ namespace {
 struct RegisteredType {
     module::Gated<FileSystemType> type;
     RegisteredType* next;
+    // Told once: the object is not asked while locks are held.
+    char name[32] = {};
+    bool needs_device = false;
 };
 constinit sync::Mutex registry_lock{sync::LockRank::sleeping_leaf};
 constinit RegisteredType* registry = nullptr;
@@ -23,7 +30,7 @@ constinit std::atomic<u32> next_anonymous{1};
 
 RegisteredType* find_type_locked(std::string_view name) {
     for (RegisteredType* t = registry; t != nullptr; t = t->next)
-        if (t->type.object()->name() == name) return t;
+        if (t->name == name) return t;
     return nullptr;
 }
 
@@ -31,15 +38,15 @@ RegisteredType* find_type_locked(std::string_view name) {
 
 Result<Ref<SuperBlock>> SuperBlock::create(const FileSystemType& type,
                                            module::Gated<SuperOps> ops) {
-    auto* super = new (mm::OpenToModules{}) SuperBlock(type, std::move(ops));
+    auto* super = new (mm::OpenToModules{}) SuperBlock(type.name(), std::move(ops));
     if (super == nullptr) return Err(Error::nomem);
     super->device = {0, next_anonymous.fetch_add(1, std::memory_order_relaxed)};
     return adopt_ref(super);
 }
 
-SuperBlock::SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops)
-    : type_(type), ops_(std::move(ops)) {
-    // So does a mount: `type` is an object of the module.
+SuperBlock::SuperBlock(std::string_view type_name, module::Gated<SuperOps> ops)
+    : ops_(std::move(ops)) {
+    std::memcpy(type_name_, type_name.data(), std::min(type_name.size(), sizeof type_name_ - 1));
     if (module::Gate* gate = ops_.gate()) gate->pin();
 }
 
@@ -55,21 +62,31 @@ void SuperBlock::on_last_ref() {
     delete this;
 }
 
+void release_super_block(void* super) {
+    static_cast<SuperBlock*>(super)->unref();
+}
+
 u64 SuperBlock::next_ino() {
     return next_ino_.fetch_add(1, std::memory_order_relaxed);
 }
 
 Result<void> register_file_system(module::Gated<FileSystemType> type) {
-    auto* entry = new (std::nothrow) RegisteredType{std::move(type), nullptr};
-    if (entry == nullptr) return Err(Error::nomem);
-    sync::MutexGuard guard(registry_lock);
-    if (find_type_locked(entry->type.object()->name()) != nullptr) {
-        delete entry;
-        return Err(Error::busy);
+    std::unique_ptr<RegisteredType> entry(new (std::nothrow)
+                                              RegisteredType{std::move(type), nullptr});
+    if (!entry) return Err(Error::nomem);
+    const std::string_view name = entry->type.call(&FileSystemType::name);
+    if (name.empty() || name.size() >= sizeof entry->name) return Err(Error::nametoolong);
+    std::memcpy(entry->name, name.data(), name.size());
+    entry->needs_device = entry->type.call(&FileSystemType::needs_device);
+    const char* kept_name = entry->name;
+    {
+        sync::MutexGuard guard(registry_lock);
+        if (find_type_locked(name) != nullptr) return Err(Error::busy);
+        RegisteredType** link = &registry;
+        while (*link != nullptr) link = &(*link)->next;
+        *link = entry.release();
     }
-    RegisteredType** link = &registry;
-    while (*link != nullptr) link = &(*link)->next;
-    *link = entry;
+    mount_again(kept_name);
     return {};
 }
 
@@ -78,18 +95,21 @@ void unregister_file_system(std::string_view name) {
     {
         sync::MutexGuard guard(registry_lock);
         for (RegisteredType** link = &registry; *link != nullptr; link = &(*link)->next)
-            if ((*link)->type.object()->name() == name) {
+            if ((*link)->name == name) {
                 gone = *link;
                 *link = gone->next;
                 break;
             }
     }
     delete gone;
+    orphan_mounts(name);
 }
 
-void for_each_file_system(void (*visit)(const FileSystemType&, void*), void* context) {
+void for_each_file_system(void (*visit)(std::string_view name, bool needs_device, void*),
+                          void* context) {
     sync::MutexGuard guard(registry_lock);
-    for (RegisteredType* t = registry; t != nullptr; t = t->next) visit(*t->type.object(), context);
+    for (RegisteredType* t = registry; t != nullptr; t = t->next)
+        visit(t->name, t->needs_device, context);
 }
 
 Result<Ref<SuperBlock>> mount_file_system(std::string_view name, std::string_view source, u32 flags,
@@ -101,7 +121,13 @@ Result<Ref<SuperBlock>> mount_file_system(std::string_view name, std::string_vie
         if (t == nullptr) return Err(Error::nodev);
         type = t->type.alias();
     }
-    return type.call(&FileSystemType::mount, source, flags, data);
+    std::unique_ptr<char[]> kept(new (std::nothrow) char[data.size() + 1]);
+    if (!kept) return Err(Error::nomem);
+    std::memcpy(kept.get(), data.data(), data.size());
+    kept[data.size()] = '\0';
+    TRY_ASSIGN(Ref<SuperBlock> super, type.call(&FileSystemType::mount, source, flags, data));
+    if (!super->options_) super->options_ = std::move(kept);  // one instance may be mounted often
+    return super;
 }
 
 // The VFS comes up: caches, the root tmpfs, internal mounts.

@@ -55,8 +55,8 @@ Seen look() {
         &seen);
     seen.node = vfs::lookup(vfs::lookup_start_of_current(), "/dev/ktestnode", 0).has_value();
     vfs::for_each_file_system(
-        [](const vfs::FileSystemType& type, void* out) {
-            if (type.name() == "ktestfs") static_cast<Seen*>(out)->file_system = true;
+        [](std::string_view name, bool, void* out) {
+            if (name == "ktestfs") static_cast<Seen*>(out)->file_system = true;
         },
         &seen);
     vfs::for_each_char_device(

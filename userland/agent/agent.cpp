@@ -163,7 +163,7 @@ After Agent::serve(const char* line_path, const char* problems) {
             at += counts[index++];
         }
         if (entries[0].revents != 0) {
-            if (!link_.fill()) return After::power_off;
+            if (!link_.fill() && !link_.reopen()) return After::power_off;
             Frame frame;
             while (!shutdown_ && link_.next(frame)) handle(frame);
         }

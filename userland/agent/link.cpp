@@ -30,7 +30,26 @@ void write_all(int fd, const unsigned char* data, std::size_t len_bytes) {
 }  // namespace
 
 bool Link::open(const char* path) {
-    fd_ = ::open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    path_ = path;
+    if (!take_over()) return false;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    nonce_ = static_cast<std::uint32_t>(now.tv_nsec) ^ static_cast<std::uint32_t>(now.tv_sec << 20);
+    return true;
+}
+
+bool Link::reopen() {
+    constexpr timespec kPause{0, 50'000'000};
+    ::close(fd_);
+    for (int tries = 0; tries < 100; ++tries) {
+        if (take_over()) return true;
+        ::nanosleep(&kPause, nullptr);
+    }
+    return false;
+}
+
+bool Link::take_over() {
+    fd_ = ::open(path_, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd_ < 0) return false;
     termios raw{};
     if (::tcgetattr(fd_, &raw) == 0) {
@@ -43,9 +62,6 @@ bool Link::open(const char* path) {
         ::cfsetospeed(&raw, B115200);
         ::tcsetattr(fd_, TCSANOW, &raw);
     }
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    nonce_ = static_cast<std::uint32_t>(now.tv_nsec) ^ static_cast<std::uint32_t>(now.tv_sec << 20);
     return true;
 }
 

@@ -19,6 +19,9 @@ class Link {
   public:
     // Takes over `path` as a raw 8-bit line. Returns false with errno set.
     bool open(const char* path);
+    // After fill() said that the line is gone: its driver may come back (a restart). False when it
+    // does not within a few seconds. What was under way in the line is lost.
+    bool reopen();
     int fd() const { return fd_; }
 
     // Writes a whole frame; blocks while the line is busy, which is safe since the host always reads.
@@ -35,8 +38,10 @@ class Link {
     bool connected() const { return connected_; }
 
   private:
+    bool take_over();
     void skip_to_magic();
 
+    const char* path_ = nullptr;
     int fd_ = -1;
     bool connected_ = false;
     std::uint32_t nonce_ = 0;

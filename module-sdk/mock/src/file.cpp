@@ -281,8 +281,9 @@ Result<Ref<SuperBlock>> mount_file_system(std::string_view type, std::string_vie
     return Err(Error::nodev);
 }
 
-SuperBlock::SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops)
-    : type_(type), ops_(std::move(ops)) {
+SuperBlock::SuperBlock(std::string_view type_name, module::Gated<SuperOps> ops)
+    : ops_(std::move(ops)) {
+    std::memcpy(type_name_, type_name.data(), std::min(type_name.size(), sizeof type_name_ - 1));
     if (module::Gate* gate = ops_.gate()) gate->pin();
 }
 SuperBlock::~SuperBlock() {
@@ -290,7 +291,7 @@ SuperBlock::~SuperBlock() {
 }
 Result<Ref<SuperBlock>> SuperBlock::create(const FileSystemType& type,
                                            module::Gated<SuperOps> ops) {
-    auto* super = new (std::nothrow) SuperBlock(type, std::move(ops));
+    auto* super = new (std::nothrow) SuperBlock(type.name(), std::move(ops));
     if (super == nullptr) return Err(Error::nomem);
     return adopt_ref(super);
 }
@@ -305,6 +306,19 @@ u64 SuperBlock::next_ino() {
 Inode::Inode(SuperBlock& super, u64 ino, Mode m, module::Gated<InodeOps> ops)
     : mode(m), super_(super), ino_(ino), ops_(std::move(ops)) {}
 Inode::~Inode() = default;
+Result<Ref<Inode>> Inode::make(SuperBlock& super, u64 ino, Mode mode,
+                               module::Gated<InodeOps> ops) {
+    auto* made = new (std::nothrow) Inode(super, ino, mode, std::move(ops));
+    if (made == nullptr) return Err(Error::nomem);
+    return adopt_ref(made);
+}
+Result<Ref<Inode>> Inode::make(SuperBlock& super, u64 ino, Mode mode, module::Gated<InodeOps> ops,
+                               std::unique_ptr<InodeData> data) {
+    if (!data) return Err(Error::nomem);
+    TRY_ASSIGN(Ref<Inode> made, make(super, ino, mode, std::move(ops)));
+    made->data_ = module::Gated<InodeData>::own(std::move(data), made->ops_.gate());
+    return made;
+}
 void Inode::on_last_ref() {
     if (ops_ && nlink == 0) ops_.call(&InodeOps::evict, *this);
     delete this;

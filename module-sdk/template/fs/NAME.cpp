@@ -73,10 +73,10 @@ class RootInode final : public vfs::InodeOps {
     Result<Ref<vfs::Inode>> lookup(vfs::Inode& directory, std::string_view name) override {
         for (usize i = 0; i < std::size(kFiles); ++i) {
             if (kFiles[i].name != name) continue;
-            Ref<vfs::Inode> inode = adopt_ref(new (std::nothrow) vfs::Inode(
-                directory.super(), kFirstIno + i, vfs::kRegular | 0444,
-                module::Gated<vfs::InodeOps>::borrow(static_cast<vfs::InodeOps*>(&file_ops))));
-            if (!inode) return Err(Error::nomem);
+            TRY_ASSIGN(Ref<vfs::Inode> inode,
+                       vfs::Inode::make(directory.super(), kFirstIno + i, vfs::kRegular | 0444,
+                                        module::Gated<vfs::InodeOps>::borrow(
+                                            static_cast<vfs::InodeOps*>(&file_ops))));
             inode->size_bytes = kFiles[i].content.size();
             return inode;
         }
@@ -105,10 +105,10 @@ class Type final : public vfs::FileSystemType {
                    vfs::SuperBlock::create(*this, module::Gated<vfs::SuperOps>::borrow(
                                                       static_cast<vfs::SuperOps*>(&super_ops))));
         super->magic = kMagic;
-        Ref<vfs::Inode> root = adopt_ref(new (std::nothrow) vfs::Inode(
-            *super, kRootIno, vfs::kDirectory | 0555,
-            module::Gated<vfs::InodeOps>::borrow(static_cast<vfs::InodeOps*>(&root_ops))));
-        if (!root) return Err(Error::nomem);
+        TRY_ASSIGN(Ref<vfs::Inode> root,
+                   vfs::Inode::make(*super, kRootIno, vfs::kDirectory | 0555,
+                                    module::Gated<vfs::InodeOps>::borrow(
+                                        static_cast<vfs::InodeOps*>(&root_ops))));
         root->nlink = 2;
         TRY_ASSIGN(super->root, vfs::Dentry::make_root(std::move(root)));
         return super;

@@ -9,49 +9,57 @@ namespace {
 // The one instance and a private mount of it, through which nodes are made.
 class Tree {
   public:
-    Result<void> create(const vfs::FileSystemType& type) {
-        TRY_ASSIGN(super_, vfs::make_tmpfs(type, {}, 0755));
-        Ref<vfs::Mount> mount = adopt_ref(new (std::nothrow) vfs::Mount);
-        if (!mount) return Err(Error::nomem);
-        mount->super = super_;
-        mount->root = super_->root;
-        root_ = vfs::Path(mount, super_->root);
-        TRY_ASSIGN(fs_, process::FsContext::create(root_, root_));
+    Result<void> create(module::Context& context, const vfs::FileSystemType& type) {
+        TRY_ASSIGN(Ref<vfs::SuperBlock> super, vfs::make_tmpfs(type, {}, 0755));
+        super_ = super.get();
+        TRY_ASSIGN(Ref<vfs::Mount> mount,
+                   vfs::MountTable::make(std::move(super), super_->root, 0, "devtmpfs"));
+        const vfs::Path root(std::move(mount), super_->root);
+        TRY_ASSIGN(Ref<process::FsContext> fs, process::FsContext::create(root, root));
+        TRY_ASSIGN(kept_, context.hold("tree", &process::release_fs_context, fs.get()));
+        fs_ = fs.release();
         fs_->umask = 0;
-        credentials_ = process::Credentials::root();
-        if (!credentials_) return Err(Error::nomem);
-        for (std::string_view name : {"pts", "shm"}) TRY(make_dir(name));
-        TRY(vfs::make_symlink(start(), "fd", "/proc/self/fd"));
-        TRY(vfs::make_symlink(start(), "stdin", "/proc/self/fd/0"));
-        TRY(vfs::make_symlink(start(), "stdout", "/proc/self/fd/1"));
-        TRY(vfs::make_symlink(start(), "stderr", "/proc/self/fd/2"));
-        return {};
+        const auto root_credentials = process::Credentials::root();
+        if (!root_credentials) return Err(Error::nomem);
+        const vfs::LookupStart start = at(*root_credentials);
+        for (std::string_view name : {"pts", "shm"}) TRY(make_dir(start, name));
+        TRY(vfs::make_symlink(start, "fd", "/proc/self/fd"));
+        TRY(vfs::make_symlink(start, "stdin", "/proc/self/fd/0"));
+        TRY(vfs::make_symlink(start, "stdout", "/proc/self/fd/1"));
+        return vfs::make_symlink(start, "stderr", "/proc/self/fd/2");
     }
-    Ref<vfs::SuperBlock> super() const { return super_; }
+    Ref<vfs::SuperBlock> super() const { return Ref<vfs::SuperBlock>(super_); }
 
     Result<void> add(std::string_view name, const device::Node& node) {
+        const auto root_credentials = process::Credentials::root();
+        if (!root_credentials) return Err(Error::nomem);
+        const vfs::LookupStart start = at(*root_credentials);
         for (usize slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
-            if (auto r = make_dir(name.substr(0, slash)); !r && r.error() != Error::exist) return r;
+            auto made = make_dir(start, name.substr(0, slash));
+            if (!made && made.error() != Error::exist) return made;
         }
         vfs::Mode type = node.is_block ? vfs::kBlockDevice : vfs::kCharDevice;
-        return vfs::make_node(start(), name, type | node.mode, {node.major, node.minor});
+        return vfs::make_node(start, name, type | node.mode, {node.major, node.minor});
     }
     void remove(std::string_view name) {
-        auto r = vfs::unlink(start(), name, vfs::UnlinkKind::file);
+        const auto root_credentials = process::Credentials::root();
+        if (!root_credentials) return;
+        auto r = vfs::unlink(at(*root_credentials), name, vfs::UnlinkKind::file);
         if (!r && r.error() != Error::noent)
             log::warn("devfs: cannot remove {}: {}", name, r.error());
     }
 
   private:
-    vfs::LookupStart start() { return {.fs = *fs_, .base = nullptr, .cred = *credentials_}; }
-    Result<void> make_dir(std::string_view name) {
-        return vfs::make_node(start(), name, vfs::kDirectory | 0755, {});
+    // Nodes are made by whoever adds a device, often a worker: as root, not as the caller.
+    vfs::LookupStart at(const process::Credentials& credentials) const {
+        return {.fs = *fs_, .base = nullptr, .cred = credentials};
     }
-    Ref<vfs::SuperBlock> super_;
-    vfs::Path root_;
-    // Nodes are made by whoever adds a device, often a worker: with these, not the caller's own.
-    Ref<process::FsContext> fs_;
-    Ref<process::Credentials> credentials_;
+    static Result<void> make_dir(const vfs::LookupStart& start, std::string_view name) {
+        return vfs::make_node(start, name, vfs::kDirectory | 0755, {});
+    }
+    process::FsContext* fs_ = nullptr;
+    vfs::SuperBlock* super_ = nullptr;  // fs_ has it by its root
+    module::Held kept_;  // the reference to fs_, which a failed module gives back, too
 };
 
 class Type final : public vfs::FileSystemType {
@@ -75,17 +83,14 @@ class Devfs final : public module::Instance, device::Listener {
         std::unique_ptr<Type> tmp(new (std::nothrow) Type("devtmpfs", self->tree_));
         std::unique_ptr<Type> own(new (std::nothrow) Type("devfs", self->tree_));
         if (!tmp || !own) return Err(Error::nomem);
-        TRY(self->tree_.create(*tmp));
+        TRY(self->tree_.create(context, *tmp));
         TRY_ASSIGN(self->types_[0], context.register_file_system(std::move(tmp)));
         TRY_ASSIGN(self->types_[1], context.register_file_system(std::move(own)));
-        device::add_listener(*self);
-        TRY_ASSIGN(self->listening_, context.hold("device listener", &stop_listening, self.get()));
+        TRY_ASSIGN(self->listening_, context.add_listener(*self));
         return self;
     }
 
   private:
-    static void stop_listening(void* self) { device::remove_listener(*static_cast<Devfs*>(self)); }
-
     void event(device::Event event, device::Device& device, std::string_view) override {
         const device::Node& node = device.node();
         if (node.major == 0) return;

@@ -22,13 +22,19 @@ constinit Super super_ops;
 constinit sync::Mutex tree_lock{sync::LockRank::sleeping_leaf};
 constinit std::atomic<vfs::SuperBlock*> tree{nullptr};
 
+constinit module::Context* self_context = nullptr;
+
 // The directory of a process that is gone leaves the dentry cache at once, with its inodes.
-void forget_process(i32 pid) {
-    vfs::SuperBlock* super = tree.load(std::memory_order_acquire);
-    if (super == nullptr) return;
-    fmt::Line<16> name("{}", pid);
-    vfs::invalidate_child(*super->root, name.view());
-}
+class Forgetful final : public process::ExitListener {
+  public:
+    void exited(i32 pid) override {
+        vfs::SuperBlock* super = tree.load(std::memory_order_acquire);
+        if (super == nullptr) return;
+        fmt::Line<16> name("{}", pid);
+        vfs::invalidate_child(*super->root, name.view());
+    }
+};
+constinit Forgetful forgetful;
 
 class Type final : public vfs::FileSystemType {
   public:
@@ -44,10 +50,14 @@ class Type final : public vfs::FileSystemType {
         super->magic = 0x9fa0;
         TRY_ASSIGN(Ref<vfs::Inode> inode, Node::make(*super, kRoot, {}));
         TRY_ASSIGN(super->root, vfs::Dentry::make_root(std::move(inode)));
-        super->ref();  // given back when the module goes
+        TRY_ASSIGN(kept_, self_context->hold("tree", &vfs::release_super_block, super.get()));
+        super->ref();
         tree.store(super.get(), std::memory_order_release);
         return super;
     }
+
+  private:
+    module::Held kept_;
 };
 
 class Procfs final : public module::Instance {
@@ -56,13 +66,14 @@ class Procfs final : public module::Instance {
         std::unique_ptr<Procfs> self(new (std::nothrow) Procfs);
         std::unique_ptr<Type> type(new (std::nothrow) Type);
         if (!self || !type) return Err(Error::nomem);
+        self_context = &context;
         TRY_ASSIGN(self->registered_, context.register_file_system(std::move(type)));
-        process::set_exit_hook(forget_process);
+        process::set_exit_listener(module::Gated<process::ExitListener>::borrow(&forgetful));
         return self;
     }
     ~Procfs() override {
-        process::set_exit_hook(nullptr);
-        if (vfs::SuperBlock* super = tree.exchange(nullptr)) super->unref();
+        process::set_exit_listener({});
+        tree = nullptr;  // released with its hold, by the type
     }
 
   private:

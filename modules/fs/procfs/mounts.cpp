@@ -59,7 +59,7 @@ void visit(vfs::Mount& mount, void* context) {
     if (mount.parent && at == walk.root && mount.mount_point) {
         // The root itself shows once.
     }
-    const std::string_view type = mount.super->type().name();
+    const std::string_view type = mount.super->type_name();
     switch (walk.style) {
         case Walk::Style::mounts:
             write_escaped(out, source_of(mount), kSpecial);

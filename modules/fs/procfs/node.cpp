@@ -14,7 +14,7 @@ namespace tenon::procfs {
 namespace {
 
 Node& node_of(vfs::Inode& inode) {
-    return static_cast<Node&>(inode);
+    return static_cast<Node&>(*inode.data());
 }
 
 // The number that a name spells, or -1; no leading zeros, as Linux.
@@ -154,11 +154,11 @@ class DirectoryFile final : public vfs::FileOps {
         TRY_ASSIGN(const Subject about, node.subject());
         const vfs::Dentry* parent = file.path().dentry->parent();
         if (position == 0) {
-            if (!sink.entry(".", node.ino(), vfs::kDirectory, 1)) return {};
+            if (!sink.entry(".", file.inode().ino(), vfs::kDirectory, 1)) return {};
             position = 1;
         }
         if (position == 1) {
-            const u64 ino = parent ? parent->inode()->ino() : node.ino();
+            const u64 ino = parent ? parent->inode()->ino() : file.inode().ino();
             if (!sink.entry("..", ino, vfs::kDirectory, 2)) return {};
             position = 2;
         }
@@ -243,7 +243,7 @@ class Ops : public vfs::InodeOps {
     Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
         Node& node = node_of(inode);
         TRY_ASSIGN(const Subject about, node.subject());
-        if (node.is_dir())
+        if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
         if (node.entry.name == "mem")
@@ -254,7 +254,7 @@ class Ops : public vfs::InodeOps {
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }
     Result<void> refresh(vfs::Inode& inode) override {
-        node_of(inode).refresh_owner();
+        node_of(inode).refresh_owner(inode);
         return {};
     }
     // Opening with O_TRUNC and touch(1) do nothing; mode and owner are the kernel's.
@@ -280,7 +280,7 @@ class DynamicOps final : public Ops {
             Ref<vfs::FileTable> files = process::files_of(*about->task);
             if (!files || !files->get(node.who.number)) return false;
         }
-        node.refresh_owner();
+        node.refresh_owner(*cached);
         return true;
     }
 };
@@ -291,26 +291,21 @@ constinit std::atomic<u64> next_ino{4026531840};
 
 }  // namespace
 
-Node::Node(vfs::SuperBlock& super, u64 ino, const Entry& e, const Identity& w)
-    : Inode(super, ino, e.mode,
-            module::Gated<vfs::InodeOps>::borrow(e.dynamic != Dynamic::none
-                                                     ? static_cast<vfs::InodeOps*>(&dynamic_ops)
-                                                     : &static_ops)),
-      entry(e),
-      who(w) {}
-
 Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, const Entry& entry,
                                    const Identity& who) {
     const u64 ino = &entry == &kRoot ? 1 : next_ino.fetch_add(1, std::memory_order_relaxed);
-    Node* node = new (std::nothrow) Node(super, ino, entry, who);
-    if (node == nullptr) return Err(Error::nomem);
-    if (node->is_dir()) {
-        node->nlink = 2;
-        for (const Entry& child : entry.children) node->nlink += vfs::is_dir(child.mode);
+    std::unique_ptr<Node> node(new (std::nothrow) Node(entry, who));
+    Node* const raw = node.get();
+    auto ops = module::Gated<vfs::InodeOps>::borrow(
+        entry.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &static_ops);
+    TRY_ASSIGN(Ref<vfs::Inode> inode,
+               vfs::Inode::make(super, ino, entry.mode, std::move(ops), std::move(node)));
+    if (inode->is_dir()) {
+        inode->nlink = 2;
+        for (const Entry& child : entry.children) inode->nlink += vfs::is_dir(child.mode);
     }
-    node->atime = node->mtime = node->ctime = {time::realtime_ns()};
-    node->refresh_owner();
-    return Ref<vfs::Inode>(adopt_ref<vfs::Inode>(node));
+    raw->refresh_owner(*inode);
+    return inode;
 }
 
 Result<Subject> Node::subject() const {
@@ -324,19 +319,19 @@ Result<Subject> Node::subject() const {
     return about;
 }
 
-void Node::refresh_owner() {
+void Node::refresh_owner(vfs::Inode& inode) const {
     if (who.tid == 0) return;
     auto about = subject();
     if (!about) return;
     // A process that may not be dumped is root's, but its directory shows whose it is.
     if (!about->process->dumpable && &entry != &kProcessDir && &entry != &kThreadDir) {
-        uid = gid = 0;
+        inode.uid = inode.gid = 0;
         return;
     }
     Ref<process::Credentials> cred = process::credentials_of(*about->task);
     if (!cred) return;
-    uid = cred->euid;
-    gid = cred->egid;
+    inode.uid = cred->euid;
+    inode.gid = cred->egid;
 }
 
 }  // namespace tenon::procfs

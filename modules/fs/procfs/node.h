@@ -57,20 +57,18 @@ struct Identity {
     i32 number = 0;
 };
 
-class Node final : public vfs::Inode {
+class Node final : public vfs::InodeData {
   public:
+    Node(const Entry& e, const Identity& w) : entry(e), who(w) {}
     static Result<Ref<vfs::Inode>> make(vfs::SuperBlock& super, const Entry& entry,
                                         const Identity& who);
     // Error::srch when the task has ended.
     Result<Subject> subject() const;
-    // Owner and group follow the task.
-    void refresh_owner();
+    // Owner and group of its inode follow the task.
+    void refresh_owner(vfs::Inode& inode) const;
 
     const Entry& entry;
     const Identity who;
-
-  private:
-    Node(vfs::SuperBlock& super, u64 ino, const Entry& entry, const Identity& who);
 };
 
 }  // namespace tenon::procfs

@@ -46,9 +46,8 @@ Result<void> show_cmdline(Text& out, const Subject&) {
 
 Result<void> show_filesystems(Text& out, const Subject&) {
     vfs::for_each_file_system(
-        [](const vfs::FileSystemType& type, void* context) {
-            static_cast<Text*>(context)->print("{}\t{}\n", type.needs_device() ? "" : "nodev",
-                                               type.name());
+        [](std::string_view name, bool needs_device, void* context) {
+            static_cast<Text*>(context)->print("{}\t{}\n", needs_device ? "" : "nodev", name);
         },
         &out);
     return {};

@@ -23,7 +23,7 @@ bool Parts::parse(std::string_view path) {
 namespace {
 
 Node& node_of(vfs::Inode& inode) {
-    return static_cast<Node&>(inode);
+    return static_cast<Node&>(*inode.data());
 }
 
 // A path taken apart: its branch and the rest.
@@ -142,7 +142,8 @@ class DirectoryFile final : public vfs::FileOps {
     Result<void> read_dir(vfs::File& file, vfs::DirSink& sink, u64& position) override {
         Node& node = node_of(file.inode());
         for (; position < 2; ++position)
-            if (!sink.entry(position == 0 ? "." : "..", node.ino(), vfs::kDirectory, position + 1))
+            if (!sink.entry(position == 0 ? "." : "..", file.inode().ino(), vfs::kDirectory,
+                            position + 1))
                 return {};
         SinkLister lister(sink, position, node.path());
         if (node.path().empty()) {
@@ -217,19 +218,18 @@ Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, std::string_view path
     std::unique_ptr<char[]> copy(new (std::nothrow) char[path.size() + 1]);
     if (!copy) return Err(Error::nomem);
     std::memcpy(copy.get(), path.data(), path.size());
-    Node* node = new (std::nothrow) Node(super, ino, found.mode);
-    if (node == nullptr) return Err(Error::nomem);
+    std::unique_ptr<Node> node(new (std::nothrow) Node);
+    if (!node) return Err(Error::nomem);
     node->path_text_ = std::move(copy);
     node->path_size_ = path.size();
     node->is_binary = found.is_binary;
-    node->size_bytes = found.size_bytes;
-    node->nlink = node->is_dir() ? 2 : 1;
-    node->atime = node->mtime = node->ctime = {time::realtime_ns()};
-    return Ref<vfs::Inode>(adopt_ref<vfs::Inode>(node));
+    TRY_ASSIGN(Ref<vfs::Inode> inode, vfs::Inode::make(super, ino, found.mode,
+                                                       module::Gated<vfs::InodeOps>::borrow(
+                                                           static_cast<vfs::InodeOps*>(&node_ops)),
+                                                       std::move(node)));
+    inode->size_bytes = found.size_bytes;
+    inode->nlink = inode->is_dir() ? 2 : 1;
+    return inode;
 }
-
-Node::Node(vfs::SuperBlock& super, u64 ino, vfs::Mode mode)
-    : Inode(super, ino, mode,
-            module::Gated<vfs::InodeOps>::borrow(static_cast<vfs::InodeOps*>(&node_ops))) {}
 
 }  // namespace tenon::sysfs

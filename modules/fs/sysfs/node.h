@@ -7,7 +7,7 @@
 
 namespace tenon::sysfs {
 
-class Node final : public vfs::Inode {
+class Node final : public vfs::InodeData {
   public:
     static Result<Ref<vfs::Inode>> make(vfs::SuperBlock& super, std::string_view path, u64 ino,
                                         const Found& found);
@@ -16,7 +16,6 @@ class Node final : public vfs::Inode {
     bool is_binary = false;
 
   private:
-    Node(vfs::SuperBlock& super, u64 ino, vfs::Mode mode);
     std::unique_ptr<char[]> path_text_;
     usize path_size_ = 0;
 };

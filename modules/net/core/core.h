@@ -6,6 +6,8 @@
 namespace tenon::net {
 
 module::Context& core_context();
+// interfaces.cpp
+Result<module::Held> offer_interfaces(module::Context& context);
 module::Gate* core_gate();
 
 }  // namespace tenon::net

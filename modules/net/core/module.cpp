@@ -4,10 +4,6 @@
 #include "netdev.h"
 
 namespace tenon::net {
-
-Result<void> start_registry();
-void stop_registry();
-
 namespace {
 
 TENON_PARAMETER(u32, hold_ms,
@@ -27,18 +23,20 @@ class NetCore final : public module::Instance {
   public:
     static Result<std::unique_ptr<module::Instance>> create(module::Context& context) {
         g_context = &context;
-        TRY(start_registry());
-        auto self = std::unique_ptr<module::Instance>(new (std::nothrow) NetCore);
+        auto self = std::unique_ptr<NetCore>(new (std::nothrow) NetCore);
         if (!self) return Err(Error::nomem);
-        return self;
+        TRY_ASSIGN(self->interfaces_, offer_interfaces(context));
+        return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~NetCore() override {
         stop_table();
         stop_poll_threads();
         Handlers::stop();
-        stop_registry();
         sync::rcu_barrier();
     }
+
+  private:
+    module::Held interfaces_;
 };
 
 }  // namespace
@@ -63,4 +61,5 @@ TENON_MODULE(tenon::net::NetCore, {
                                       .version = "1.1",
                                       .license = "MIT",
                                       .description = "Sockets, packets, network interfaces",
+                                      .aliases = {"net-interfaces"},
                                   });

@@ -10,7 +10,6 @@ namespace {
 
 class NetlinkFamily final : public Family {
   public:
-    u16 number() const override { return kFamilyNetlink; }
     Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override {
         if (kind != Kind::raw && kind != Kind::datagram) return Err(Error::socktnosupport);
         if (protocol != kKernelUevent) return Err(Error::protonosupport);
@@ -28,21 +27,13 @@ class NetNetlink final : public module::Instance, device::Listener {
     static Result<std::unique_ptr<NetNetlink>> create(module::Context& context) {
         std::unique_ptr<NetNetlink> self(new (std::nothrow) NetNetlink);
         if (!self) return Err(Error::nomem);
-        TRY(register_family(module::Gated<Family>::borrow(&self->family_, &context.gate())));
-        self->registered_ = true;
-        device::add_listener(*self);
-        TRY_ASSIGN(self->listening_, context.hold("device listener", &stop_listening, self.get()));
+        std::unique_ptr<Family> family(new (std::nothrow) NetlinkFamily);
+        TRY_ASSIGN(self->family_, offer_family(context, kFamilyNetlink, std::move(family)));
+        TRY_ASSIGN(self->listening_, context.add_listener(*self));
         return self;
-    }
-    ~NetNetlink() override {
-        listening_.release();
-        if (registered_) unregister_family(kFamilyNetlink);
     }
 
   private:
-    static void stop_listening(void* self) {
-        device::remove_listener(*static_cast<NetNetlink*>(self));
-    }
     void event(device::Event, device::Device&, std::string_view text) override {
         if (text.empty()) return;  // what was there before
         auto payload = Payload::make(text.size());
@@ -53,9 +44,7 @@ class NetNetlink final : public module::Instance, device::Listener {
         NetlinkSocket::broadcast(*payload, nullptr);
     }
 
-    NetlinkFamily family_;
-    bool registered_ = false;
-    module::Held listening_;
+    module::Held family_, listening_;  // not told any more, then not found any more
 };
 
 }  // namespace

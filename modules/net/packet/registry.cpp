@@ -17,7 +17,6 @@ constinit HandlerPlace* g_place = nullptr;
 
 class PacketFamily final : public Family {
   public:
-    u16 number() const override { return kFamilyPacket; }
     Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override {
         if (!process::capable(process::Capability::net_raw)) return Err(Error::perm);
         if (kind != Kind::raw && kind != Kind::datagram) return Err(Error::socktnosupport);
@@ -54,23 +53,21 @@ class NetPacket final : public module::Instance {
                                      &self->taps_, &context.gate())));
         g_place = self->place_.get();
         TRY_ASSIGN(self->placed_, context.hold("packet handler", &give_back, g_place));
-        TRY(register_family(module::Gated<Family>::borrow(&self->family_, &context.gate())));
-        self->registered_ = true;
+        std::unique_ptr<Family> family(new (std::nothrow) PacketFamily);
+        TRY_ASSIGN(self->family_, offer_family(context, kFamilyPacket, std::move(family)));
         return self;
     }
     ~NetPacket() override {
-        if (registered_) unregister_family(kFamilyPacket);
+        family_.release();
         placed_.release();
     }
 
   private:
     static void give_back(void* place) { remove_handler(*static_cast<HandlerPlace*>(place)); }
-    PacketFamily family_;
     Taps taps_;
     List<PacketSocket, &PacketSocket::hook> sockets_;
     Ref<HandlerPlace> place_;
-    module::Held placed_;
-    bool registered_ = false;
+    module::Held placed_, family_;
 };
 
 }  // namespace

@@ -11,18 +11,14 @@ class NetUnix final : public module::Instance {
   public:
     static Result<std::unique_ptr<module::Instance>> create(module::Context& context) {
         auto self = std::unique_ptr<NetUnix>(new (std::nothrow) NetUnix);
-        if (!self) return Err(Error::nomem);
-        TRY(register_family(module::Gated<Family>::borrow(&self->family_, &context.gate())));
-        self->registered_ = true;
+        auto family = std::unique_ptr<Family>(new (std::nothrow) LocalFamily);
+        if (!self || !family) return Err(Error::nomem);
+        TRY_ASSIGN(self->family_, offer_family(context, kFamilyUnix, std::move(family)));
         return std::unique_ptr<module::Instance>(std::move(self));
-    }
-    ~NetUnix() override {
-        if (registered_) unregister_family(kFamilyUnix);
     }
 
   private:
-    LocalFamily family_;
-    bool registered_ = false;
+    module::Held family_;
 };
 
 }  // namespace

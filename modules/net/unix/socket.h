@@ -35,7 +35,6 @@ class LocalSocket final : public Socket {
 
 class LocalFamily final : public Family {
   public:
-    u16 number() const override { return kFamilyUnix; }
     Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override;
     Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) override;
 };

@@ -43,7 +43,6 @@ TENON_MODULE(tenon::personality::LinuxModule, {
                                                   .version = "1.0",
                                                   .license = "MIT",
                                                   .description = "The Linux system-call interface",
-                                                  .needs = {"net_core"},
                                                   .restart = tenon::module::Restart::never,
                                                   .trusted = true,
                                               });

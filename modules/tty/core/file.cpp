@@ -34,7 +34,7 @@ Result<module::Gated<vfs::FileOps>> Tty::open(u32 open_flags, bool may_control) 
     if (exclusive_ && opens_.load() != 0 && !process::capable(process::Capability::sys_admin))
         return Err(Error::busy);
     if (opens_.fetch_add(1) == 0) {
-        if (auto r = driver_.open(*this); !r) {
+        if (auto r = driver_.call(&Driver::open, *this); !r) {
             opens_.fetch_sub(1);
             return Err(r.error());
         }
@@ -52,7 +52,7 @@ Result<module::Gated<vfs::FileOps>> Tty::open(u32 open_flags, bool may_control) 
 void Tty::file_closed() {
     if (opens_.fetch_sub(1) != 1) return;
     exclusive_ = false;
-    driver_.close(*this);
+    driver_.call(&Driver::close, *this);
 }
 
 }  // namespace tenon::tty

@@ -71,7 +71,7 @@ class TtyIoctl {
             // Without flow control nobody could start it again.
             if ((old.iflag & IXON) && !(next.iflag & IXON)) tty.set_stopped(false);
         }
-        tty.driver_.termios_changed(tty, old);
+        tty.driver_.call(&Driver::termios_changed, tty, old);
         tty.read_queue_.wake_all();
         return {};
     }
@@ -130,7 +130,7 @@ class TtyIoctl {
             case TCION: {
                 const u8 c = cc[argument == TCIOFF ? VSTOP : VSTART];
                 sync::MutexGuard guard(tty.state_);
-                if (c != 0) (void)tty.driver_.write(tty, {&c, 1});
+                if (c != 0) (void)tty.driver_.call(&Driver::write, tty, std::span<const u8>(&c, 1));
                 return 0;
             }
             default: return Err(Error::inval);
@@ -202,7 +202,7 @@ Result<i64> TtyIoctl::own(Tty& tty, vfs::File& file, u32 command, u64 argument) 
         case TCSBRKP:
             TRY(check_background_change(tty));
             TRY(tty.wait_sent(sync::WaitMode::interruptible));
-            if (command == TCSBRKP || argument == 0) tty.driver_.send_break(tty);
+            if (command == TCSBRKP || argument == 0) tty.driver_.call(&Driver::send_break, tty);
             return 0;
         case TIOCSBRK:
         case TIOCCBRK: return 0;
@@ -214,7 +214,7 @@ Result<i64> TtyIoctl::own(Tty& tty, vfs::File& file, u32 command, u64 argument) 
             }
             return put_int(argument, static_cast<i64>(n));
         }
-        case TIOCOUTQ: return put_int(argument, static_cast<i64>(tty.driver_.unsent(tty)));
+        case TIOCOUTQ: return put_int(argument, static_cast<i64>(tty.driver_.call(&Driver::unsent, tty)));
         case TIOCSCTTY:
             TRY(make_controlling(tty, argument == 1, file.readable()));
             return 0;
@@ -243,7 +243,7 @@ Result<i64> TtyIoctl::own(Tty& tty, vfs::File& file, u32 command, u64 argument) 
             return put_int(argument, (n.minor & 0xff) | n.major << 8 | (n.minor & ~0xffu) << 12);
         }
         case TIOCCONS: return Err(Error::perm);
-        default: return tty.driver_.ioctl(tty, command, argument);
+        default: return tty.driver_.call(&Driver::ioctl, tty, command, argument);
     }
 }
 

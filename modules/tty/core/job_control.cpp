@@ -185,7 +185,7 @@ Result<void> make_controlling(Tty& tty, bool steal, bool readable) {
 
 void Tty::leader_exited() {
     generation_.fetch_add(1, std::memory_order_acq_rel);
-    driver_.hung_up(*this);
+    driver_.call(&Driver::hung_up, *this);
     JobControl::release(*this, true);
     read_queue_.wake_all();
     write_queue_.wake_all();

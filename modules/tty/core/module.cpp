@@ -91,20 +91,30 @@ Ref<Tty> find_terminal(vfs::DeviceNumber number) {
     return nullptr;
 }
 
-Result<void> add_terminal(Tty& tty) {
+namespace {
+
+void remove_terminal(void* terminal) {
+    const Ref<Tty> tty(static_cast<Tty*>(terminal), kAdoptRef);
+    {
+        sync::MutexGuard guard(g_mutex);
+        for (Tty*& slot : g_terminals)
+            if (slot == tty.get()) slot = nullptr;
+    }
+    tty->hang_up();
+}
+
+}  // namespace
+
+Result<module::Held> add_terminal(module::Context& context, Ref<Tty> tty) {
+    TRY_ASSIGN(module::Held held, context.hold("terminal", &remove_terminal, tty.get()));
+    Tty* const added = tty.release();  // the handle's
     sync::MutexGuard guard(g_mutex);
     for (Tty*& slot : g_terminals) {
         if (slot != nullptr) continue;
-        slot = &tty;
-        return {};
+        slot = added;
+        return held;
     }
     return Err(Error::nospc);
-}
-
-void remove_terminal(Tty& tty) {
-    sync::MutexGuard guard(g_mutex);
-    for (Tty*& slot : g_terminals)
-        if (slot == &tty) slot = nullptr;
 }
 
 }  // namespace tenon::tty

@@ -7,21 +7,20 @@
 
 namespace tenon::tty {
 
-Tty::Tty(std::string_view name, vfs::DeviceNumber number, Driver& driver)
-    : number_(number), driver_(driver), discipline_(*this) {
+Tty::Tty(std::string_view name, vfs::DeviceNumber number, module::Gated<Driver> driver)
+    : number_(number), driver_(std::move(driver)), discipline_(*this) {
     const usize n = std::min(name.size(), sizeof(name_) - 1);
     std::memcpy(name_, name.data(), n);
 }
 Tty::~Tty() = default;
 
 void Tty::on_last_ref() {
-    Driver& driver = driver_;
     delete this;
-    driver.tty_gone();
 }
 
-Result<Ref<Tty>> Tty::create(std::string_view name, vfs::DeviceNumber number, Driver& driver) {
-    auto* tty = new (std::nothrow) Tty(name, number, driver);
+Result<Ref<Tty>> Tty::create(std::string_view name, vfs::DeviceNumber number,
+                             module::Gated<Driver> driver) {
+    auto* tty = new (std::nothrow) Tty(name, number, std::move(driver));
     if (tty == nullptr) return Err(Error::nomem);
     return adopt_ref(tty);
 }
@@ -30,6 +29,11 @@ Termios Tty::termios() {
     sync::MutexGuard guard(state_);
     return discipline_.termios;
 }
+bool Tty::dead() {
+    const module::Gate* gate = driver_.gate();
+    return (gate != nullptr && gate->failed()) || driver_.call(&Driver::is_dead, *this);
+}
+
 bool Tty::packet_flow() const {
     const Termios& t = discipline_.termios;
     return (t.iflag & IXON) != 0 && t.cc[VSTOP] == 19 && t.cc[VSTART] == 17;
@@ -68,8 +72,8 @@ void Tty::flush_input() {
         discipline_.flush_input();
         throttled_ = false;
     }
-    driver_.input_flushed(*this);
-    driver_.input_drained(*this);
+    driver_.call(&Driver::input_flushed, *this);
+    driver_.call(&Driver::input_drained, *this);
 }
 
 // --- What the discipline asks for; state_ is held.
@@ -87,8 +91,8 @@ void Tty::echo(std::span<const u8> bytes) {
 
 void Tty::flush_echo_locked() {
     if (echo_length_ == 0 || stopped_) return;
-    const usize room = driver_.write_room(*this);
-    const usize n = driver_.write(*this, {echo_, std::min(echo_length_, room)});
+    const usize room = driver_.call(&Driver::write_room, *this);
+    const usize n = driver_.call(&Driver::write, *this, std::span<const u8>(echo_, std::min(echo_length_, room)));
     std::memmove(echo_, echo_ + n, echo_length_ - n);
     echo_length_ -= n;
 }
@@ -96,7 +100,7 @@ void Tty::flush_echo_locked() {
 void Tty::set_stopped(bool stopped) {
     if (stopped_ == stopped) return;
     stopped_ = stopped;
-    driver_.flow_changed(*this, stopped);
+    driver_.call(&Driver::flow_changed, *this, stopped);
     if (!stopped) {
         flush_echo_locked();
         write_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
@@ -105,7 +109,7 @@ void Tty::set_stopped(bool stopped) {
 
 void Tty::flush_output() {
     echo_length_ = 0;
-    driver_.flush_output(*this);
+    driver_.call(&Driver::flush_output, *this);
     write_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
 }
 
@@ -144,7 +148,7 @@ Result<usize> Tty::read(vfs::File& file, vfs::IoBuffer& buffer, u32 generation) 
                 drained = true;
             }
         }
-        if (drained) driver_.input_drained(*this);
+        if (drained) driver_.call(&Driver::input_drained, *this);
         if (n != 0) {
             TRY_ASSIGN(const usize put, buffer.put(bounce, n));
             total += put;
@@ -157,7 +161,7 @@ Result<usize> Tty::read(vfs::File& file, vfs::IoBuffer& buffer, u32 generation) 
         if (!canonical && n == sizeof(bounce)) continue;
         if (!canonical && total != 0 && total >= std::max<u32>(minimum, 1)) return total;
         if (hung(generation)) return total;
-        if (driver_.is_dead(*this)) {
+        if (dead()) {
             if (total != 0) return total;
             return Err(Error::io);
         }
@@ -176,7 +180,7 @@ Result<usize> Tty::read(vfs::File& file, vfs::IoBuffer& buffer, u32 generation) 
         }
         auto waited = read_queue_.wait(
             [&] {
-                if (hung(generation) || driver_.is_dead(*this)) return true;
+                if (hung(generation) || dead()) return true;
                 sync::MutexGuard guard(state_);
                 return discipline_.has_input();
             },
@@ -195,16 +199,16 @@ usize Tty::write_some(std::span<const u8> bytes) {
     sync::MutexGuard guard(state_);
     if (stopped_) return 0;
     flush_echo_locked();
-    const usize room = driver_.write_room(*this);
+    const usize room = driver_.call(&Driver::write_room, *this);
     u8 out[1024];
     usize produced = 0;
     const usize used = discipline_.process_output(bytes, {out, std::min(sizeof(out), room)}, produced);
-    if (produced != 0) (void)driver_.write(*this, {out, produced});
+    if (produced != 0) (void)driver_.call(&Driver::write, *this, std::span<const u8>(out, produced));
     return used;
 }
 
 Result<usize> Tty::write(vfs::File& file, vfs::IoBuffer& buffer, u32 generation) {
-    if (hung(generation) || driver_.is_dead(*this)) return Err(Error::io);
+    if (hung(generation) || dead()) return Err(Error::io);
     if ((discipline_.termios.lflag & TOSTOP) != 0) TRY(check_background_change(*this));
     if (file.nonblocking()) {
         if (!write_mutex_.try_lock()) return Err(Error::again);
@@ -229,7 +233,7 @@ Result<usize> Tty::write(vfs::File& file, vfs::IoBuffer& buffer, u32 generation)
             buffer.skip(used);
             total += used;
             if (done == n) break;
-            if (hung(generation) || driver_.is_dead(*this)) {
+            if (hung(generation) || dead()) {
                 if (total != 0) return total;
                 return Err(Error::io);
             }
@@ -239,9 +243,9 @@ Result<usize> Tty::write(vfs::File& file, vfs::IoBuffer& buffer, u32 generation)
                 return Err(Error::again);
             }
             auto waited = write_queue_.wait([&] {
-                if (hung(generation) || driver_.is_dead(*this)) return true;
+                if (hung(generation) || dead()) return true;
                 // Enough for the longest expansion of one character.
-                return !stopped_ && driver_.write_room(*this) >= 8;
+                return !stopped_ && driver_.call(&Driver::write_room, *this) >= 8;
             });
             if (!waited) {
                 if (total != 0) return total;
@@ -253,7 +257,7 @@ Result<usize> Tty::write(vfs::File& file, vfs::IoBuffer& buffer, u32 generation)
 }
 
 Result<void> Tty::wait_sent(sync::WaitMode mode) {
-    return write_queue_.wait([&] { return driver_.unsent(*this) == 0 || driver_.is_dead(*this); },
+    return write_queue_.wait([&] { return driver_.call(&Driver::unsent, *this) == 0 || dead(); },
                              mode);
 }
 
@@ -272,8 +276,8 @@ u32 Tty::poll(vfs::PollTable* table, u32 generation) {
                                                                                            : 1;
     if (discipline_.canonical() ? discipline_.has_input() : discipline_.readable() >= minimum)
         events |= vfs::kPollIn | vfs::kPollRdNorm;
-    if (driver_.is_dead(*this)) events |= vfs::kPollHup;
-    if (!stopped_ && driver_.write_room(*this) >= 8) events |= vfs::kPollOut | vfs::kPollWrNorm;
+    if (dead()) events |= vfs::kPollHup;
+    if (!stopped_ && driver_.call(&Driver::write_room, *this) >= 8) events |= vfs::kPollOut | vfs::kPollWrNorm;
     return events;
 }
 

@@ -95,11 +95,8 @@ class Super final : public vfs::SuperOps {
 };
 
 // A slave's inode belongs to one life of its number.
-class SlaveInode final : public vfs::Inode {
-  public:
-    SlaveInode(vfs::SuperBlock& super, u32 index, u64 serial, vfs::Mode mode,
-               module::Gated<vfs::InodeOps> ops)
-        : Inode(super, kFirstIno + index, mode, std::move(ops)), serial(serial) {}
+struct Slave final : vfs::InodeData {
+    explicit Slave(u64 s) : serial(s) {}
     const u64 serial;
 };
 
@@ -152,7 +149,7 @@ class Ops final : public vfs::InodeOps {
         if (index < 0) return true;
         const auto tty = Pty::find(static_cast<u32>(index));
         if (cached == nullptr) return !tty;
-        return tty && Pty::of(*tty).serial() == static_cast<SlaveInode*>(cached)->serial;
+        return tty && Pty::of(*tty).serial() == static_cast<Slave*>(cached->data())->serial;
     }
 };
 constinit Ops g_ops;
@@ -161,32 +158,26 @@ module::Gated<vfs::InodeOps> ops() {
     return module::Gated<vfs::InodeOps>::borrow(static_cast<vfs::InodeOps*>(&g_ops));
 }
 
-void set_times(vfs::Inode& inode) {
-    inode.atime = inode.mtime = inode.ctime = inode.btime = {time::realtime_ns()};
-}
-
 Result<Ref<vfs::Inode>> Ops::lookup(vfs::Inode& directory, std::string_view name) {
     const Options& o = static_cast<Super*>(directory.super().ops().object())->options;
-    vfs::Inode* made;
     if (name == "ptmx") {
-        made = new (std::nothrow) vfs::Inode(directory.super(), kPtmxIno,
-                                             vfs::kCharDevice | o.ptmx_mode, ops());
-        if (made == nullptr) return Err(Error::nomem);
+        TRY_ASSIGN(auto made, vfs::Inode::make(directory.super(), kPtmxIno,
+                                               vfs::kCharDevice | o.ptmx_mode, ops()));
         made->rdev = {kPtmxMajor, kPtmxMinor};
-    } else {
-        const i64 index = index_of(name);
-        auto tty = index >= 0 ? Pty::find(static_cast<u32>(index)) : nullptr;
-        if (!tty) return Err(Error::noent);
-        const Pty& pty = Pty::of(*tty);
-        made = new (std::nothrow) SlaveInode(directory.super(), pty.index(), pty.serial(),
-                                             vfs::kCharDevice | o.mode, ops());
-        if (made == nullptr) return Err(Error::nomem);
-        made->rdev = {kPtsMajor, pty.index()};
-        made->uid = o.has_uid ? o.uid : pty.uid;
-        made->gid = o.has_gid ? o.gid : pty.gid;
+        return made;
     }
-    set_times(*made);
-    return adopt_ref(made);
+    const i64 index = index_of(name);
+    auto tty = index >= 0 ? Pty::find(static_cast<u32>(index)) : nullptr;
+    if (!tty) return Err(Error::noent);
+    const Pty& pty = Pty::of(*tty);
+    TRY_ASSIGN(auto made,
+               vfs::Inode::make(
+                   directory.super(), kFirstIno + pty.index(), vfs::kCharDevice | o.mode, ops(),
+                   std::unique_ptr<vfs::InodeData>(new (std::nothrow) Slave(pty.serial()))));
+    made->rdev = {kPtsMajor, pty.index()};
+    made->uid = o.has_uid ? o.uid : pty.uid;
+    made->gid = o.has_gid ? o.gid : pty.gid;
+    return made;
 }
 
 class Type final : public vfs::FileSystemType {
@@ -196,15 +187,13 @@ class Type final : public vfs::FileSystemType {
         TRY_ASSIGN(const Options options, parse(data));
         auto super_ops = mm::make<Super>(options);
         if (!super_ops) return Err(Error::nomem);
-        TRY_ASSIGN(auto super, vfs::SuperBlock::create(
-                                   *this, module::Gated<vfs::SuperOps>::own(
-                                              std::unique_ptr<vfs::SuperOps>(super_ops.release()))));
+        TRY_ASSIGN(auto super,
+                   vfs::SuperBlock::create(
+                       *this, module::Gated<vfs::SuperOps>::own(
+                                  std::unique_ptr<vfs::SuperOps>(super_ops.release()))));
         super->magic = kMagic;
-        auto root = adopt_ref(new (std::nothrow)
-                                  vfs::Inode(*super, kRootIno, vfs::kDirectory | 0755, ops()));
-        if (!root) return Err(Error::nomem);
+        TRY_ASSIGN(auto root, vfs::Inode::make(*super, kRootIno, vfs::kDirectory | 0755, ops()));
         root->nlink = 2;
-        set_times(*root);
         TRY_ASSIGN(super->root, vfs::Dentry::make_root(std::move(root)));
         return super;
     }

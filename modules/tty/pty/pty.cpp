@@ -62,12 +62,14 @@ Result<Ref<Tty>> Pty::create() {
     while (index < kMaxPtys && g_slots[index].tty != nullptr) ++index;
     if (index == kMaxPtys) return Err(Error::nospc);
     fmt::Line<16> name("pts/{}", index);
-    TRY_ASSIGN(auto tty, Tty::create(name.view(), {kPtsMajor, index}, *pty));
-    pty->index_ = index;
-    pty->serial_ = ++g_serial;
-    pty->tty_ = tty.get();
+    Pty& raw = *pty;  // the terminal's, from here on
+    TRY_ASSIGN(auto tty,
+               Tty::create(name.view(), {kPtsMajor, index},
+                           module::Gated<Driver>::own(std::unique_ptr<Driver>(std::move(pty)))));
+    raw.index_ = index;
+    raw.serial_ = ++g_serial;
+    raw.tty_ = tty.get();
     g_slots[index] = {tty.get(), true};
-    (void)pty.release();  // the terminal's, from here on
     return tty;
 }
 

@@ -43,7 +43,6 @@ class Pty final : public Driver {
     void flow_changed(Tty&, bool stopped) override;
     void input_flushed(Tty&) override;
     bool is_dead(Tty&) override { return !master_open_.load(std::memory_order_acquire); }
-    void tty_gone() override { delete this; }
     ~Pty() override;
 
   private:

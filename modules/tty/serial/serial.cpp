@@ -55,10 +55,7 @@ class Port final : public Driver {
   public:
     Port(u16 base, u32 irq, u32 line) : base_(base), irq_(irq), line_(line) {}
     ~Port() override {
-        if (tty_) {
-            arch::port_out8(base_ + kInterruptEnable, 0);
-            remove_terminal(*tty_);
-        }
+        if (tty_) arch::port_out8(base_ + kInterruptEnable, 0);
     }
 
     bool is_there() const {
@@ -72,13 +69,14 @@ class Port final : public Driver {
         TRY(input_.create());
         TRY(output_.create());
         fmt::Line<16> name("ttyS{}", line_);
-        TRY_ASSIGN(tty_, Tty::create(name.view(), {kMajor, kFirstMinor + line_}, *this));
+        TRY_ASSIGN(tty_, Tty::create(name.view(), {kMajor, kFirstMinor + line_},
+                                     module::Gated<Driver>::borrow(this, &context.gate())));
         arch::port_out8(base_ + kInterruptEnable, 0);
         // FIFOs on, interrupt at 14 bytes. Not cleared: the sender may have begun.
         arch::port_out8(base_ + kFifoControl, 0xc1);
         arch::port_out8(base_ + kModemControl, 0x0b);  // DTR, RTS, interrupt line on
         TRY_ASSIGN(interrupt_, context.request_isa_irq(irq_, on_interrupt, on_thread, this));
-        TRY(add_terminal(*tty_));
+        TRY_ASSIGN(terminal_, add_terminal(context, tty_));
         TRY_ASSIGN(auto device, device::Device::create({.name = name.view(),
                                                         .class_name = "tty",
                                                         .node = {.major = kMajor,
@@ -229,7 +227,7 @@ class Port final : public Driver {
     u8 enable_ = 0;
     bool input_blocked_ = false, breaks_ = false;
     u64 overruns_ = 0;
-    module::Held interrupt_, node_;
+    module::Held interrupt_, terminal_, node_;
 };
 
 // Modem lines: those that we drive, and those that we see.

@@ -99,14 +99,7 @@ class Fbcon final : public module::Instance {
         s.foreground = colour(fb, 0xc0, 0xc0, 0xc0);
         s.pixels = const_cast<u8*>(window_.base());
         std::memset(s.pixels, 0, bytes);
-        log::add_console(g_console);
-        auto held = context.hold(
-            "console", [](void*) { log::remove_console(g_console); }, nullptr);
-        if (!held) {
-            log::remove_console(g_console);
-            return Err(held.error());
-        }
-        console_ = std::move(*held);
+        TRY_ASSIGN(console_, context.add_console(g_console));
         log::info("framebuffer: {}x{}, {} bits a pixel, {}x{} cells", fb.width, fb.height,
                   fb.bits_per_pixel, s.columns, s.rows);
         return {};

@@ -234,13 +234,14 @@ class Listener {
     // at the tree, but not add or remove devices.
     virtual void event(Event event, Device& device, std::string_view text) = 0;
     Listener* next = nullptr;
+    module::Gate* gate = nullptr;  // of the module that it belongs to
 
   protected:
     ~Listener() = default;
 };
-// Reports every device that is there as added, then what changes.
-TENON_API void add_listener(Listener& listener);
-TENON_API void remove_listener(Listener& listener);
+// Modules use Context::add_listener().
+void add_listener(Listener& listener);
+void remove_listener(Listener& listener);
 
 // [core] Boot.
 void init();

@@ -26,6 +26,7 @@ namespace tenon::device {
 class Bus;
 class Driver;
 class Device;
+class Listener;
 }  // namespace tenon::device
 namespace tenon::process {
 class Personality;
@@ -33,10 +34,14 @@ class Personality;
 namespace tenon::metrics {
 class Metric;
 }
+namespace tenon::log {
+class Console;
+}
 
 namespace tenon::module {
 
 class Module;
+class Service;
 struct Grant;
 
 // The module itself, made by the class's `static Result<std::unique_ptr<T>> create(Context&)`.
@@ -237,6 +242,13 @@ class Context {
                                       device::Bus* bus);
     TENON_API Result<Held> register_personality(process::Personality& personality);
     TENON_API Result<Held> add_metric(metrics::Metric& metric);
+    // Reports every device that is there as added, then what changes.
+    TENON_API Result<Held> add_listener(device::Listener& listener);
+    // See module/service.h: offer(). Error::exist, nametoolong (from 32 bytes on).
+    TENON_API Result<Held> offer_service(std::string_view name, u32 interface_version,
+                                         std::unique_ptr<Service> service);
+    // Writes the log so far to it, then what comes.
+    TENON_API Result<Held> add_console(log::Console& console);
 
     // Anything else with a release function: listed in the ledger under `what` (a literal).
     TENON_API Result<Held> hold(const char* what, Callback release, void* context);

@@ -18,6 +18,10 @@
 #include <new>
 #include <type_traits>
 
+namespace tenon::sync {
+struct WaitEntry;
+}
+
 namespace tenon::module {
 
 class Module;
@@ -44,6 +48,7 @@ class Gate : public RefCounted<Gate> {
     // Whether calls through `gate` are counted and can be ended: not for objects of the core and of
     // trusted modules.
     static bool counts(const Gate* gate) { return gate != nullptr && !gate->trusted(); }
+    bool closed() const { return closed_.load(std::memory_order_acquire); }
     // The module faulted, or one that it stands on: its calls are being ended.
     bool failed() const { return failed_.load(std::memory_order_acquire); }
     // True while the module goes in order to come again (a restart after a fault, an update): what
@@ -68,6 +73,11 @@ class Gate : public RefCounted<Gate> {
     // Threads of the module, and its destruction.
     u32 residents() const { return residents_.load(std::memory_order_seq_cst); }
     void expect_successor(bool expected) { successor_.store(expected, std::memory_order_release); }
+    // [sync] Registrations to be woken that were hung up during calls into the module.
+    static void watch(sync::WaitEntry& entry);
+    static void unwatch(sync::WaitEntry& entry);
+    // [module] Takes them all off. Their queues must stay for a grace period after.
+    void end_watches();
     TENON_API void on_last_ref();
     static Result<Ref<Gate>> create(std::string_view name, u32 tag, bool trusted);
 

@@ -37,4 +37,7 @@ class FsContext : public RefCounted<FsContext> {
     vfs::Path root_, cwd_;
 };
 
+// For Context::hold(): gives a reference back, also when the module failed.
+TENON_API void release_fs_context(void* context);
+
 }  // namespace tenon::process

@@ -219,11 +219,17 @@ Result<void> start_init(std::string_view path);
 
 // Who wants to know that a process is gone for good (waited for, its number free again).
 
-// One listener; null removes it and waits until no call is under way. Called in thread context,
-// without locks. May sleep.
-using ExitHook = void (*)(i32 pid);
-TENON_API void set_exit_hook(ExitHook hook);
+// Called in thread context, without locks. May sleep.
+class ExitListener {
+  public:
+    virtual ~ExitListener() = default;
+    // The number may be another's by now.
+    virtual void exited(i32 pid) = 0;
+};
+// One listener: the last that was set. An empty handle removes it; calls under way are the gate's
+// to wait for.
+TENON_API void set_exit_listener(module::Gated<ExitListener> listener);
 // [core/process]
-void call_exit_hook(i32 pid);
+void tell_exit_listener(i32 pid);
 
 }  // namespace tenon::process

@@ -42,6 +42,7 @@ enum class LockRank : u8 {
     futex2 = 81,
     timer = 84,
     work_queue = 88,
+    gate_watch = 90,
     wait_queue = 92,
     wait_queue2 = 93,  // a wake-up that wakes another queue (epoll)
     run_queue = 100,

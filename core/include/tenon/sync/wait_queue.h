@@ -11,6 +11,10 @@
 #include <tenon/lib/result.h>
 #include <tenon/sync/spinlock.h>
 
+namespace tenon::module {
+class Gate;
+}
+
 namespace tenon::sync {
 
 enum class WaitMode : u8 {
@@ -43,6 +47,10 @@ struct WaitEntry {
     WaitEntry* next = nullptr;
     WaitEntry* prev = nullptr;
     WaitEntry* outer = nullptr;  // the task's registration before, inside of module calls
+    // The module whose call hung it up, which may go with the queue before it is taken off.
+    module::Gate* owner = nullptr;
+    WaitEntry* owner_next = nullptr;
+    WaitEntry* owner_prev = nullptr;
 };
 
 class WaitQueue {
@@ -56,8 +64,14 @@ class WaitQueue {
     TENON_API void wake_all(u32 events = 0);
     bool has_waiters() const;  // unlocked hint; a full barrier stands before the read
 
+    // An entry with a callback that is added during a call into a module is taken off, with a last
+    // call for kPollErr and kPollHup, when that module goes.
     TENON_API void add(WaitEntry& entry);
     TENON_API void remove(WaitEntry& entry);  // no-op if not queued
+    // Takes the entry off its queue, if it still hangs on one. The queue may be vanishing.
+    TENON_API static void take_off(WaitEntry& entry);
+    // [module] The last call of an entry, and off. Its owner's lock is held.
+    void dismiss(WaitEntry& entry, u32 events);
 
     // Errors: Error::restart (signal), Error::timedout, Error::nodev (revoked).
     template <typename Condition>
@@ -84,6 +98,8 @@ class WaitQueue {
     friend class Completion;
     void wake_one_locked(u32 events) REQUIRES(lock_);
     void wake_all_locked(u32 events) REQUIRES(lock_);
+    void link_locked(WaitEntry& entry) REQUIRES(lock_);
+    void unlink_locked(WaitEntry& entry) REQUIRES(lock_);
     TENON_API void prepare(WaitEntry& entry, WaitMode mode);  // queue (once) and set the task state
     TENON_API void finish(WaitEntry& entry);                  // running again, off the queue
     TENON_API static Result<void> sleep(WaitMode mode, Deadline deadline);

@@ -6,6 +6,10 @@
 
 #include <tenon/lib/format.h>
 
+namespace tenon::module {
+class Gate;
+}
+
 namespace tenon::log {
 
 inline constexpr usize kMaxLineBytes = 480;
@@ -63,12 +67,14 @@ class Console {
   public:
     virtual void write(std::string_view text) = 0;
     Console* next = nullptr;
+    module::Gate* gate = nullptr;  // of the module that it belongs to
 
   protected:
     ~Console() = default;
 };
-TENON_API void add_console(Console& console);
-TENON_API void remove_console(Console& console);
+// Modules use Context::add_console().
+void add_console(Console& console);
+void remove_console(Console& console);
 // [core] To every console at once, without a lock: what a panic says.
 void write_unlocked(std::string_view text);
 // Only messages more urgent than this reach the consoles (dmesg -n, `loglevel=`, `quiet`).

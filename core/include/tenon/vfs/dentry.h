@@ -121,6 +121,12 @@ class MountTable {
     static void set_top(Ref<Mount> mount);
     TENON_API static Result<void> attach_locked(Ref<Mount> mount, const Path& at);
     TENON_API static void detach_locked(Mount& mount);
+    // Each mount that `body(swap)` names by swap(old, fresh) gives its place to `fresh` (null: to
+    // nobody), all in one step. References are the caller's to drop. Lock held.
+    template <typename Body>
+    static void replace_locked(Body&& body) {
+        replace_locked([](void* b, Swap swap) { (*static_cast<Body*>(b))(swap); }, &body);
+    }
     // True if `mount` hangs somewhere under `top` (not `top` itself). Lock held.
     TENON_API static bool is_below(const Mount& mount, const Mount& top);
     TENON_API static sync::Mutex& lock();
@@ -131,6 +137,8 @@ class MountTable {
 
   private:
     friend class Mount;
+    using Swap = void (*)(Mount& old, Mount* fresh);
+    static void replace_locked(void (*body)(void*, Swap), void* context);
     static void link(Mount& mount);
     static void unlink(Mount& mount);
     struct State;

@@ -66,16 +66,19 @@ class FileOps {
     virtual void release(File& file) {}
     // /proc/PID/fdinfo lines beyond pos, flags, mnt_id.
     virtual void describe(File& file, fmt::Sink& sink) {}
+    // Asked once, when the file is made:
     // Names the implementing class, so that its maker finds its own files again (there is no RTTI):
-    // the address of a static of that class.
+    // the address of a static of that class, or kSocketTag.
     virtual const void* tag() const { return nullptr; }
-    // Asked once, when the file is made.
     // True for pipes, sockets, ttys: no position, ESPIPE on seek and pread.
     virtual bool is_stream() const { return false; }
     // True where a write is an order, not bytes to keep: made without the locks of position and
     // inode, for what it sets off may take any.
     virtual bool is_command() const { return false; }
 };
+
+// The tag of every socket, whatever its family: its FileOps are a net::Socket.
+inline const void* const kSocketTag = reinterpret_cast<const void*>(1);
 
 class File final : public RefCounted<File> {
   public:
@@ -94,8 +97,10 @@ class File final : public RefCounted<File> {
     bool writable() const { return flags() & kOpenWrite; }
     bool nonblocking() const { return flags() & kOpenNonblock; }
     module::Gated<FileOps>& ops() { return ops_; }
-    // For an implementation to find its own objects: the ops as T (the caller knows that it made
-    // this file, see FileOps::tag()).
+    // What the implementation's tag() said.
+    const void* tag() const { return tag_; }
+    // For an implementation to find its own objects: tag() tells that it made this file. Of a
+    // module that has gone nothing is left there.
     FileOps* raw_ops() { return ops_.object(); }
 
     // Whole operations, checked (mode, position lock for seekables), as read(2) etc. see them.
@@ -142,6 +147,7 @@ class File final : public RefCounted<File> {
     Path path_;
     module::Gated<FileOps> ops_;
     std::atomic<u32> flags_;
+    const void* tag_ = nullptr;
     bool stream_ = false, command_ = false;
     bool counted_writer_ = false;   // holds the inode's write_count up
     bool counted_execute_ = false;  // holds it down

@@ -85,14 +85,31 @@ class InodeOps {
     virtual bool needs_revalidate() const { return false; }
 };
 
+// What a file system keeps with an inode of its own: destroyed with the inode, through the gate.
+class InodeData {
+  public:
+    virtual ~InodeData() = default;
+};
+
+// Made and owned by the core, so that names and open files never lead into the memory of a module
+// that is gone.
 class Inode : public RefCounted<Inode> {
   public:
-    TENON_API Inode(SuperBlock& super, u64 ino, Mode mode, module::Gated<InodeOps> ops);
-    TENON_API virtual ~Inode();
+    // With one link, times now, root's. May sleep. Error::nomem, also for null `data`.
+    TENON_API static Result<Ref<Inode>> make(SuperBlock& super, u64 ino, Mode mode,
+                                             module::Gated<InodeOps> ops);
+    TENON_API static Result<Ref<Inode>> make(SuperBlock& super, u64 ino, Mode mode,
+                                             module::Gated<InodeOps> ops,
+                                             std::unique_ptr<InodeData> data);
+    // [core]
+    Inode(SuperBlock& super, u64 ino, Mode mode, module::Gated<InodeOps> ops);
+    virtual ~Inode();
 
     SuperBlock& super() const { return super_; }
     u64 ino() const { return ino_; }
     module::Gated<InodeOps>& ops() { return ops_; }
+    // Null: none. For the file system alone, inside calls to it.
+    InodeData* data() const { return data_.object(); }
 
     // Guarded by `lock` for writing; single words may be read without.
     Mode mode;
@@ -143,6 +160,7 @@ class Inode : public RefCounted<Inode> {
     SuperBlock& super_;
     u64 ino_;
     module::Gated<InodeOps> ops_;
+    module::Gated<InodeData> data_;
     std::atomic<mm::Mapping*> mapping_{nullptr};
     mm::PageSource* page_source_ = nullptr;
     bool needs_revalidate_ = false;

@@ -17,28 +17,37 @@ class SuperOps {
 
 class SuperBlock : public RefCounted<SuperBlock> {
   public:
-    // An anonymous device number (major 0) is assigned.
+    // Called in the type's mount(). An anonymous device number (major 0) is assigned.
     TENON_API static Result<Ref<SuperBlock>> create(const class FileSystemType& type,
                                                     module::Gated<SuperOps> ops);
     TENON_API ~SuperBlock();
-    const FileSystemType& type() const { return type_; }
+    std::string_view type_name() const { return type_name_; }
     DeviceNumber device;
     u64 magic = 0;
     u32 block_size = kPageSize;
     std::atomic<u32> flags{0};  // kMount* of the instance (read only)
+    bool orphaned = false;      // its type's module went; under the mount table's lock
     Ref<Dentry> root;
     module::Gated<SuperOps>& ops() { return ops_; }
+    // As given to mount_file_system(), for the mount that follows a restart.
+    std::string_view options() const { return options_ ? options_.get() : std::string_view(); }
     TENON_API u64 next_ino();
     sync::Mutex rename_lock{sync::LockRank::vfs_rename};
     TENON_API void on_last_ref();
 
   private:
     friend class MountTable;
-    SuperBlock(const FileSystemType& type, module::Gated<SuperOps> ops);
-    const FileSystemType& type_;
+    friend Result<Ref<SuperBlock>> mount_file_system(std::string_view, std::string_view, u32,
+                                                     std::string_view);
+    SuperBlock(std::string_view type_name, module::Gated<SuperOps> ops);
+    char type_name_[32] = {};  // the type is its module's, which may go
+    std::unique_ptr<char[]> options_;
     module::Gated<SuperOps> ops_;
     std::atomic<u64> next_ino_{2};
 };
+
+// For Context::hold(): gives a reference back, also when the module failed.
+TENON_API void release_super_block(void* super);
 
 // Registered by a module; `mount` builds the super block with its root dentry (Dentry::make_root).
 class FileSystemType {
@@ -49,13 +58,15 @@ class FileSystemType {
     virtual Result<Ref<SuperBlock>> mount(std::string_view source, u32 flags,
                                           std::string_view data) = 0;
 };
-TENON_API Result<void> register_file_system(
-    module::Gated<FileSystemType> type);  // Error::busy on a name twice
+// Error::busy on a name twice, Error::nametoolong from 32 bytes on. Where a type of this name went
+// with its module while it was mounted, its mounts get fresh instances of this one.
+TENON_API Result<void> register_file_system(module::Gated<FileSystemType> type);
 TENON_API void unregister_file_system(std::string_view name);
 // A fresh instance of a registered type; Error::nodev.
 TENON_API Result<Ref<SuperBlock>> mount_file_system(std::string_view type, std::string_view source,
                                                     u32 flags, std::string_view data);
-TENON_API void for_each_file_system(void (*visit)(const FileSystemType&, void*), void* context);
+TENON_API void for_each_file_system(void (*visit)(std::string_view name, bool needs_device, void*),
+                                    void* context);
 
 // A fresh tmpfs instance under another type's name: devtmpfs and others whose nodes live in memory.
 // Options as tmpfs.

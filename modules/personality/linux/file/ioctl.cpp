@@ -81,7 +81,7 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
     if ((inode.mode & vfs::kTypeMask) == vfs::kBlockDevice) return block_ioctl(*file, cmd, arg);
     constexpr u32 kSocketCalls = 0x8900;
     if ((cmd & ~0xffu) == kSocketCalls && (inode.mode & vfs::kTypeMask) == vfs::kSocket &&
-        net::socket_of(*file)) {
+        file->tag() == vfs::kSocketTag) {
         if (auto answer = interface_ioctl(cmd, arg); answer || answer.error() != Error::noioctl)
             return answer;
     }

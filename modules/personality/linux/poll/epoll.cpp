@@ -54,8 +54,7 @@ const void* Epoll::tag() const {
 }
 
 Epoll* epoll_of(vfs::File& file) {
-    vfs::FileOps* ops = file.raw_ops();
-    return ops != nullptr && ops->tag() == &kTag ? static_cast<Epoll*>(ops) : nullptr;
+    return file.tag() == &kTag ? static_cast<Epoll*>(file.raw_ops()) : nullptr;
 }
 
 bool Epoll::mark_ready(EpollItem& item) {
@@ -119,11 +118,10 @@ EpollItem* Epoll::find_locked(const vfs::File& file, i32 fd) {
 }
 
 void Epoll::destroy_locked(EpollItem& item) {
-    for (u32 i = 0; i < item.wait_count; i++)
-        if (item.waits[i].queue != nullptr) item.waits[i].queue->remove(item.waits[i]);
+    for (u32 i = 0; i < item.wait_count; i++) sync::WaitQueue::take_off(item.waits[i]);
     while (EpollItem::Extra* e = item.extra) {
         item.extra = e->next;
-        if (e->wait.queue != nullptr) e->wait.queue->remove(e->wait);
+        sync::WaitQueue::take_off(e->wait);
         delete e;
     }
     // No wake-up can reach it any more.

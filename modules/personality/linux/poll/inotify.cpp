@@ -253,8 +253,7 @@ void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs:
 namespace {
 
 Inotify* inotify_of(vfs::File& file) {
-    vfs::FileOps* ops = file.raw_ops();
-    return ops->tag() == &kTag ? static_cast<Inotify*>(ops) : nullptr;
+    return file.tag() == &kTag ? static_cast<Inotify*>(file.raw_ops()) : nullptr;
 }
 
 }  // namespace

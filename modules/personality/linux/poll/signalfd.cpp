@@ -80,7 +80,7 @@ Result<i64> sys_signalfd4(i32 ufd, u64 user_mask, u64 sizemask, u32 flags) {
     set.remove(process::kSigStop);
     if (ufd != -1) {
         TRY_ASSIGN(vfs::FileRef file, file_of(ufd));
-        if (file->raw_ops()->tag() != &kTag) return Err(Error::inval);
+        if (file->tag() != &kTag) return Err(Error::inval);
         static_cast<SignalFd*>(file->raw_ops())->set(set);
         return ufd;
     }

@@ -9,12 +9,10 @@ namespace tenon::personality {
 PollWaiter::PollWaiter() = default;
 
 PollWaiter::~PollWaiter() {
-    for (u32 i = 0; i < inline_used_; i++)
-        if (inline_[i].queue != nullptr) inline_[i].queue->remove(inline_[i]);
+    for (u32 i = 0; i < inline_used_; i++) sync::WaitQueue::take_off(inline_[i]);
     while (Chunk* c = chunks_) {
         chunks_ = c->next;
-        for (u32 i = 0; i < c->used; i++)
-            if (c->entries[i].queue != nullptr) c->entries[i].queue->remove(c->entries[i]);
+        for (u32 i = 0; i < c->used; i++) sync::WaitQueue::take_off(c->entries[i]);
         delete c;
     }
 }

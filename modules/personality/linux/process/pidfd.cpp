@@ -53,9 +53,8 @@ Result<Ref<vfs::File>> make_pidfd(Ref<process::Process> process, u32 open_flags)
 
 Result<Ref<process::Process>> process_of_pidfd(i32 fd) {
     TRY_ASSIGN(auto file, current()->files->get(fd));
-    vfs::FileOps* ops = file->raw_ops();
-    if (ops == nullptr || ops->tag() != &kTag) return Err(Error::badf);
-    return static_cast<PidFd*>(ops)->process();
+    if (file->tag() != &kTag) return Err(Error::badf);
+    return static_cast<PidFd*>(file->raw_ops())->process();
 }
 
 namespace {
@@ -64,7 +63,7 @@ namespace {
 Result<Ref<process::Process>> process_of_directory(i32 fd) {
     TRY_ASSIGN(auto file, current()->files->get(fd));
     const vfs::Dentry& dentry = *file->path().dentry;
-    if (!file->inode().is_dir() || file->inode().super().type().name() != "proc")
+    if (!file->inode().is_dir() || file->inode().super().type_name() != "proc")
         return Err(Error::badf);
     const vfs::Dentry* parent = dentry.parent();
     if (parent == nullptr || parent->parent() != nullptr) return Err(Error::badf);

@@ -29,7 +29,7 @@ Result<i64> sys_socket(i32 family, i32 type, i32 protocol) {
     if ((flags & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
     if (family < 0 || family >= 46) return Err(Error::afnosupport);
     TRY_ASSIGN(const net::Kind kind, kind_of(flags));
-    TRY_ASSIGN(auto file, net::create(static_cast<u16>(family), kind, static_cast<u32>(protocol),
+    TRY_ASSIGN(auto file, make_socket(static_cast<u16>(family), kind, static_cast<u32>(protocol),
                                       open_flags_of(flags)));
     return install_file(std::move(file), flags & kSockCloexec);
 }
@@ -39,7 +39,7 @@ Result<i64> sys_socketpair(i32 family, i32 type, i32 protocol, u64 usockvec) {
     if ((flags & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
     if (family < 0 || family >= 46) return Err(Error::afnosupport);
     TRY_ASSIGN(const net::Kind kind, kind_of(flags));
-    TRY_ASSIGN(auto pair, net::create_pair(static_cast<u16>(family), kind,
+    TRY_ASSIGN(auto pair, make_socket_pair(static_cast<u16>(family), kind,
                                            static_cast<u32>(protocol), open_flags_of(flags)));
     vfs::FileTable& files = *current()->files;
     TRY_ASSIGN(const i32 first, files.reserve(flags & kSockCloexec, descriptor_limit()));
@@ -83,13 +83,13 @@ Result<i64> sys_accept4(i32 fd, u64 upeer_sockaddr, u64 upeer_addrlen, u32 flags
     if (flags & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
     TRY_ASSIGN(auto open, socket_of_fd(fd));
     TRY_ASSIGN(const i32 slot, current()->files->reserve(flags & kSockCloexec, descriptor_limit()));
-    auto file = net::accept(open.socket, open.file->nonblocking(), open_flags_of(flags));
+    auto file = accept_socket(open.socket, open.file->nonblocking(), open_flags_of(flags));
     if (!file) {
         current()->files->cancel(slot);
         return Err(file.error());
     }
     if (upeer_sockaddr != 0) {
-        auto fresh = net::socket_of(**file);
+        auto fresh = socket_of(**file);
         net::Address address;
         if (fresh)
             if (auto name = fresh->call(&net::Socket::name, true); name) address = *name;

@@ -8,8 +8,12 @@ Result<OpenSocket> socket_of_fd(i32 fd) {
     OpenSocket out;
     TRY_ASSIGN(out.file, current()->files->get(fd));
     if (out.file->is_path_only()) return Err(Error::badf);
-    TRY_ASSIGN(out.socket, net::socket_of(*out.file));
+    TRY_ASSIGN(out.socket, socket_of(*out.file));
     return out;
+}
+
+Result<u16> family_of(OpenSocket& open) {
+    return inside(open.socket, [](net::Socket& s) -> Result<u16> { return s.family(); });
 }
 
 Result<net::Address> read_address(u64 from, i32 length) {

@@ -34,12 +34,33 @@ struct UserMsghdr {
 };
 static_assert(sizeof(UserMsghdr) == 56);
 
+// A socket behind a file, called through its gate. Error::notsock.
+Result<net::SocketRef> socket_of(vfs::File& file);
+// open_flags: kOpenNonblock. Error::afnosupport.
+Result<Ref<vfs::File>> make_socket(u16 family, net::Kind kind, u32 protocol, u32 open_flags);
+struct SocketPair {
+    Ref<vfs::File> files[2];
+};
+Result<SocketPair> make_socket_pair(u16 family, net::Kind kind, u32 protocol, u32 open_flags);
+// The next connection of a listening socket, as a file.
+Result<Ref<vfs::File>> accept_socket(net::SocketRef& socket, bool nonblocking, u32 open_flags);
+
 struct OpenSocket {
     Ref<vfs::File> file;
     net::SocketRef socket;
 };
+// f(socket) as a call through the socket's gate: for what is kept in the socket itself.
+// Error::nodev when its module went.
+template <typename F>
+auto inside(net::SocketRef& socket, F&& f) -> decltype(f(*socket.object())) {
+    decltype(f(*socket.object())) answer = Err(Error::nodev);
+    (void)module::cross(socket.gate(), [&] { answer = f(*socket.object()); });
+    return answer;
+}
+
 // Error::badf, notsock.
 Result<OpenSocket> socket_of_fd(i32 fd);
+Result<u16> family_of(OpenSocket& open);
 Result<net::Address> read_address(u64 from, i32 length);
 // Writes what fits and the true length, as accept and its kin do. A null `to` asks for nothing.
 Result<void> write_address(const net::Address& address, u64 to, u64 length_at);

@@ -31,44 +31,47 @@ struct Configuration {
 };
 static_assert(sizeof(Request) == 40 && sizeof(Configuration) == 16);
 
+constexpr std::string_view kTableName = "net-interfaces";
+using Table = module::Gated<net::Interfaces>;
+
 // By its name, up to a colon. Who may change interfaces has the module "netdev-NAME" loaded.
-Result<Ref<net::Interface>> find(const Request& request) {
+Result<net::InterfaceInfo> find(Table& table, const Request& request) {
     std::string_view name(request.name, sizeof request.name - 1);
     name = name.substr(0, name.find('\0'));
     name = name.substr(0, name.find(':'));
-    if (auto found = net::find_interface(name)) return found;
+    if (auto found = table.call(&net::Interfaces::by_name, name)) return found;
     const fmt::Line<32> alias("netdev-{}", name);
     if (process::capable(process::Capability::net_admin) && !name.empty() &&
         module::request_module(alias.view())) {
-        if (auto found = net::find_interface(name)) return found;
+        if (auto found = table.call(&net::Interfaces::by_name, name)) return found;
     }
     return Err(Error::nodev);
 }
 
-Result<void> get(net::Interface& interface, u32 cmd, Request& request) {
+Result<void> get(const net::InterfaceInfo& interface, u32 cmd, Request& request) {
     switch (cmd) {
         case SIOCGIFFLAGS:
-            request.flags = static_cast<i16>(interface.flags());
+            request.flags = static_cast<i16>(interface.flags);
             return {};
         case SIOCGIFMETRIC:
             request.number = 0;
             return {};
         case SIOCGIFMTU:
-            request.number = static_cast<i32>(interface.mtu());
+            request.number = static_cast<i32>(interface.mtu);
             return {};
         case SIOCGIFINDEX:
-            request.number = static_cast<i32>(interface.index());
+            request.number = static_cast<i32>(interface.index);
             return {};
         case SIOCGIFTXQLEN:
-            request.number = static_cast<i32>(interface.transmit_queue_length());
+            request.number = static_cast<i32>(interface.transmit_queue_length);
             return {};
         case SIOCGIFMAP:
             std::memset(request.map, 0, sizeof request.map);
             return {};
         case SIOCGIFHWADDR: {
-            const net::HardwareAddress address = interface.address();
-            request.address.type = static_cast<u16>(interface.type());
-            std::memcpy(request.address.bytes, address.bytes, sizeof address.bytes);
+            request.address.type = static_cast<u16>(interface.type);
+            std::memcpy(request.address.bytes, interface.address.bytes,
+                        sizeof interface.address.bytes);
             return {};
         }
         default:  // SIOCGIFSLAVE
@@ -82,26 +85,30 @@ net::HardwareAddress address_in(const Request& request) {
     return address;
 }
 
-Result<void> set(net::Interface& interface, u32 cmd, const Request& request) {
+Result<void> set(Table& table, const net::InterfaceInfo& interface, u32 cmd,
+                 const Request& request) {
+    using net::Interfaces;
     switch (cmd) {
         case SIOCSIFFLAGS:
-            return interface.set_flags(static_cast<u16>(request.flags));
+            return table.call(&Interfaces::set_flags, interface.index,
+                              static_cast<u16>(request.flags));
         case SIOCSIFMTU:
             if (request.number < 0) return Err(Error::inval);
-            return interface.set_mtu(static_cast<u32>(request.number));
+            return table.call(&Interfaces::set_mtu, interface.index,
+                              static_cast<u32>(request.number));
         case SIOCSIFTXQLEN:
             if (request.number < 0) return Err(Error::inval);
-            interface.set_transmit_queue_length(static_cast<u32>(request.number));
-            return {};
+            return table.call(&Interfaces::set_transmit_queue_length, interface.index,
+                              static_cast<u32>(request.number));
         case SIOCSIFHWADDR:
-            if (request.address.type != static_cast<u16>(interface.type()))
-                return Err(Error::inval);
-            return interface.set_address(address_in(request));
+            if (request.address.type != static_cast<u16>(interface.type)) return Err(Error::inval);
+            return table.call(&Interfaces::set_address, interface.index, address_in(request));
         case SIOCADDMULTI:
         case SIOCDELMULTI:
             if (request.address.type != 0) return Err(Error::inval);
-            if (cmd == SIOCADDMULTI) return interface.add_group(address_in(request));
-            return interface.drop_group(address_in(request));
+            return table.call(
+                cmd == SIOCADDMULTI ? &Interfaces::add_group : &Interfaces::drop_group,
+                interface.index, address_in(request));
         default:  // SIOCSIFMETRIC, SIOCSIFMAP, SIOCSIFNAME and what else nobody here does
             return Err(Error::opnotsupp);
     }
@@ -124,11 +131,10 @@ Result<i64> interface_ioctl(u32 cmd, u64 arg) {
             return get_configuration(arg);
         case SIOCGIFNAME: {
             TRY_ASSIGN(auto request, from.read());
-            auto found = net::find_interface(static_cast<u32>(request.number));
-            if (!found) return Err(Error::nodev);
-            const std::string_view name = found->name();
-            std::memcpy(request.name, name.data(), name.size());
-            request.name[name.size()] = 0;
+            TRY_ASSIGN(auto table, module::find_service<net::Interfaces>(kTableName));
+            TRY_ASSIGN(const auto found,
+                       table.call(&net::Interfaces::by_index, static_cast<u32>(request.number)));
+            std::memcpy(request.name, found.name, sizeof request.name);
             TRY(to.write(request));
             return 0;
         }
@@ -141,8 +147,9 @@ Result<i64> interface_ioctl(u32 cmd, u64 arg) {
         case SIOCGIFTXQLEN:
         case SIOCGIFHWADDR: {
             TRY_ASSIGN(auto request, from.read());
-            TRY_ASSIGN(auto found, find(request));
-            TRY(get(*found, cmd, request));
+            TRY_ASSIGN(auto table, module::find_service<net::Interfaces>(kTableName));
+            TRY_ASSIGN(const auto found, find(table, request));
+            TRY(get(found, cmd, request));
             TRY(to.write(request));
             return 0;
         }
@@ -157,8 +164,9 @@ Result<i64> interface_ioctl(u32 cmd, u64 arg) {
         case SIOCDELMULTI: {
             TRY_ASSIGN(auto request, from.read());
             if (!process::capable(process::Capability::net_admin)) return Err(Error::perm);
-            TRY_ASSIGN(auto found, find(request));
-            TRY(set(*found, cmd, request));
+            TRY_ASSIGN(auto table, module::find_service<net::Interfaces>(kTableName));
+            TRY_ASSIGN(const auto found, find(table, request));
+            TRY(set(table, found, cmd, request));
             return 0;
         }
         default:

@@ -24,7 +24,11 @@ Result<usize> send_message(OpenSocket& open, net::Message& message) {
 Result<usize> receive_message(OpenSocket& open, net::Message& message) {
     if (message.flags & kMsgErrqueue) return Err(Error::again);
     TRY(check_flags(message.flags));
-    return open.socket.call(&net::Socket::receive, message, open.file->nonblocking());
+    return inside(open.socket, [&](net::Socket& s) -> Result<usize> {
+        auto done = s.receive(message, open.file->nonblocking());
+        message.tells_credentials = s.options().pass_credentials;
+        return done;
+    });
 }
 
 Result<usize> send_one(OpenSocket& open, const UserMsghdr& header, u32 flags) {
@@ -50,8 +54,7 @@ Result<usize> receive_one(OpenSocket& open, UserMsghdr& header, u64 header_at, u
     message.flags = flags;
     TRY_ASSIGN(const usize done, receive_message(open, message));
     header.flags = message.result_flags | (flags & kMsgCmsgCloexec);
-    const bool credentials = open.socket.object()->options().pass_credentials;
-    TRY(write_control(header, message, flags & kMsgCmsgCloexec, credentials));
+    TRY(write_control(header, message, flags & kMsgCmsgCloexec, message.tells_credentials));
     if (header.name != 0) {
         const u32 n = std::min(static_cast<u32>(header.name_length), message.from.length);
         if (n != 0) TRY(mm::copy_to_user(UserAddr{header.name}, message.from.bytes, n));

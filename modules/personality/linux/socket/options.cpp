@@ -23,21 +23,22 @@ u32 buffer_size(i32 wanted, u32 minimum, bool forced) {
     return static_cast<u32>(std::max<u64>(n * 2, minimum));
 }
 
-Result<void> set_timeout(u64& place, u64 optval, i32 optlen) {
+Result<u64> timeout_from(u64 optval, i32 optlen) {
     if (optlen < static_cast<i32>(sizeof(uapi::__kernel_old_timeval))) return Err(Error::inval);
     TRY_ASSIGN(const auto tv, mm::UserIn<uapi::__kernel_old_timeval>(optval).read());
     if (tv.tv_usec < 0 || tv.tv_usec >= 1'000'000) return Err(Error::dom);
     const u64 ns = tv.tv_sec < 0 ? 0
                                  : static_cast<u64>(tv.tv_sec) * kNsPerSecond +
                                        static_cast<u64>(tv.tv_usec) * 1000;
-    place = ns == 0 ? ~u64{0} : ns;
-    return {};
+    return ns == 0 ? ~u64{0} : ns;
 }
 
-Result<void> set_at_socket(net::SocketRef& ref, i32 name, u64 optval, i32 optlen) {
-    net::Options& o = ref.object()->options();
-    if (name == SO_RCVTIMEO_OLD) return set_timeout(o.receive_timeout_ns, optval, optlen);
-    if (name == SO_SNDTIMEO_OLD) return set_timeout(o.send_timeout_ns, optval, optlen);
+Result<void> set_option(net::Options& o, i32 name, u64 optval, i32 optlen) {
+    if (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD) {
+        TRY_ASSIGN(const u64 ns, timeout_from(optval, optlen));
+        (name == SO_RCVTIMEO_OLD ? o.receive_timeout_ns : o.send_timeout_ns) = ns;
+        return {};
+    }
     if (optlen < static_cast<i32>(sizeof(i32))) return Err(Error::inval);
     TRY_ASSIGN(const i32 value, mm::UserIn<i32>(optval).read());
     const bool on = value != 0;
@@ -110,6 +111,23 @@ Result<void> set_at_socket(net::SocketRef& ref, i32 name, u64 optval, i32 optlen
     }
 }
 
+// On a copy, since user memory is read meanwhile; what changed goes back, and nothing else, for
+// another thread may set another option.
+Result<void> set_at_socket(net::SocketRef& ref, i32 name, u64 optval, i32 optlen) {
+    TRY_ASSIGN(const auto before,
+               inside(ref, [](net::Socket& s) -> Result<net::Options> { return s.options(); }));
+    net::Options after = before;
+    TRY(set_option(after, name, optval, optlen));
+    return inside(ref, [&](net::Socket& s) -> Result<void> {
+        const auto* old = reinterpret_cast<const u8*>(&before);
+        const auto* wanted = reinterpret_cast<const u8*>(&after);
+        auto* kept = reinterpret_cast<u8*>(&s.options());
+        for (usize i = 0; i < sizeof after; ++i)
+            if (wanted[i] != old[i]) kept[i] = wanted[i];
+        return {};
+    });
+}
+
 // What an option's value looks like to the user.
 struct Value {
     alignas(8) u8 bytes[64];
@@ -133,8 +151,7 @@ uapi::__kernel_old_timeval timeout_value(u64 ns) {
     return tv;
 }
 
-Result<Value> get_at_socket(net::SocketRef& ref, i32 name) {
-    net::Socket& s = *ref.object();
+Result<Value> get_at_socket(net::Socket& s, i32 name) {
     const net::Options& o = s.options();
     Value v;
     switch (name) {
@@ -148,13 +165,13 @@ Result<Value> get_at_socket(net::SocketRef& ref, i32 name) {
             v.number(s.protocol());
             break;
         case SO_ERROR:
-            v.number(errno_of(ref.call(&net::Socket::take_error)));
+            v.number(errno_of(s.take_error()));
             break;
         case SO_ACCEPTCONN:
-            v.number(ref.call(&net::Socket::is_listening));
+            v.number(s.is_listening());
             break;
         case SO_PEERCRED:
-            v.object(ref.call(&net::Socket::peer_credentials));
+            v.object(s.peer_credentials());
             break;
         case SO_REUSEADDR:
             v.number(o.reuse_address);
@@ -224,7 +241,8 @@ Result<i64> sys_setsockopt(i32 fd, i32 level, i32 optname, u64 optval, i32 optle
         TRY(set_at_socket(open.socket, optname, optval, optlen));
         return 0;
     }
-    if (open.socket.object()->family() == net::kFamilyUnix) return Err(Error::opnotsupp);
+    TRY_ASSIGN(const u16 family, family_of(open));
+    if (family == net::kFamilyUnix) return Err(Error::opnotsupp);
     u8 bytes[128];
     const usize n = std::min<usize>(static_cast<usize>(optlen), sizeof(bytes));
     TRY(mm::copy_from_user(bytes, UserAddr{optval}, n));
@@ -234,13 +252,15 @@ Result<i64> sys_setsockopt(i32 fd, i32 level, i32 optname, u64 optval, i32 optle
 
 Result<i64> sys_getsockopt(i32 fd, i32 level, i32 optname, u64 optval, u64 optlen) {
     TRY_ASSIGN(auto open, socket_of_fd(fd));
-    if (level != SOL_SOCKET && open.socket.object()->family() == net::kFamilyUnix)
-        return Err(Error::opnotsupp);
+    TRY_ASSIGN(const u16 family, family_of(open));
+    if (level != SOL_SOCKET && family == net::kFamilyUnix) return Err(Error::opnotsupp);
     TRY_ASSIGN(const i32 room, mm::UserIn<i32>(optlen).read());
     if (room < 0) return Err(Error::inval);
     Value value;
     if (level == SOL_SOCKET) {
-        TRY_ASSIGN(value, get_at_socket(open.socket, optname));
+        TRY_ASSIGN(value, inside(open.socket, [&](net::Socket& s) -> Result<Value> {
+                       return get_at_socket(s, optname);
+                   }));
     } else {
         TRY_ASSIGN(const usize n, open.socket.call(&net::Socket::get_option, level, optname,
                                                    std::span<u8>(value.bytes)));

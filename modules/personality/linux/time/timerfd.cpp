@@ -162,9 +162,8 @@ class TimerFd final : public vfs::FileOps {
 // Error::badf, or inval when it is no timerfd.
 Result<Ref<vfs::File>> timerfd_file(i32 fd, TimerFd*& timer) {
     TRY_ASSIGN(auto file, current()->files->get(fd));
-    vfs::FileOps* ops = file->raw_ops();
-    if (ops == nullptr || ops->tag() != &kTag) return Err(Error::inval);
-    timer = static_cast<TimerFd*>(ops);
+    if (file->tag() != &kTag) return Err(Error::inval);
+    timer = static_cast<TimerFd*>(file->raw_ops());
     return file;
 }
 

@@ -1,6 +1,7 @@
 // A terminal: what its driver implements, and what the tty module does with it.
 #pragma once
 
+#include <tenon/module/context.h>
 #include <tenon/process/process.h>
 #include <tenon/vfs/char_device.h>
 #include <tty/line_discipline.h>
@@ -33,14 +34,12 @@ class Driver {
     virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
     // The other end is gone for good: reads answer EIO.
     virtual bool is_dead(Tty& tty) { return false; }
-    // The terminal's last reference is gone; the driver may go too.
-    virtual void tty_gone() {}
 };
 
 class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
   public:
     TENON_API static Result<Ref<Tty>> create(std::string_view name, vfs::DeviceNumber number,
-                                             Driver& driver);
+                                             module::Gated<Driver> driver);
     ~Tty();
 
     // --- For drivers
@@ -54,7 +53,8 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     TENON_API Result<module::Gated<vfs::FileOps>> open(u32 open_flags, bool may_control);
     std::string_view name() const { return name_; }
     vfs::DeviceNumber number() const { return number_; }
-    Driver& driver() { return driver_; }
+    // For the driver's own module.
+    Driver& driver() { return *driver_.object(); }
     TENON_API Termios termios();
     // Requests of a pty's master that concern its slave (termios, window size, groups).
     TENON_API Result<i64> ioctl_from_master(u32 command, u64 argument);
@@ -76,7 +76,7 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     void become_controlling_if_free();
 
   private:
-    Tty(std::string_view name, vfs::DeviceNumber number, Driver& driver);
+    Tty(std::string_view name, vfs::DeviceNumber number, module::Gated<Driver> driver);
     friend class TtyIoctl;
     friend class JobControl;
 
@@ -90,12 +90,13 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     void flush_echo_locked();
     usize write_some(std::span<const u8> bytes);
     Result<void> wait_sent(sync::WaitMode mode);
+    bool dead();  // nothing is behind it any more
     bool hung(u32 generation) const { return generation != this->generation(); }
 
     static constexpr u32 kEchoBytes = 1024;
     char name_[24] = {};
     const vfs::DeviceNumber number_;
-    Driver& driver_;
+    module::Gated<Driver> driver_;  // its module may go before the last open file
     sync::Mutex read_mutex_{sync::LockRank::tty}, write_mutex_{sync::LockRank::tty};
     sync::Mutex state_{sync::LockRank::sleeping_leaf};  // guards what follows
     LineDiscipline discipline_;
@@ -110,8 +111,8 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     Ref<process::ProcessGroup> foreground_;
 };
 
-// Makes a terminal reachable by its device number; the module that asks must outlive the entry.
-TENON_API Result<void> add_terminal(Tty& tty);
-TENON_API void remove_terminal(Tty& tty);
+// Makes a terminal reachable by its device number, as long as the handle is held. When it goes, by
+// a failure of the driver's module too, the terminal hangs up.
+TENON_API Result<module::Held> add_terminal(module::Context& context, Ref<Tty> tty);
 
 }  // namespace tenon::tty

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <tenon/lib/format.h>
-#include <tenon/module/context.h>
+#include <tenon/module/service.h>
 #include <tenon/net/packet.h>
 #include <tenon/sync/rcu.h>
 
@@ -159,6 +159,36 @@ TENON_API Ref<Interface> find_interface(u32 index);
 TENON_API Ref<Interface> find_interface(std::string_view name);
 // In the order of their indices; visit() may sleep.
 TENON_API void for_each_interface(void (*visit)(Interface&, void*), void* context);
+
+// An interface as of one moment.
+struct InterfaceInfo {
+    // As Interface's accessors of these names answer.
+    u32 index = 0;
+    char name[kInterfaceNameBytes] = {};  // with its NUL
+    LinkType type = LinkType::ethernet;   // how its frames begin
+    u32 flags = 0;                        // as a user is told them
+    u32 mtu = 0;                          // bytes, without the header
+    u32 transmit_queue_length = 0;        // packets
+    HardwareAddress address;              // its own
+};
+
+// The same for who must not stand on the network layer, personalities: the service
+// "net-interfaces". Error::nodev when there is no such interface (any more), others as above.
+class Interfaces : public module::Service {
+  public:
+    // Of this class and InterfaceInfo.
+    static constexpr u32 kInterfaceVersion = 1;
+    // What there is, as of now.
+    virtual Result<InterfaceInfo> by_name(std::string_view name) = 0;
+    virtual Result<InterfaceInfo> by_index(u32 index) = 0;
+    // As the functions of Interface of these names.
+    virtual Result<void> set_flags(u32 index, u32 flags) = 0;
+    virtual Result<void> set_mtu(u32 index, u32 mtu) = 0;
+    virtual Result<void> set_address(u32 index, const HardwareAddress& address) = 0;
+    virtual Result<void> set_transmit_queue_length(u32 index, u32 packets) = 0;
+    virtual Result<void> add_group(u32 index, const HardwareAddress& group) = 0;
+    virtual Result<void> drop_group(u32 index, const HardwareAddress& group) = 0;
+};
 
 // The three parts of an Ethernet header. `at` has room for kEthernetHeaderBytes.
 TENON_API void write_ethernet_header(u8* at, const HardwareAddress& to, const HardwareAddress& from,

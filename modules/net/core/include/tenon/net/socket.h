@@ -4,7 +4,7 @@
 // a socket from outside goes through `SocketRef`, which passes that gate.
 #pragma once
 
-#include <tenon/module/gate.h>
+#include <tenon/module/service.h>
 #include <tenon/sync/wait_queue.h>
 #include <tenon/vfs/file.h>
 
@@ -48,11 +48,12 @@ enum : u32 {
 
 struct Message {
     vfs::IoBuffer data;
-    u32 flags = 0;                // in
-    u32 result_flags = 0;         // out
-    const Address* to = nullptr;  // send
-    Address from;                 // receive; length 0: none
-    Ancillary ancillary;          // both ways
+    u32 flags = 0;                   // in
+    u32 result_flags = 0;            // out
+    bool tells_credentials = false;  // receive: SO_PASSCRED, for the personality
+    const Address* to = nullptr;     // send
+    Address from;                    // receive; length 0: none
+    Ancillary ancillary;             // both ways
 };
 
 // What setsockopt sets at the socket's own level; protocols read it.
@@ -101,8 +102,7 @@ class TENON_API Socket : public vfs::FileOps {
     Result<usize> write(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override;
     Result<i64> ioctl(vfs::File& file, u32 command, u64 argument) override;
     bool is_stream() const override { return true; }
-    const void* tag() const override { return socket_tag(); }
-    static const void* socket_tag();
+    const void* tag() const override { return vfs::kSocketTag; }
 
   private:
     u16 family_;
@@ -111,30 +111,24 @@ class TENON_API Socket : public vfs::FileOps {
     Options options_;
 };
 
-class Family {
+// A family is found as the service "net-pf-NUMBER", not by symbols, so that it can be restarted
+// while personalities have sockets of it: offer it with offer_family().
+class Family : public module::Service {
   public:
-    virtual ~Family() = default;
-    virtual u16 number() const = 0;
+    static constexpr u32 kInterfaceVersion = 1;  // of this class, Socket and Message
     // Error::socktnosupport, protonosupport; perm for what needs a capability.
     virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
     virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
 };
 
-// One object per family number. Error::exist.
-TENON_API Result<void> register_family(module::Gated<Family> family);
-TENON_API void unregister_family(u16 number);
+// Error::exist when the family is there.
+inline Result<module::Held> offer_family(module::Context& context, u16 number,
+                                         std::unique_ptr<Family> family) {
+    const fmt::Line<24> name("net-pf-{}", number);
+    return module::offer(context, name.view(), std::move(family));
+}
 
 // A socket behind a file, called through its gate.
 using SocketRef = module::Gated<Socket>;
-// Error::notsock.
-TENON_API Result<SocketRef> socket_of(vfs::File& file);
-// open_flags: kOpenNonblock. Error::afnosupport.
-TENON_API Result<Ref<vfs::File>> create(u16 family, Kind kind, u32 protocol, u32 open_flags);
-struct Pair {
-    Ref<vfs::File> files[2];
-};
-TENON_API Result<Pair> create_pair(u16 family, Kind kind, u32 protocol, u32 open_flags);
-// The next connection of a listening socket, as a file.
-TENON_API Result<Ref<vfs::File>> accept(SocketRef& socket, bool nonblocking, u32 open_flags);
 
 }  // namespace tenon::net
