@@ -48,6 +48,7 @@ test "$(cat /sys/block/my_block/size)" = 8192
 rmmod my_block
 
 # net: frames come back, also while another instance takes over
+modprobe net_core
 insmod /tests/my_net.ko
 echo 0x1003 >/sys/class/net/my_net/flags
 /tests/frames my_net 2 &
