@@ -9,7 +9,7 @@ from .errors import TenonError
 from .progress import call, progress
 
 # One list a purpose: a run of a ready image needs less than a build.
-BOOT = ["qemu-system-x86", "busybox-static"]
+BOOT = ["qemu-system-x86", "busybox-static", "pci.ids"]
 LINUX = ["linux-image-amd64"]
 UEFI = ["ovmf"]
 ISO = ["grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools"]

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-from . import deps, initrd, kernels, paths
+from . import deps, initrd, kernels, paths, pci_ids
 from .errors import TenonError
 from .options import Options
 from .progress import progress
@@ -28,7 +28,8 @@ KEEP_CACHED = 24
 def builder_key() -> str:
     """Changes when the code that builds roots changes."""
     here = Path(__file__).parent
-    names = ["roots.py", "tree.py", "initrd.py", "debian.py", "configure.py", "kernel_modules.py"]
+    names = ["roots.py", "tree.py", "initrd.py", "debian.py", "configure.py", "kernel_modules.py",
+             "pci_ids.py"]
     return "".join(content_key(here / n) for n in names)
 
 
@@ -66,6 +67,7 @@ def minimal(options: Options) -> Tree:
         if source.is_file():
             tree.file(str(source.relative_to(paths.ROOT / "initrd" / "minimal")), source, 0o644)
     tree.text("var/lib/dpkg/status", "")
+    tree.file("usr/share/misc/pci.ids.gz", pci_ids.compressed(), 0o644)
     pkg = paths.preset_dir(options.preset) / "pkg" / "pkg"
     if pkg.exists():
         tree.file("usr/bin/pkg", pkg, 0o755)

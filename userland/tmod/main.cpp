@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tmod/output.h"
+#include "tmod/pci_names.h"
 
 namespace tmod {
 namespace {
@@ -162,6 +163,7 @@ int explain(Output& out, const Text& wanted) {
     Text only = read_text(device + "/driver_override");
     if (only == "(null)") only.clear();
     out.fact("device", "device", wanted);
+    if (const Text name = pci_name(device); !name.empty()) out.fact("name", "name", name);
     out.fact("bus", "bus", bus);
     out.fact("modalias", "modalias", alias);
     out.fact("driver", "driver", driver.empty() ? "none" : driver);

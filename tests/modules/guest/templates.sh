@@ -18,6 +18,15 @@ test "$(cat /dev/my_char)" = abcd
 modprobe -r edu 2>/dev/null || true
 tmod explain $device
 tmod explain $device --json | grep -q 'not loaded: modprobe edu'
+
+# the names of devices: the whole list, one device of it, a class where the device is not in it
+[ $(zcat /usr/share/misc/pci.ids.gz | grep -c '^	[0-9a-f]') -gt 10000 ]
+for known in /sys/bus/pci/devices/*; do
+    [ $(cat $known/vendor) = 0x1af4 ] && tmod explain $(basename $known) | grep 'Red Hat, Inc. Virtio .*RNG'
+    [ $(cat $known/class) = 0x060000 ] && tmod explain $(basename $known) | grep 'Intel Corporation .*DRAM Controller'
+done
+tmod explain $device | grep 'name .*Unclassified device'
+
 insmod /tests/my_pci.ko
 test "$(basename $(readlink /sys/bus/pci/devices/$device/driver))" = my_pci
 exec 5<>/dev/my_pci
