@@ -507,7 +507,8 @@ void* kmalloc_at(usize size, Alloc flags, uptr site) {
     }
     if (site >= module_text_start) {
         if (size <= kMaxModuleClassBytes) return Slabs::alloc_for_module(size, flags, site);
-        if (arch::keys_on()) return kmalloc_pages(size, flags, site);  // the classes are the core's
+        // The classes are the core's: what a failed module had of them could not be found.
+        return kmalloc_pages(size, flags, site);
     }
     return Slabs::alloc(*Slabs::class_cache(class_of(size)), size, flags);
 }

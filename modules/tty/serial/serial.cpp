@@ -55,7 +55,7 @@ class Port final : public Driver {
   public:
     Port(u16 base, u32 irq, u32 line) : base_(base), irq_(irq), line_(line) {}
     ~Port() override {
-        if (tty_) arch::port_out8(base_ + kInterruptEnable, 0);
+        if (tty_ != nullptr) arch::port_out8(base_ + kInterruptEnable, 0);
     }
 
     bool is_there() const {
@@ -69,14 +69,15 @@ class Port final : public Driver {
         TRY(input_.create());
         TRY(output_.create());
         fmt::Line<16> name("ttyS{}", line_);
-        TRY_ASSIGN(tty_, Tty::create(name.view(), {kMajor, kFirstMinor + line_},
-                                     module::Gated<Driver>::borrow(this, &context.gate())));
+        TRY_ASSIGN(auto tty, Tty::create(name.view(), {kMajor, kFirstMinor + line_},
+                                         module::Gated<Driver>::borrow(this, &context.gate())));
+        tty_ = tty.get();
+        TRY_ASSIGN(terminal_, add_terminal(context, std::move(tty)));
         arch::port_out8(base_ + kInterruptEnable, 0);
         // FIFOs on, interrupt at 14 bytes. Not cleared: the sender may have begun.
         arch::port_out8(base_ + kFifoControl, 0xc1);
         arch::port_out8(base_ + kModemControl, 0x0b);  // DTR, RTS, interrupt line on
         TRY_ASSIGN(interrupt_, context.request_isa_irq(irq_, on_interrupt, on_thread, this));
-        TRY_ASSIGN(terminal_, add_terminal(context, tty_));
         TRY_ASSIGN(auto device, device::Device::create({.name = name.view(),
                                                         .class_name = "tty",
                                                         .node = {.major = kMajor,
@@ -219,7 +220,7 @@ class Port final : public Driver {
 
     const u16 base_;
     const u32 irq_, line_;
-    Ref<Tty> tty_;
+    Tty* tty_ = nullptr;  // as long as terminal_ is held: of a failed driver nobody drops a reference
     // Between the terminal's reader mutex and its state mutex.
     sync::Mutex pump_mutex_{sync::LockRank::page_cache_fill};
     sync::SpinLock lock_{sync::LockRank::irq};  // guards what follows and the chip
@@ -227,7 +228,7 @@ class Port final : public Driver {
     u8 enable_ = 0;
     bool input_blocked_ = false, breaks_ = false;
     u64 overruns_ = 0;
-    module::Held interrupt_, terminal_, node_;
+    module::Held terminal_, interrupt_, node_;
 };
 
 // Modem lines: those that we drive, and those that we see.
