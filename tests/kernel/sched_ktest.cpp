@@ -138,7 +138,6 @@ KTEST(timers_are_armed_and_cancelled_on_all_cpus_at_once) {
         (void)alarm.timer.cancel_sync();
         fired += alarm.fired.load();
     }
-    EXPECT(fired > 0);
     sched::sleep_ns(2'000'000);
     for (Alarm& alarm : alarms) fired -= alarm.fired.load();
     EXPECT(fired == 0);  // nothing fires after cancel_sync()
