@@ -14,7 +14,7 @@ from . import build, deps, options, paths
 from .errors import TenonError
 from .progress import progress
 
-# Host tests do not depend on the kernel's preset, nor do tests that boot Linux alone ("reference").
+# Host tests do not depend on the kernel's preset. "reference" marks those that boot and run in release only.
 BOOTING = "system|kernel"
 NOT_AGAIN = "reference"
 LINE = re.compile(r"^\s*(\d+)/(\d+) Test\s+#\d+: (\S+) \.*\s*(.*)$")
