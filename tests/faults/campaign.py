@@ -26,6 +26,7 @@ THREAD_CONTEXTS = ("call", "worker", "thread", "probe", "remove", "exit")
 NEED_KEYS = ("wild_task",)
 # What merely sleeps is nobody's fault.
 MAY_GO_UNNOTICED = ("sleep_for_ever", "mutex_deadlock")
+KEYS_ON = "modules cannot write core data"
 
 
 def kinds() -> list[tuple[str, bool]]:
@@ -93,6 +94,8 @@ def run(pairs: list[tuple[str, str]], args, parameters: str = "") -> list[tuple[
             if args.verbose or verdict != "contained":
                 print(line, verdict, flush=True)
         done = len(verdicts)
+        if "module.keys=on" in args.append and KEYS_ON not in text:
+            raise SystemExit(f"the machine ran without protection keys:\n{text[:2000]}")
         if current is None:
             raise SystemExit(f"the machine does not start:\n{out}\n{err}\n{text[-2000:]}")
         if done < current:

@@ -87,7 +87,7 @@ void run_one(module::Context& context, u32 number, const Test& test) {
     std::fill_n(least, Counts::kKinds, std::numeric_limits<i64>::max());
     const u64 began = time::monotonic_ns();
     u32 failures = 0;
-    bool leaks = true;
+    bool leaks = true, skipped = false;
     Counts before = count(context);
     static Caches caches;
     for (u32 i = 0; i < kTries && leaks && failures == 0; ++i) {
@@ -96,6 +96,7 @@ void run_one(module::Context& context, u32 number, const Test& test) {
         mm::for_each_cache(&Caches::visit, &caches);
         test.body(run);
         failures = run.failures();
+        skipped = run.skipped();
         const Counts after = count(context);
         leaks = false;
         for (u32 k = 0; k < Counts::kKinds; ++k) {
@@ -112,8 +113,9 @@ void run_one(module::Context& context, u32 number, const Test& test) {
         Caches::Report report{.before = &caches, .module = context.name()};
         mm::for_each_cache(&Caches::report, &report);
     }
-    log::info("{}: {}ok {} - {} # {} ms", context.name(), failures == 0 && !leaks ? "" : "not ",
-              number, test.name, (time::monotonic_ns() - began) / 1'000'000);
+    log::info("{}: {}ok {} - {} # {}{} ms", context.name(), failures == 0 && !leaks ? "" : "not ",
+              number, test.name, skipped ? "SKIP " : "",
+              (time::monotonic_ns() - began) / 1'000'000);
 }
 
 struct Threads {

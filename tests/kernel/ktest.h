@@ -25,6 +25,9 @@ class Run {
     module::Context& context() const { return context_; }
     void fail(const char* file, u32 line, const char* expression);
     u32 failures() const { return failures_.load(std::memory_order_relaxed); }
+    // The machine lacks what is tested: the test's line says so, and it counts as skipped.
+    void skip() { skipped_ = true; }
+    bool skipped() const { return skipped_; }
 
     // Runs body(index) in `threads` kernel threads that start together, and waits for all.
     template <typename Body>
@@ -39,6 +42,7 @@ class Run {
     void run_threads(u32 threads, void (*call)(void*, u32), void* body);
     module::Context& context_;
     std::atomic<u32> failures_{0};
+    bool skipped_ = false;
 };
 
 Result<void> run_all(module::Context& context, std::span<const Test* const> tests);

@@ -20,6 +20,7 @@ from tenon.options import Options  # noqa: E402
 
 PROGRAMS = "/usr/lib/tenon-tests"
 CASE_TIMEOUT_S = 180
+KEYS_ON = "modules cannot write core data"
 CACHE = paths.ROOT / "build" / "cache" / "oracle"
 # Tenon has four levels of page tables; so has Linux here, or user space would end elsewhere.
 SAME_MACHINE = {"linux": "no5lvl", "tenon": ""}
@@ -225,6 +226,9 @@ def main() -> int:
         print(f"{'ok' if not why else 'not ok'} {case.name}" + (f"\n{why}" if why else ""), flush=True)
     linux.stop()
     tenon.stop()
+    if "module.keys=on" in args.append and KEYS_ON not in options("tenon").log.read_text(errors="replace"):
+        failed += 1
+        print("the machine ran without protection keys")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
