@@ -8,16 +8,19 @@ import time
 
 
 class Stub:
-    def __init__(self, path: str):
+    def __init__(self, path: str, alive):
+        """Waits for QEMU's socket as long as `alive()`, but no more than two minutes: a build may come first."""
         self.socket = socket.socket(socket.AF_UNIX)
-        for _ in range(200):
+        until = time.monotonic() + 120
+        while True:
             try:
                 self.socket.connect(path)
                 break
             except OSError:
+                if not alive() or time.monotonic() > until:
+                    self.socket.close()
+                    raise
                 time.sleep(0.05)
-        else:
-            raise TimeoutError(path)
         self.buffer = b""
         self.running = False
         self.socket.settimeout(20)

@@ -25,13 +25,18 @@ from mutations import KINDS, Mutator, mutate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SILENT_S = 40
+SILENT_S = 120
 # As in programs/client.c: module, folder of the build, what must be there before, devices.
 VICTIMS = (("null_block", "ko", "block_core", ""), ("null_block", "ko", "block_core", ""),
            ("null_block", "ko", "block_core", ""), ("edu", "ko", "pci", ""),
            ("fault_lab", "ktest", "", ""), ("virtio_rng", "ko", "virtio", ""),
            ("null_net", "ko", "net_packet", ""), ("null_net", "ko", "net_packet", ""),
            ("null_net", "ko", "net_packet", ""))
+
+
+def limit_s(args) -> int:
+    """How long a machine may run: less than ctest gives faults.mutations_sample."""
+    return 7200 if "TENON_LONG" in os.environ else 150 + 8 * min(args.batch, args.count)
 
 
 class Ended(Exception):
@@ -56,7 +61,7 @@ class Guest:
         files = [f"{build}/{folder}/{module}.ko:/tests/{module}.ko", f"{args.client}:/tests/client",
                  *(f"{build}/ko/{m}.ko:/tests/{m}.ko" for m in ("symbols_provider", "symbols_user"))]
         command = [ROOT / "tenon", "run", "--preset", args.preset, "--direct", "--smp", args.smp, "--log", self.log,
-                   "--timeout", 3600, "--append", f"panic=exit watchdog={args.watchdog} {args.append}",
+                   "--timeout", limit_s(args), "--append", f"panic=exit watchdog={args.watchdog} {args.append}",
                    "--qemu", f"-gdb unix:{stub},server=on,wait=off",
                    *(w for f in files for w in ("--file", f)),
                    "--", "sh", "-c", f"modprobe -a {first} 2>/dev/null; /tests/client {victim}; echo client $?"]
@@ -64,7 +69,11 @@ class Guest:
         self.process = subprocess.Popen([str(w) for w in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.error, start_new_session=True)
         self.buffer = b""
-        self.stub = Stub(str(stub))
+        self.stub_path = str(stub)
+        self.stub = None
+
+    def connect(self):
+        self.stub = Stub(self.stub_path, lambda: self.process.poll() is None)
         self.stub.go()
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -82,7 +91,8 @@ class Guest:
         until = time.monotonic() + SILENT_S
         while b"\n" not in self.buffer:
             events = self.selector.select(max(0, until - time.monotonic()))
-            if not events:
+            # A machine that stops again and again is silent, too.
+            if not events or time.monotonic() > until:
                 raise Ended("hang")
             for key, _ in events:
                 if key.fileobj is self.stub:
@@ -105,9 +115,9 @@ class Guest:
             raise Ended(f"the client ended with {words[1:]}")
         return words
 
-    def ready(self) -> int:
+    def ready(self, on_break=None) -> int:
         while True:
-            words = self.line()
+            words = self.line(on_break)
             if words[:1] == ["ready"] and len(words) == 2:
                 return int(words[1], 16)
             if words[:1] == ["bad"]:
@@ -135,7 +145,8 @@ class Guest:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        self.stub.close()
+        if self.stub:
+            self.stub.close()
         self.error.close()
         self.errors = Path(self.error.name).read_text(errors="replace")
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -169,22 +180,20 @@ def strike(guest: Guest, mutator: Mutator, base: int, rng: random.Random, result
     guest.say("go")
     done = guest.answer("done", on_break)
     result.facts |= done
-    now = guest.ready()
-    if not executed and done["detected"] == "0" and done["asked"] == "0":
-        stub.stop()
-        stub.clear(at)
-        stub.write(at, live)
-        stub.go()
-        result.verdict = "dormant" if done["first"] == "ok" else "unexplained"
-        return now
+    now = guest.ready(on_break)
     if not executed:
         stub.stop()
         stub.clear(at)
+        if now == base:  # else another instance has taken its place, with bytes of its own
+            stub.write(at, live)
         stub.go()
+        quiet = done["first"] == "ok" and done["asked"] == done["detected"] == "0"
+        result.verdict = "dormant" if quiet else "unexplained"
+        return now
     result.verdict = "struck"
     guest.say("check")
-    result.facts |= guest.answer("well")
-    now = guest.ready()
+    result.facts |= guest.answer("well", on_break)
+    now = guest.ready(on_break)
     result.verdict = verdict(result.facts)
     return now
 
@@ -206,10 +215,12 @@ def run(victim: int, count: int, seed: int, args, sink) -> list[Result]:
     results = []
     while len(results) < count:
         guest = Guest(victim, args)
-        result = None
+        result, started = None, False
         ended = ""
         try:
+            guest.connect()
             base = guest.ready()
+            started = True
             batch = min(args.batch, count - len(results))
             for _ in range(batch):
                 result = Result("", "", "")
@@ -223,11 +234,11 @@ def run(victim: int, count: int, seed: int, args, sink) -> list[Result]:
         except (Ended, EOFError, OSError, ValueError) as e:
             ended = str(e)
         status, log = guest.end()
-        if result is None and ended == "" and results[-1].verdict not in ("lost", "unserved") and status != 0:
-            print(victim, "the machine did not end well:", status, file=sink, flush=True)
-        if ended != "":
-            if result is None or not result.kind:
-                raise SystemExit(f"{module}: the machine does not start ({ended}):\n{log[-3000:]}")
+        if not started:
+            raise SystemExit(f"{module}: the machine does not start ({ended}):\n{guest.errors[-1000:]}\n{log[-3000:]}")
+        if result is None and results[-1].verdict not in ("lost", "unserved") and (ended != "" or status != 0):
+            print(victim, "the machine did not end well:", status, ended, file=sink, flush=True)
+        if result is not None:
             errors = guest.errors
             # A client that dies is shot by what the driver wrote over it; the shell behind it went on.
             result.verdict = ("panic" if "TENON PANIC" in log else "emulator" if "hardware error" in errors

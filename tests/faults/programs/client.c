@@ -380,8 +380,8 @@ static enum answer one_round(unsigned* asked) {
         ++*asked;
         (void)control("restart");
     }
-    if (await(8000)) return last == OK ? OK : LATE;
-    return LATE;
+    // An answer that comes late is an answer: wrong data stay wrong data.
+    return await(8000) ? last : LATE;
 }
 
 static void go(void) {
@@ -416,14 +416,13 @@ static int every_cpu(void) {
     cpu_set_t all, one;
     sched_getaffinity(0, sizeof all, &all);
     int well = 1;
-    const uint64_t began = now_ms();
     for (int c = 0; c < get_nprocs(); c++) {
         CPU_ZERO(&one);
         CPU_SET(c, &one);
         well &= sched_setaffinity(0, sizeof one, &one) == 0 && sched_getcpu() == c;
     }
     sched_setaffinity(0, sizeof all, &all);
-    return well && now_ms() - began < 1000;
+    return well;
 }
 
 static void check(void) {
