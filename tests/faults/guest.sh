@@ -1,5 +1,5 @@
 # guest.sh FIRST [PARAMETERS]: commits the faults of /tests/pairs from line FIRST on, and looks after each what became of
-# the machine. One line each: "N KIND CONTEXT detected=0|1 restarted=0|1 served=0|1 others=0|1 cpus=0|1".
+# the machine. Two lines each: "N KIND CONTEXT begin" and "N KIND CONTEXT detected=0|1 served=0|1 others=0|1 cpus=0|1".
 control=/sys/kernel/tenon/module_control
 health=/sys/kernel/tenon/module_health
 module=/tests/fault_lab.ko
