@@ -15,6 +15,11 @@ BUILD = ROOT / "build" / PRESET
 LONG = "TENON_LONG" in os.environ
 
 
+def key_values(text: str) -> dict[str, int]:
+    """The numbers of `key=number ...`."""
+    return {k: int(v) for k, v in (w.split("=") for w in text.split())}
+
+
 @dataclass
 class Outcome:
     status: int
@@ -25,9 +30,9 @@ class Outcome:
     def values(self, name: str) -> dict[str, int]:
         """The `NAME key=number ...` line of the output."""
         for line in self.stdout.splitlines():
-            words = line.split()
-            if words and words[0] == name:
-                return {k: int(v) for k, v in (w.split("=") for w in words[1:])}
+            first, _, rest = line.partition(" ")
+            if first == name:
+                return key_values(rest)
         raise AssertionError(f"no line {name} in:\n{self.stdout}\n{self.stderr}")
 
 
@@ -44,13 +49,35 @@ def boot(*command: str, options: list[str] = (), timeout: int = 300, input: byte
                    done.stderr.decode(errors="replace"), text)
 
 
+def script_files(name: str) -> list[str]:
+    """What puts guest/NAME and what it shares with others into a machine."""
+    return [w for f in (name, "common.sh") for w in ("--file", f"{HERE}/guest/{f}:/tests/{f}")]
+
+
 def script(name: str, *arguments: str, options: list[str] = (), **more) -> Outcome:
     """Runs guest/NAME inside."""
-    return boot("sh", f"/tests/{name}", *arguments,
-                options=["--file", f"{HERE}/guest/{name}:/tests/{name}", *options], **more)
+    return boot("sh", f"/tests/{name}", *arguments, options=[*script_files(name), *options], **more)
+
+
+def compile_program(folder: Path | str, name: str) -> list[str]:
+    """Builds programs/NAME.c; what puts it into a machine as /tests/NAME."""
+    program = Path(folder, name)
+    subprocess.run(["gcc", "-O2", "-static", "-pthread", "-Wall", "-o", program, HERE / f"programs/{name}.c"],
+                   check=True)
+    return ["--file", f"{program}:/tests/{name}"]
 
 
 class Case(unittest.TestCase):
+    def nothing_left(self, before: dict[str, int], after: dict[str, int], **slack: int) -> None:
+        """Of two snapshots: all is as it was, but what has a slack has grown by less than that."""
+        growth = {k: after[k] - before[k] for k in before}
+        print(growth)
+        for key, more in growth.items():
+            if key in slack:
+                self.assertLess(more, slack[key], key)
+            else:
+                self.assertEqual(more, 0, key)
+
     def alive(self, outcome: Outcome, status: int | None = 0) -> None:
         """The machine came through: no panic, and the script's own status."""
         for word in ("panic", "assertion failed", "use after free", "double free"):

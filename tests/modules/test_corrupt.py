@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import sdk
-from machine import BUILD, HERE, LONG, PRESET, ROOT, Case, boot, main, script
+from machine import BUILD, LONG, PRESET, ROOT, Case, boot, compile_program, main, script
 
 sys.path.insert(0, str(ROOT / "tools"))
 from tenon import kernels, roots  # noqa: E402
@@ -37,11 +37,8 @@ class Modules(Case):
     def test_thousands_of_damaged_modules(self):
         seed = os.environ.get("TENON_SEED") or str(random.randrange(1 << 31))
         with tempfile.TemporaryDirectory() as folder:
-            program = Path(folder, "hostile")
-            subprocess.run(["gcc", "-O1", "-static", "-Wall", "-o", program,
-                            HERE / "programs/hostile.c"], check=True)
             done = script("hostile.sh", seed, str(MUTATIONS), timeout=900, options=[
-                "--file", f"{program}:/tests/hostile",
+                *compile_program(folder, "hostile"),
                 "--file", f"{BUILD}/ktest/ktest_victim.ko:/tests/victim.ko"])
         self.alive(done)
         self.assertIn("status 0\n", done.stdout, f"seed {seed}\n{done.stdout}{done.stderr}")

@@ -11,13 +11,8 @@ class Cycles(Case):
     def test_nothing_is_left(self):
         done = script("cycles.sh", str(COUNT), options=["--smp", "4"], timeout=900)
         self.alive(done)
-        before, after = done.values("before"), done.values("after")
-        print({k: after[k] - before[k] for k in before})
         # Caches of a CPU fill and empty; what is lost each time shows as COUNT.
-        for key, slack in (("pages", COUNT // 4), ("objects", COUNT // 4)):
-            self.assertLess(after[key] - before[key], slack, key)
-        for key in before.keys() - {"pages", "objects"}:
-            self.assertEqual(after[key], before[key], key)
+        self.nothing_left(done.values("before"), done.values("after"), pages=COUNT // 4, objects=COUNT // 4)
         self.assertNotIn("leaked", done.log)
 
     def test_one_that_is_needed_or_open_stays(self):

@@ -1,12 +1,10 @@
 """Network interfaces: what programs see of one, and of its driver's going and coming again."""
 
 import re
-import subprocess
 import tempfile
 import unittest
-from pathlib import Path
 
-from machine import HERE, LONG, Case, main, script
+from machine import LONG, Case, compile_program, key_values, main, script
 
 CYCLES = 500 if LONG else 100
 
@@ -15,10 +13,7 @@ class Interfaces(Case):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        program = Path(cls.folder.name, "frames")
-        subprocess.run(["gcc", "-O2", "-static", "-pthread", "-Wall", "-o", program,
-                        HERE / "programs/frames.c"], check=True)
-        cls.programs = ["--file", f"{program}:/tests/frames"]
+        cls.programs = compile_program(cls.folder.name, "frames")
 
     @classmethod
     def tearDownClass(cls):
@@ -37,11 +32,10 @@ class Interfaces(Case):
         for i, line in enumerate(lines):
             if not line.startswith("frames"):
                 continue
-            values = {k: int(v) for k, v in (w.split("=") for w in line.split()[1:])}
+            values = key_values(line.partition(" ")[2])
             for key in ("errors", "disorder", "wrong", "index"):
                 self.assertEqual(values[key], 0, line)
             self.assertGreater(values["received"], 100, line)
-            self.assertEqual(values["sent"], values["received"] + values["gaps"], line)
             yield values, lines[i + 1] if i + 1 < len(lines) else ""
 
     def test_a_program_uses_it_and_nothing_is_left(self):
@@ -60,22 +54,19 @@ class Interfaces(Case):
         self.assertEqual(runs, 6, lines)
         thrown, sent = done.values("thrown_away"), done.values("thrown")
         self.assertEqual(sent["received"], 0)
+        self.assertEqual(thrown["packets"], sent["sent"])
         self.assertEqual(thrown["dropped"], 0)
-        before, after = done.values("before"), done.values("after")
-        print({k: after[k] - before[k] for k in before})
-        for key in ("pages", "objects"):
-            self.assertLess(after[key] - before[key], CYCLES // 2, key)
-        for key in ("sysfs", "modules"):
-            self.assertEqual(after[key], before[key], key)
+        self.nothing_left(done.values("before"), done.values("after"), pages=CYCLES // 2, objects=CYCLES // 2)
 
     def lost_are_counted(self, done, holds):
         """What never came was in the driver's hands, or did not fit into the socket."""
         for (values, line), wanted in zip(self.frames(done), holds, strict=True):
-            name, *words = line.split()
-            interface = {k: int(v) for k, v in (w.split("=") for w in words)}
+            name, _, numbers = line.partition(" ")
+            interface = key_values(numbers)
             print(name, {k: values[k] for k in ("sent", "gaps", "overflow", "longest_us")}, interface)
             self.assertEqual(interface["holds"], wanted, line)
             self.assertEqual(interface["lost"], interface["dropped"], line)
+            self.assertEqual(values["sent"], interface["packets"] + interface["dropped"], line)
             self.assertEqual(values["gaps"], values["overflow"] + interface["lost"], line)
 
     def test_the_driver_goes_and_comes_again(self):

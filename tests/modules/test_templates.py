@@ -1,11 +1,10 @@
 """Each template of ./tenon module new, built from the packed SDK, in one boot; and tmod on them."""
 
-import subprocess
 import tempfile
 from pathlib import Path
 
 import sdk
-from machine import HERE, Case, main, script
+from machine import Case, compile_program, main, script
 
 
 class Templates(Case):
@@ -13,11 +12,7 @@ class Templates(Case):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             kit = sdk.Sdk(folder)
-            options = ["--qemu", "-device edu"]
-            frames = folder / "frames"
-            subprocess.run(["gcc", "-O2", "-static", "-pthread", "-Wall", "-o", frames,
-                            HERE / "programs/frames.c"], check=True)
-            options += ["--file", f"{frames}:/tests/frames"]
+            options = ["--qemu", "-device edu", *compile_program(folder, "frames")]
             for template in ("char", "pci", "block", "net", "fs"):
                 name = f"my_{template}"
                 module = sdk.must_build(kit.project(folder / name, name, template=template))

@@ -1,27 +1,13 @@
 # bindings.sh COUNT: takes edu from its driver and gives it back, with a descriptor held open.
+. /tests/common.sh
 driver=/sys/bus/pci/drivers/edu
 name=$(basename $driver/0000:*)
 device=/sys/bus/pci/devices/$name
-fail() {
-    echo "no: $*"
-    exit 1
-}
 dead() {
     cat <&3 >/dev/null 2>/tmp/why && fail "read of a dead descriptor"
     grep -q 'No such device' /tmp/why || fail "$(cat /tmp/why)"
     echo 5 2>/tmp/why >&3 && fail "write to a dead descriptor"
-    grep -q 'No such device' /tmp/why || true
-}
-snapshot() {
-    sleep 1
-    set -- "$1" /proc/[0-9]*
-    awk -v name="$1" -v tasks=$# '
-        FILENAME == "/proc/meminfo" && /^Mem(Total|Free):/ { kib[$1] = $2 }
-        FILENAME == "/proc/slabinfo" && FNR > 2 { n += $2 }
-        END { printf "%s tasks=%d pages=%d objects=%d", name, tasks,
-              (kib["MemTotal:"] - kib["MemFree:"]) / 4, n }' /proc/meminfo /proc/slabinfo
-    echo " interrupts=$(wc -l </proc/interrupts) nodes=$(find /dev | wc -l)" \
-         "sysfs=$(find /sys | wc -l) mappings=$(wc -l </proc/iomem) devices=$(wc -l </proc/devices)"
+    grep -q 'No such device' /tmp/why || fail "$(cat /tmp/why)"
 }
 cycle() {
     echo $name >$driver/unbind || fail unbind
@@ -53,12 +39,7 @@ test -e $device && fail "still there"
 dead
 echo 1 >/sys/bus/pci/rescan
 test -e $device || fail "not found again"
-i=0
-until test -c /dev/edu; do
-    i=$((i + 1))
-    [ $i -lt 500 ] || fail "not bound again"
-    sleep 0.01
-done
+wait_for test -c /dev/edu
 exec 3>&-
 exec 3<>/dev/edu
 i=0

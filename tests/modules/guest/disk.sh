@@ -1,19 +1,19 @@
 # disk.sh: a disk of null_block as programs see it, then its driver going and coming under load.
 # /tests/stamps is programs/stamps.c.
-fail() {
-    echo "failed: $*"
-    exit 1
+. /tests/common.sh
+hold=/sys/block/nullb0/hold
+# The program works in the background, until it is told to end.
+start() {
+    /tests/stamps /dev/nullb0 600 4 "$1" &
+    wait_for grep -q '259 *0 nullb0 [1-9]' /proc/diskstats
 }
-snapshot() {
-    sleep 1
-    awk -v name="$1" '/^Mem(Total|Free):/ { kib[$1] = $2 }
-        END { printf "%s pages=%d", name, (kib["MemTotal:"] - kib["MemFree:"]) / 4 }' /proc/meminfo
-    awk 'NR > 2 { n += $2 } END { printf " objects=%d", n }' /proc/slabinfo
-    echo " nodes=$(find /dev | wc -l) sysfs=$(find /sys | wc -l) modules=$(wc -l </proc/modules)"
+end() {
+    kill -TERM $!
+    wait $! || fail "the program saw it"
 }
-hold() {
-    awk -v key="$1" '{ for (i = 2; i <= NF; i++) if (split($i, kv, "=") && kv[1] == key) print kv[2] }' \
-        /sys/block/nullb0/hold
+report() {
+    echo "$1 holds=$(hold_value $hold holds) replayed=$(hold_value $hold replayed)" \
+         "refused=$(hold_value $hold refused) longest_us=$(hold_value $hold longest_us)"
 }
 used() {
     modprobe null_block size_mb=16 queues=2 completion="$1" || fail "load $1"
@@ -46,47 +46,39 @@ cycles() {
 # The driver goes by force and comes again, COUNT times, while a program works.
 gone_and_back() {
     modprobe null_block size_mb=16 queues=2 completion="$1" completion_ns=200000
-    /tests/stamps /dev/nullb0 "$2" 4 7 &
+    start 7
     i=0
-    while [ $i -lt "$3" ]; do
+    while [ $i -lt "$2" ]; do
         sleep 0.3
         rmmod -f null_block 2>/dev/null || fail "rmmod -f $i"
-        [ "$(cut -d' ' -f1 /sys/block/nullb0/hold)" = held ] || fail "not held"
+        [ "$(cut -d' ' -f1 $hold)" = held ] || fail "not held"
         sleep 0.2
         modprobe null_block size_mb=16 queues=2 completion="$1" completion_ns=200000 || fail "again $i"
         i=$((i + 1))
     done
-    wait $! || fail "the program saw it"
-    echo "held_$1 holds=$(hold holds) replayed=$(hold replayed) refused=$(hold refused)" \
-         "longest_us=$(hold longest_us)"
+    end
+    report "held_$1"
     echo 0 >/sys/module/block_core/parameters/hold_always
     rmmod null_block || fail "unload"
     echo 1 >/sys/module/block_core/parameters/hold_always
 }
-# ORDER ("restart NAME", "update FILE") COUNT times while a program works: it sees only delay.
+# ordered MODE COUNT ORDER: while a program works, which sees only delay.
 ordered() {
     modprobe null_block size_mb=16 queues=2 completion="$1" completion_ns=200000
-    /tests/stamps /dev/nullb0 "$2" 4 11 &
-    i=0
-    while [ $i -lt "$3" ]; do
-        sleep 0.5
-        echo "$4" >/sys/kernel/tenon/module_control || fail "$4"
-        i=$((i + 1))
-    done
-    wait $! || fail "the program saw it"
-    sleep 0.2
-    echo "${4%% *}_$1 holds=$(hold holds) replayed=$(hold replayed) refused=$(hold refused)" \
-         "longest_us=$(hold longest_us)"
+    start 11
+    restarted_under_load null_block "$2" "$3"
+    end
+    report "${3%% *}_$1"
     rmmod null_block || fail "unload"
 }
 modprobe block_core
 case $1 in
 again)
     new=/usr/lib/modules/$(uname -r)/kernel/null_block.ko
-    ordered timer 4 5 "update $new"
-    ordered worker 4 5 "update $new"
-    ordered inline 4 5 "update $new"
-    ordered timer 6 3 "restart null_block"
+    ordered timer 5 "update $new"
+    ordered worker 5 "update $new"
+    ordered inline 5 "update $new"
+    ordered timer 3 "restart null_block"
     # What was written before an update is there after it.
     modprobe null_block size_mb=16
     exec 3<>/dev/nullb0
@@ -112,9 +104,9 @@ use)
     ;;
 hold)
     echo 1 >/sys/module/block_core/parameters/hold_always
-    gone_and_back inline 4 5
-    gone_and_back timer 4 5
-    gone_and_back worker 4 5
+    gone_and_back inline 5
+    gone_and_back timer 5
+    gone_and_back worker 5
     # Nobody comes: the program's calls end, and the disk goes.
     echo 300 >/sys/module/block_core/parameters/hold_ms
     modprobe null_block size_mb=16

@@ -1,26 +1,24 @@
 # net.sh: an interface of null_net as programs see it, then its driver going and coming under load.
 # /tests/frames is programs/frames.c.
-fail() {
-    echo "failed: $*"
-    exit 1
-}
-snapshot() {
-    sleep 1
-    awk -v name="$1" '/^Mem(Total|Free):/ { kib[$1] = $2 }
-        END { printf "%s pages=%d", name, (kib["MemTotal:"] - kib["MemFree:"]) / 4 }' /proc/meminfo
-    awk 'NR > 2 { n += $2 } END { printf " objects=%d", n }' /proc/slabinfo
-    echo " sysfs=$(find /sys | wc -l) modules=$(wc -l </proc/modules)"
-}
+. /tests/common.sh
 net=/sys/class/net/null0
-hold() {
-    awk -v key="$1" '{ for (i = 2; i <= NF; i++) if (split($i, kv, "=") && kv[1] == key) print kv[2] }' $net/hold
-}
 up() {
     echo 0x1003 >$net/flags || fail "up"
 }
+# The program works in the background, until it is told to end.
+sent() { [ "$(cat $net/statistics/tx_packets)" -gt 0 ]; }
+start() {
+    /tests/frames null0 600 2>/tmp/why &
+    wait_for sent
+}
+end() {
+    kill -TERM $!
+    wait $! || fail "the program saw it: $(cat /tmp/why)"
+}
 report() {
-    echo "$1 holds=$(hold holds) lost=$(hold lost) refused=$(hold refused) longest_us=$(hold longest_us)" \
-         "dropped=$(cat $net/statistics/tx_dropped)"
+    echo "$1 holds=$(hold_value $net/hold holds) lost=$(hold_value $net/hold lost)" \
+         "refused=$(hold_value $net/hold refused) longest_us=$(hold_value $net/hold longest_us)" \
+         "packets=$(cat $net/statistics/tx_packets) dropped=$(cat $net/statistics/tx_dropped)"
 }
 used() {
     modprobe null_net loopback=1 queues=2 completion="$1" || fail "load $1"
@@ -33,7 +31,7 @@ used() {
     [ "$(cat $net/flags)" = 0x1003 ] || fail "flags"
     grep -q '^\([0-9a-f][0-9a-f]:\)\{5\}[0-9a-f][0-9a-f]$' $net/address || fail "address"
     /tests/frames null0 2 || fail "frames $1"
-    awk '$1 == "null0:" { exit !($3 > 100 && $3 == $11 && $2 == $10) } END { if (!NR) exit 1 }' /proc/net/dev ||
+    awk '$1 == "null0:" { good = $3 > 100 && $3 == $11 && $2 == $10 } END { exit !good }' /proc/net/dev ||
         fail "$(cat /proc/net/dev)"
     report "used_$1"
     echo 0 >$net/flags
@@ -46,9 +44,10 @@ used() {
 gone() {
     modprobe null_net loopback=1
     up
-    /tests/frames null0 2 2>/tmp/why &
-    sleep 0.5
+    start
     rmmod null_net || fail "unload"
+    wait_for test -s /tmp/why
+    kill -TERM $!
     wait $! && fail "the program saw nothing"
     cat /tmp/why
 }
@@ -65,9 +64,9 @@ gone_and_back() {
     modprobe null_net loopback=1 completion="$1" completion_ns=200000
     up
     index=$(cat $net/ifindex) address=$(cat $net/address)
-    /tests/frames null0 "$2" &
+    start
     i=0
-    while [ $i -lt "$3" ]; do
+    while [ $i -lt "$2" ]; do
         sleep 0.3
         rmmod -f null_net 2>/dev/null || fail "rmmod -f $i"
         [ "$(cut -d' ' -f1 $net/hold)" = held ] || fail "not held"
@@ -78,38 +77,32 @@ gone_and_back() {
         modprobe null_net loopback=1 completion="$1" completion_ns=200000 || fail "again $i"
         i=$((i + 1))
     done
-    wait $! || fail "the program saw it"
+    end
     [ "$index $address" = "$(cat $net/ifindex) $(cat $net/address)" ] || fail "another interface"
     report "held_$1"
     echo 0 >/sys/module/net_core/parameters/hold_always
     rmmod null_net || fail "unload"
     echo 1 >/sys/module/net_core/parameters/hold_always
 }
-# ORDER ("restart NAME", "update FILE") COUNT times while a program works.
+# ordered MODE COUNT ORDER: while a program works.
 ordered() {
     modprobe null_net loopback=1 completion="$1" completion_ns=200000
     up
-    /tests/frames null0 "$2" &
-    i=0
-    while [ $i -lt "$3" ]; do
-        sleep 0.5
-        echo "$4" >/sys/kernel/tenon/module_control || fail "$4"
-        i=$((i + 1))
-    done
-    wait $! || fail "the program saw it"
-    sleep 0.2
-    report "${4%% *}_$1"
+    start
+    restarted_under_load null_net "$2" "$3"
+    end
+    report "${3%% *}_$1"
     rmmod null_net || fail "unload"
 }
 modprobe net_packet
 case $1 in
 again)
     new=/usr/lib/modules/$(uname -r)/kernel/null_net.ko
-    ordered timer 4 5 "update $new"
-    ordered worker 4 5 "update $new"
-    ordered inline 4 5 "update $new"
-    ordered timer 6 3 "restart null_net"
-    ordered inline 6 3 "restart null_net"
+    ordered timer 5 "update $new"
+    ordered worker 5 "update $new"
+    ordered inline 5 "update $new"
+    ordered timer 3 "restart null_net"
+    ordered inline 3 "restart null_net"
     ;;
 use)
     used inline
@@ -131,15 +124,14 @@ use)
     ;;
 hold)
     echo 1 >/sys/module/net_core/parameters/hold_always
-    gone_and_back inline 4 5
-    gone_and_back timer 4 5
-    gone_and_back worker 4 5
+    gone_and_back inline 5
+    gone_and_back timer 5
+    gone_and_back worker 5
     # Nobody comes: the interface goes.
     echo 300 >/sys/module/net_core/parameters/hold_ms
     modprobe null_net
     rmmod -f null_net
-    sleep 1
-    test -e $net && fail "the interface stays"
+    wait_for absent $net
     # Another shape is another device.
     echo 5000 >/sys/module/net_core/parameters/hold_ms
     modprobe null_net

@@ -1,18 +1,16 @@
 # restart_tty.sh: the terminals' modules are restarted under the console itself. What is found goes to the kernel's log,
 # for the line that brought us here is cut.
+. /tests/common.sh
 say() {
     echo "restart_tty: $*" >/dev/kmsg
-}
-restarts() {
-    awk -v name="$1" '$1 == name { sub("restarts=", "", $4); print $4 }' /sys/kernel/tenon/module_health
 }
 work() {
     exec </dev/null >/dev/null 2>&1
     for m in pty serial tty serial tty; do
-        before=$(restarts $m)
+        before=$(module_restarts $m)
         echo "restart $m" >/sys/kernel/tenon/module_control || say "no order for $m"
         n=0
-        until [ "$(restarts $m)" != "$before" ] && ! grep -qv '^[^ ]* live ' /sys/kernel/tenon/module_health; do
+        until [ "$(module_restarts $m)" != "$before" ] && ! grep -qv '^[^ ]* live ' $health; do
             n=$((n + 1))
             [ $n -lt 100 ] || say "$m does not come back"
             [ $n -lt 100 ] || poweroff -f

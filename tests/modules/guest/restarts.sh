@@ -1,23 +1,12 @@
 # restarts.sh ROUNDS MODULE...: each is restarted by order; what it serves goes on.
-fail() {
-    echo "failed: $*"
-    cat /sys/kernel/tenon/module_health
-    exit 1
-}
-restarts() {
-    awk -v name="$1" '$1 == name { sub("restarts=", "", $4); print $4 }' /sys/kernel/tenon/module_health
-}
+. /tests/common.sh
+# With all that stand on it.
+back() { [ "$(module_restarts "$1")" -gt "$2" ] && ! grep -qv '^[^ ]* live ' $health; } 2>/dev/null
 order() {
-    before=$(restarts "$1")
+    before=$(module_restarts "$1")
     # The call that orders the restart of sysfs goes with it.
     echo "restart $1" >/sys/kernel/tenon/module_control 2>/dev/null || [ "$1" = sysfs ] || fail "restart $1"
-    n=0
-    # With all that stand on it.
-    until [ "$(restarts "$1")" != "$before" ] && ! grep -qv '^[^ ]* live ' /sys/kernel/tenon/module_health; do
-        n=$((n + 1))
-        [ $n -lt 200 ] || fail "$1 does not come back"
-        sleep 0.05
-    done
+    wait_for back "$1" "$before"
 }
 # A bit of everything that the modules serve.
 well() {
@@ -37,12 +26,6 @@ well() {
     (exec 3<>/dev/ptmx) 2>/dev/null || fail "$1: ptmx"
     /tests/local || fail "$1: sockets"
 }
-snapshot() {
-    sleep 1
-    awk -v name="$1" '/^Mem(Total|Free):/ { kib[$1] = $2 }
-        END { printf "%s pages=%d", name, (kib["MemTotal:"] - kib["MemFree:"]) / 4 }' /proc/meminfo
-    awk 'NR > 2 { n += $2 } END { print " objects=" n }' /proc/slabinfo
-}
 rounds=$1
 shift
 for m in "$@"; do modprobe "$m" || fail "load $m"; done
@@ -54,12 +37,14 @@ modules=$(wc -l </proc/modules)
 well first
 i=0
 while [ $i -lt "$rounds" ]; do
-    [ $i != 1 ] || snapshot before
+    [ $i != 1 ] || { snapshot first >/dev/null; snapshot before; }
     for m in "$@"; do
         order "$m"
         well "$m"
     done
     i=$((i + 1))
 done
+# What was looked at before is forgotten with sysfs.
+snapshot last >/dev/null
 snapshot after
 echo done

@@ -1,5 +1,5 @@
 // frames INTERFACE SECONDS: sends numbered frames through an interface that gives them back, and
-// looks at what comes.
+// looks at what comes. SIGTERM ends it earlier.
 //
 // One thread sends, one receives. A frame holds its number, its length and a pattern made of both.
 // Frames may be lost, and are counted then; they may not come twice, in another order or changed,
@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ enum { TYPE = 0x88b5, HEADER = 14, LONGEST = 1514 };
 
 static struct sockaddr_ll address;
 static uint64_t end_ns, errors, sent, received, gaps, disorder, wrong, longest_ns;
-static atomic_int done;
+static atomic_int done, asked_to_end;
 
 static uint64_t now_ns(void) {
     struct timespec t;
@@ -66,7 +67,7 @@ static int open_socket(int protocol) {
 static void* send_frames(void* unused) {
     const int s = open_socket(0);
     unsigned char b[LONGEST];
-    while (now_ns() < end_ns) {
+    while (!asked_to_end && now_ns() < end_ns) {
         fill(b, sent);
         const uint64_t began = now_ns();
         if (send(s, b, length_of(sent), 0) != (ssize_t)length_of(sent)) failed("send");
@@ -80,8 +81,22 @@ static void* send_frames(void* unused) {
     return unused;
 }
 
+// Ends the work early; the threads' calls are not interrupted.
+static void* end_by_signal(void* signals) {
+    int got;
+    sigwait(signals, &got);
+    asked_to_end = 1;
+    return NULL;
+}
+
 int main(int argc, char** argv) {
     if (argc != 3) return 2;
+    static sigset_t signals;
+    pthread_t ender;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    pthread_create(&ender, NULL, end_by_signal, &signals);
     struct ifreq r;
     memset(&r, 0, sizeof r);
     strncpy(r.ifr_name, argv[1], IFNAMSIZ - 1);

@@ -1,4 +1,5 @@
-// stamps DEVICE SECONDS THREADS [SEED]: writes numbered blocks and reads them back, without end.
+// stamps DEVICE SECONDS THREADS [SEED]: writes numbered blocks and reads them back; SIGTERM ends
+// it earlier.
 //
 // Each thread has a part of the device for itself. A block holds its place, a sequence number and a
 // pattern made of both; what is read must be what was written last. Even threads go through the
@@ -11,6 +12,8 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +37,7 @@ struct worker {
 
 static const char* device;
 static uint64_t end_ns;
+static atomic_int asked_to_end;
 
 static uint64_t now_ns(void) {
     struct timespec t;
@@ -74,7 +78,7 @@ static void* run(void* argument) {
         w->errors++;
         return NULL;
     }
-    for (unsigned step = 0; now_ns() < end_ns; step++) {
+    for (unsigned step = 0; !asked_to_end && now_ns() < end_ns; step++) {
         const uint64_t slot = next(&w->random) % BLOCKS, place = w->index * BLOCKS + slot;
         if (w->sequence[slot] == 0 || next(&w->random) % 2) {
             fill(data, place, ++w->sequence[slot]);
@@ -103,8 +107,22 @@ static void* run(void* argument) {
     return NULL;
 }
 
+// Ends the work early; the threads' calls are not interrupted.
+static void* end_by_signal(void* signals) {
+    int got;
+    sigwait(signals, &got);
+    asked_to_end = 1;
+    return NULL;
+}
+
 int main(int argc, char** argv) {
     if (argc < 4) return 2;
+    static sigset_t signals;
+    pthread_t ender;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    pthread_create(&ender, NULL, end_by_signal, &signals);
     static struct worker workers[MAX_THREADS];
     device = argv[1];
     end_ns = now_ns() + (uint64_t)(atof(argv[2]) * 1e9);
