@@ -76,11 +76,15 @@ static void say_frame(int s, size_t room, int flags) {
     if (n >= 0) show(&a, length);
 }
 
+// Until a frame waits; a busy machine brings it late.
+static int comes(int s, int ms) {
+    struct pollfd p = {s, POLLIN};
+    return poll(&p, 1, ms) == 1;
+}
+
 static void drain(int s) {
     char b[64];
-    usleep(50000);
-    while (recv(s, b, sizeof b, MSG_DONTWAIT) >= 0) {
-    }
+    for (int ms = 1000; comes(s, ms); ms = 50) recv(s, b, sizeof b, MSG_DONTWAIT);
 }
 
 static void set_up(int s, int up) {
@@ -308,7 +312,8 @@ static void frames(int lo) {
     printf("what waits\n");
     int n = -1;
     SAY(sendto(out, frame, sizeof frame, 0, (struct sockaddr*)&a, sizeof a));
-    usleep(50000);
+    comes(raw, 1000);
+    comes(cooked, 1000);
     SAY(ioctl(raw, FIONREAD, &n));
     printf("%d\n", n);
     SAY(ioctl(cooked, FIONREAD, &n));
