@@ -1,6 +1,8 @@
-// Theory. The interrupt only collects what the slot reports; everything else happens in one work
-// item a slot, so the slot's state needs no lock. Interrupts are messages, sent when an event bit
-// rises: the handler clears bits until none is left, or the next event would send none.
+// Theory. The interrupt only collects what the slot reports; everything else happens in the slot's
+// own thread, so the slot's state needs no lock, and what it waits for holds up nobody: links, and
+// drivers that go, which wait for work of theirs or for other slots. Interrupts are messages, sent
+// when an event bit rises: the handler clears bits until none is left, or the next event would send
+// none.
 //
 // A device comes: power on, wait for the link, wait until it may be asked (100 ms), look for
 // functions. It leaves in order: the button, a wait in which a second press takes it back, unbind,
@@ -11,6 +13,7 @@
 // (registers).
 #include "slot.h"
 
+#include <tenon/sched/kthread.h>
 #include <tenon/sched/scheduler.h>
 #include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
@@ -42,11 +45,22 @@ constexpr u64 kCompletionTimeoutNs = 1000 * kMs, kLinkTimeoutNs = 1000 * kMs,
 constexpr u64 kPowerOffNs = 1000 * kMs;
 constexpr u64 kPollNs = kMs;
 
+TENON_PARAMETER(u32, button_wait_ms,
+                {.value = 200,
+                 .min = 0,
+                 .max = 10000,
+                 .description = "ms in which a second press takes back the first; 5000 where "
+                                "hands press"});
+TENON_PARAMETER(u32, settle_ms,
+                {.value = 100,
+                 .min = 0,
+                 .max = 10000,
+                 .description = "ms from link up to the first question to a new device"});
+
 }  // namespace
 
-Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Function& port,
-                                           const Policy& policy) {
-    std::unique_ptr<Slot> self(new (std::nothrow) Slot(port, policy));
+Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Function& port) {
+    std::unique_ptr<Slot> self(new (std::nothrow) Slot(port));
     if (!self) return Err(Error::nomem);
     self->express_ = port.find_capability(pci::kCapabilityExpress);
     if (self->express_ == 0) return Err(Error::nodev);
@@ -58,8 +72,6 @@ Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Functi
     self->number_ = self->capabilities_ >> 19;
     if (!self->has(kCapHotPlug)) return Err(Error::nodev);
 
-    TRY_ASSIGN(self->work_, context.make_work<&Slot::on_work>(self.get()));
-    TRY_ASSIGN(self->timer_, context.make_timer<&Slot::on_timer>(self.get()));
     // What happened before is no news.
     self->control(kControlInterrupt, 0);
     port.write16(static_cast<u16>(self->express_ + kSlotStatus), kEvents);
@@ -73,7 +85,8 @@ Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Functi
     // What the firmware left on was found with the bus; what it left off is started now.
     self->occupied_ = self->is_present() && self->is_powered();
     self->events_.fetch_or(kLook);
-    self->work_.queue();
+    const fmt::Line<16> name("pcie_slot/{}", self->number_);
+    TRY_ASSIGN(self->thread_, context.start_thread(name.view(), &Slot::run, self.get()));
     log::info("pcie_hotplug: {}: slot {}{}{}", port.core_device().name(), self->number_,
               self->has(kCapPower) ? ", power control" : "",
               self->has(kCapButton) ? ", button" : "");
@@ -81,11 +94,10 @@ Result<std::unique_ptr<Slot>> Slot::create(module::Context& context, pci::Functi
 }
 
 Slot::~Slot() {
+    // First what else writes to the slot.
+    thread_.release();
     if (interrupt_)
         control(kControlInterrupt | kControlPresence | kControlButton | kControlLink, 0);
-    interrupt_.release();
-    timer_.release();
-    work_.release();
 }
 
 irq::Handled Slot::on_interrupt() {
@@ -100,22 +112,30 @@ irq::Handled Slot::on_interrupt() {
     u64 none = 0;
     first_event_ns_.compare_exchange_strong(none, time::monotonic_ns());
     events_.fetch_or(seen, std::memory_order_release);
-    work_.queue();
+    wake_.wake_one();
     return irq::Handled::yes;
 }
 
-void Slot::on_work() {
+void Slot::loop() {
+    while (!sched::KThread::should_stop()) {
+        const bool pressed = remove_at_ns_ != 0 && occupied_;
+        auto waited =
+            wake_.wait([this] { return events_.load() != 0 || sched::KThread::should_stop(); },
+                       sync::WaitMode::interruptible,
+                       pressed ? sync::Deadline{remove_at_ns_} : sync::Deadline::never());
+        // The module is on its way out.
+        if (!waited && waited.error() == Error::nodev) return;
+        if (!sched::KThread::should_stop()) serve();
+    }
+}
+
+void Slot::serve() {
     const u32 events = events_.exchange(0, std::memory_order_acquire);
     if (events & kStatusFault) log::err("pcie_hotplug: slot {}: power fault", number_);
     // The button first: pressed with the coming of a device, it asks for nothing more.
     if (events & kStatusButton) on_button();
     if (events & (kStatusPresence | kStatusLink | kLook)) on_presence();
-    if (remove_at_ns_ != 0 && occupied_) {
-        if (time::monotonic_ns() >= remove_at_ns_)
-            remove(false);
-        else
-            timer_.arm_at(remove_at_ns_);
-    }
+    if (remove_at_ns_ != 0 && occupied_ && time::monotonic_ns() >= remove_at_ns_) remove(false);
     first_event_ns_.store(0);
 }
 
@@ -141,7 +161,7 @@ void Slot::on_button() {
         return;
     }
     set_indicator(kIndicatorBlink);
-    remove_at_ns_ = time::monotonic_ns() + policy_.button_wait_ms * kMs;
+    remove_at_ns_ = time::monotonic_ns() + button_wait_ms * kMs;
 }
 
 void Slot::add() {
@@ -158,7 +178,7 @@ void Slot::add() {
         left_ = false;
         return;
     }
-    if (!was_on || since != 0) sched::sleep_ns(policy_.settle_ms * kMs);
+    if (!was_on || since != 0) sched::sleep_ns(settle_ms * kMs);
     if (!wait_for_answer()) {
         log::err("pcie_hotplug: slot {}: what is in it does not answer", number_);
         set_power(false);
@@ -180,7 +200,7 @@ void Slot::add() {
 
 void Slot::remove(bool surprise) {
     const u64 event = first_event_ns_.load();
-    const u64 began = !surprise    ? remove_at_ns_ - policy_.button_wait_ms * kMs
+    const u64 began = !surprise    ? remove_at_ns_ - button_wait_ms * kMs
                       : event != 0 ? event
                                    : time::monotonic_ns();
     occupied_ = false;
@@ -245,3 +265,12 @@ bool Slot::wait_for_answer() {
 }
 
 }  // namespace tenon::pcie_hotplug
+
+TENON_MODULE(tenon::pci::DriverModule<tenon::pcie_hotplug::Slot>,
+             {
+                 .name = "pcie_hotplug",
+                 .version = "1.0",
+                 .description = "Devices that come to and leave PCI Express slots",
+                 .needs = {"pci>=1.0,<2"},
+                 .aliases = {"pci:v*d*sv*sd*bc06sc04i*"},
+             });

@@ -3,27 +3,25 @@
 
 #include <pci/pci.h>
 #include <tenon/module/module.h>
+#include <tenon/sync/wait_queue.h>
 
 namespace tenon::pcie_hotplug {
 
-// What the operator set.
-struct Policy {
-    u32 button_wait_ms = 0;
-    u32 settle_ms = 0;
-};
-
 class Slot final : public device::Binding {
   public:
+    static constexpr std::string_view kName = "pcie_hotplug";
+    // Ports differ in maker; what they are, they say by class and capability.
+    static constexpr pci::Id kIds[] = {{.class_code = 0x060400, .class_mask = 0xffff00}};
     // Error::nodev when the port has no slot that devices come to and go from.
-    static Result<std::unique_ptr<Slot>> create(module::Context& context, pci::Function& port,
-                                                const Policy& policy);
+    static Result<std::unique_ptr<Slot>> create(module::Context& context, pci::Function& port);
     ~Slot() override;
 
   private:
-    Slot(pci::Function& port, const Policy& policy) : port_(port), policy_(policy) {}
+    explicit Slot(pci::Function& port) : port_(port) {}
     irq::Handled on_interrupt();
-    void on_work();
-    void on_timer() { work_.queue(); }
+    static void run(void* self) { static_cast<Slot*>(self)->loop(); }
+    void loop();
+    void serve();
 
     void on_button();
     void on_presence();
@@ -42,7 +40,6 @@ class Slot final : public device::Binding {
     bool wait_for_answer();
 
     pci::Function& port_;
-    const Policy policy_;
     u16 express_ = 0;        // offset of the capability
     u32 capabilities_ = 0;   // Slot Capabilities
     u32 number_ = 0;         // of the slot, as printed on the box
@@ -52,9 +49,9 @@ class Slot final : public device::Binding {
     u64 remove_at_ns_ = 0;  // the button was pressed: when to act; 0: it was not
     std::atomic<u32> events_{0};
     std::atomic<u64> first_event_ns_{0};
-    module::WorkHandle work_;
-    module::TimerHandle timer_;
+    sync::WaitQueue wake_;
     pci::Interrupt interrupt_;
+    module::Held thread_;
 };
 
 }  // namespace tenon::pcie_hotplug
