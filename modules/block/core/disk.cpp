@@ -12,13 +12,8 @@ namespace {
 
 constexpr u64 kMs = 1'000'000;
 
-// Whether the module behind the gate goes in order to come again.
-template <typename G>
-bool comes_again(const G& gate) {
-    if constexpr (requires { gate.successor_expected(); }) {
-        if (gate.successor_expected()) return true;
-    }
-    return unload_is_restart();
+bool comes_again(const module::Gate& gate) {
+    return gate.successor_expected() || unload_is_restart();
 }
 
 template <usize N>
@@ -62,14 +57,38 @@ bool Disk::same_medium(const DiskOptions& o) const {
            o.logical_block_bytes == options_.logical_block_bytes;
 }
 
+bool Disk::claim() {
+    sync::IrqSpinGuard guard(lock_);
+    if (!is_free_locked()) return false;
+    return claimed_ = true;
+}
+
+void Disk::unclaim() {
+    sync::IrqSpinGuard guard(lock_);
+    claimed_ = false;
+}
+
+bool Disk::give_up() {
+    {
+        sync::IrqSpinGuard guard(lock_);
+        if (!is_free_locked()) return false;
+        state_ = State::dead;
+    }
+    bury();
+    return true;
+}
+
 void Disk::attach(std::unique_ptr<DiskOps> ops, module::Gate& gate) {
     u64 held_ns = 0;
+    // Of the instance before; its last reference may be dropped, so not under the lock.
+    Ref<module::Gate> other(&gate);
     {
         sync::MutexGuard opens(open_lock_);
         for (u32 i = 0; i < opens_; ++i) gate.pin();
         sync::IrqSpinGuard guard(lock_);
         ops_ = module::Gated<DiskOps>::own(std::move(ops), &gate);
-        gate_ = Ref<module::Gate>(&gate);
+        gate_.swap(other);
+        claimed_ = false;
         refused_since_ns_ = 0;
         if (held_since_ns_ != 0) {
             held_ns = time::monotonic_ns() - held_since_ns_;
@@ -132,6 +151,10 @@ void Disk::kill() {
         if (state() == State::dead) return;
         state_ = State::dead;
     }
+    bury();
+}
+
+void Disk::bury() {
     fail_waiting(Error::io);
     unpublish();
     mapping_.truncate(0);
@@ -145,15 +168,16 @@ void Disk::tick() {
         sync::IrqSpinGuard guard(lock_);
         // Read under the lock: what was noted under it must not be later than now.
         now = time::monotonic_ns();
-        // Without a gate the departure is still going on, and decides by itself.
-        if (state() == State::held && gate_)
-            gave_up = now - held_since_ns_ >= hold_limit_ns() || !comes_again(*gate_);
+        gave_up =
+            is_free_locked() && (now - held_since_ns_ >= hold_limit_ns() || !comes_again(*gate_));
+        // Under the lock: from here on no instance takes it.
+        if (gave_up) state_ = State::dead;
         gate_shut = refused_since_ns_ != 0 && now - refused_since_ns_ >= hold_limit_ns();
         again = state() == State::held || refused_since_ns_ != 0;
     }
     if (gave_up) {
         log::err("{}: {} did not come back: the disk is gone", name(), module_name());
-        kill();
+        bury();
         return;
     }
     if (gate_shut) fail_waiting(Error::io);

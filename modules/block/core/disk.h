@@ -97,8 +97,12 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     bool same_medium(const DiskOptions& other) const;
 
     // --- The driver's coming and going (disk.cpp). Thread context.
+    // claim(): for the held disk's next instance, and it alone: attach() follows, or unclaim().
+    bool claim();
+    void unclaim();
     void attach(std::unique_ptr<DiskOps> ops, module::Gate& gate);
     void detach();
+    bool give_up();  // what is held and not claimed, for good
     void kill();
 
     // --- Requests (queue.cpp). Sleeps until the request ended; Error::io for a dead disk.
@@ -140,6 +144,9 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     void tick();  // the worker: dispatches, looks for time-outs, gives up waiting
     void finish(IoRequest& request, HardwareQueue& queue, Error status);
     void fail_waiting(Error error);
+    void bury();  // what is dead
+    // Its driver went, and nobody took its place. With the lock.
+    bool is_free_locked() const { return state() == State::held && gate_ && !claimed_; }
 
     char name_[32] = {};
     char module_name_[56] = {};
@@ -150,7 +157,8 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     sync::SpinLock lock_{sync::LockRank::spin_leaf};
     std::atomic<State> state_{State::held};
     module::Gated<DiskOps> ops_;
-    Ref<module::Gate> gate_;
+    Ref<module::Gate> gate_;  // held: set when the departure is over
+    bool claimed_ = false;
     u32 calls_ = 0;
     sync::WaitQueue calls_ended_;
     std::unique_ptr<HardwareQueue[]> queues_;

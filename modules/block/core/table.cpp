@@ -82,20 +82,21 @@ Result<module::Held> register_disk(module::Context& context, const DiskOptions& 
         sync::MutexGuard guard(g_table.lock);
         disk = find_by_name(options.name);
     }
-    if (disk && disk->state() == Disk::State::held && disk->module_name() == context.name()) {
-        if (disk->same_medium(options)) {
+    if (disk && disk->module_name() == context.name()) {
+        if (disk->same_medium(options) && disk->claim()) {
             disk->ref();
             auto held = context.hold("disk", &let_go, disk.get());
             if (!held) {
+                disk->unclaim();
                 disk->unref();
                 return Err(held.error());
             }
             disk->attach(std::move(ops), context.gate());
             return held;
         }
-        log::err("{}: {} comes back with another size or shape: the disk is gone", options.name,
-                 context.name());
-        disk->kill();
+        if (!disk->same_medium(options) && disk->give_up())
+            log::err("{}: {} comes back with another size or shape: the disk is gone", options.name,
+                     context.name());
     }
     TRY_ASSIGN(disk, add_disk(options, context.name()));
     disk->ref();
