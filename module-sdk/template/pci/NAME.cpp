@@ -10,12 +10,11 @@ namespace @NAME@ {
 
 using namespace tenon;
 
-// What the driver serves. Here: QEMU's teaching device, which computes factorials.
-constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
-
 // Registers, in bytes from the start of BAR 0.
 constexpr usize kFactorial = 0x08, kStatus = 0x20, kCauses = 0x24, kAcknowledge = 0x64;
 constexpr u32 kInterruptWhenDone = 0x80;
+
+constinit std::atomic<u64> g_numbers{0};  // of nodes in use
 
 TENON_PARAMETER(u32, timeout_ms, {.value = 1000, .min = 1, .max = 60000, .mode = 0644,
                                   .description = "how long the device may take"});
@@ -24,6 +23,10 @@ TENON_PARAMETER(u32, timeout_ms, {.value = 1000, .min = 1, .max = 60000, .mode =
 // device answers Error::nodev, and no call of a file comes here any more.
 class Device final : public device::Binding {
   public:
+    // What the driver serves. Here: QEMU's teaching device, which computes factorials.
+    static constexpr std::string_view kName = "@NAME@";
+    static constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
+
     static Result<std::unique_ptr<Device>> create(module::Context& context,
                                                   pci::Function& function) {
         std::unique_ptr<Device> self(new (std::nothrow) Device);
@@ -33,6 +36,7 @@ class Device final : public device::Binding {
         TRY_ASSIGN(self->interrupt_, pci::Interrupt::request<&Device::on_interrupt>(
                                          context, function, 0, self.get()));
         TRY(self->publish(context, function));
+        log::info("@NAME@: bound");
         return self;
     }
     // Ends the sleeps of calls in flight, then the files.
@@ -76,6 +80,7 @@ class Device final : public device::Binding {
     // User memory is not copied under it, so no page fault waits for a device.
     sync::Mutex lock_{sync::LockRank::pipe};
     pci::Interrupt interrupt_;  // it ends before what its handler uses
+    pci::DeviceNumber number_;  // of the node
     device::LentNode node_;
 };
 
@@ -127,44 +132,19 @@ class Opener final : public vfs::DeviceOpener {
     Device& device_;
 };
 
-// Last in create(): who finds the node can open it.
+// Last in create(): who finds the node can open it. The second device's is @NAME@1.
 Result<void> Device::publish(module::Context& context, pci::Function& function) {
+    TRY_ASSIGN(const u32 number, number_.take(g_numbers));
+    const fmt::Line<32> name(number == 0 ? "@NAME@" : "@NAME@{}", number);
     return node_.publish(context,
-                         {.name = "@NAME@", .class_name = "misc", .node = {.mode = 0666}},
+                         {.name = name.view(), .class_name = "misc", .node = {.mode = 0666}},
                          &function.core_device(),
                          std::unique_ptr<vfs::DeviceOpener>(new (std::nothrow) Opener(*this)));
 }
 
-class Driver final : public pci::Driver {
-  public:
-    explicit Driver(module::Context& context) : pci::Driver("@NAME@", kIds), context_(context) {}
-    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
-        TRY_ASSIGN(auto device, Device::create(context_, function));
-        log::info("@NAME@: bound");
-        return std::unique_ptr<device::Binding>(std::move(device));
-    }
-
-  private:
-    module::Context& context_;
-};
-
-class Instance final : public module::Instance {
-  public:
-    static Result<std::unique_ptr<Instance>> create(module::Context& context) {
-        std::unique_ptr<Instance> self(new (std::nothrow) Instance);
-        std::unique_ptr<Driver> driver(new (std::nothrow) Driver(context));
-        if (!self || !driver) return Err(Error::nomem);
-        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
-        return self;
-    }
-
-  private:
-    module::Held driver_;
-};
-
 }  // namespace @NAME@
 
-TENON_MODULE(@NAME@::Instance, {
+TENON_MODULE(tenon::pci::DriverModule<@NAME@::Device>, {
     .name = "@NAME@",
     .version = "0.1",
     .license = "MIT",

@@ -165,17 +165,11 @@ class NullDisk final : public block::DiskOps {
     module::TimerHandle timer_;
 };
 
-Result<Mode> mode_of(std::string_view text) {
-    if (text == "inline") return Mode::in_place;
-    if (text == "timer") return Mode::timer;
-    if (text == "worker") return Mode::worker;
-    return Err(Error::inval);
-}
-
 class NullBlock final : public module::Instance {
   public:
     static Result<std::unique_ptr<NullBlock>> create(module::Context& context) {
-        TRY_ASSIGN(const Mode mode, mode_of(completion));
+        TRY_ASSIGN(const Mode mode,
+                   module::choice<Mode>(completion, {"inline", "timer", "worker"}));
         std::unique_ptr<NullBlock> self(new (std::nothrow) NullBlock);
         if (!self) return Err(Error::nomem);
         TRY_ASSIGN(auto ops, NullDisk::create(context, mode));
@@ -195,14 +189,10 @@ class NullBlock final : public module::Instance {
     Result<usize> save(std::span<u8> out) override {
         Saved saved{.memory_backed = memory_backed, .sectors = sectors()};
         ops_->fill(saved);
-        if (out.size() < sizeof saved) return Err(Error::nospc);
-        std::memcpy(out.data(), &saved, sizeof saved);
-        return sizeof saved;
+        return module::put_state(out, saved);
     }
     Result<void> restore(std::span<const u8> from, u32) override {
-        Saved saved;
-        if (from.size() < sizeof saved) return Err(Error::inval);
-        std::memcpy(&saved, from.data(), sizeof saved);
+        TRY_ASSIGN(const Saved saved, module::get_state<Saved>(from));
         if (saved.version != Saved::kVersion || saved.sectors != sectors() ||
             saved.memory_backed != u32{memory_backed})
             return Err(Error::inval);

@@ -14,13 +14,13 @@ constexpr usize kChunkBytes = 256;
 constexpr u32 kMiscMajor = 10, kHwrngMinor = 183;
 constexpr u64 kTimeoutNs = 10'000'000'000;
 
-constexpr pci::Id kIds[] = {
-    {.vendor = virtio::kPciVendor, .device = virtio::modern_pci_device(kDeviceType)},
-    {.vendor = virtio::kPciVendor, .device = 0x1005},
-};
-
 class Rng final : public device::Binding {
   public:
+    static constexpr std::string_view kName = "virtio_rng";
+    static constexpr pci::Id kIds[] = {
+        {.vendor = virtio::kPciVendor, .device = virtio::modern_pci_device(kDeviceType)},
+        {.vendor = virtio::kPciVendor, .device = 0x1005},
+    };
     static Result<std::unique_ptr<Rng>> create(module::Context& context, pci::Function& function);
     ~Rng() override;
 
@@ -74,6 +74,8 @@ Rng::~Rng() {
 }
 
 Result<usize> Rng::read(std::span<u8> out, sync::WaitMode mode) {
+    // The queue may be on its way out.
+    if (going_.load(std::memory_order_acquire)) return Err(Error::nodev);
     if (!in_flight_) {
         const virtio::Segment segment{buffer_.address(), static_cast<u32>(kChunkBytes)};
         TRY(queue_->add({}, {&segment, 1}, this));
@@ -149,36 +151,10 @@ Result<void> Rng::publish(module::Context& context) {
     return done || done.error() != Error::busy ? done : Result<void>{};
 }
 
-class RngDriver final : public pci::Driver {
-  public:
-    explicit RngDriver(module::Context& context) : Driver("virtio_rng", kIds), context_(context) {}
-    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
-        TRY_ASSIGN(auto rng, Rng::create(context_, function));
-        return std::unique_ptr<device::Binding>(std::move(rng));
-    }
-
-  private:
-    module::Context& context_;
-};
-
-class VirtioRng final : public module::Instance {
-  public:
-    static Result<std::unique_ptr<VirtioRng>> create(module::Context& context) {
-        std::unique_ptr<VirtioRng> self(new (std::nothrow) VirtioRng);
-        std::unique_ptr<RngDriver> driver(new (std::nothrow) RngDriver(context));
-        if (!self || !driver) return Err(Error::nomem);
-        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
-        return self;
-    }
-
-  private:
-    module::Held driver_;
-};
-
 }  // namespace
 }  // namespace tenon::virtio_rng
 
-TENON_MODULE(tenon::virtio_rng::VirtioRng,
+TENON_MODULE(tenon::pci::DriverModule<tenon::virtio_rng::Rng>,
              {
                  .name = "virtio_rng",
                  .version = "1.0",

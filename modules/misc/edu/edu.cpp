@@ -2,8 +2,6 @@
 
 #include <tenon/time/clock.h>
 
-#include <bit>
-
 namespace tenon::edu {
 
 namespace {
@@ -20,16 +18,13 @@ constexpr u64 kTimeoutNs = 5'000'000'000;
 constinit std::atomic<u64> g_numbers{0};  // of nodes in use
 static_assert(kInterruptRaise < kInterruptAck);
 
-constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
-
 TENON_PARAMETER(
     u32, dma_bits,
     {.value = 28, .min = 20, .max = 64, .description = "address bits that the device drives"});
 
 }  // namespace
 
-Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function& function,
-                                         u32 bits) {
+Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function& function) {
     std::unique_ptr<Edu> self(new (std::nothrow) Edu);
     if (!self) return Err(Error::nomem);
     self->function_ = &function;
@@ -41,6 +36,7 @@ Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function
     if (self->registers_.read32(kLiveness) != ~u32{0x12345678}) return Err(Error::io);
 
     TRY_ASSIGN(self->dma_, context.alloc_dma(kBufferBytes));
+    const u32 bits = dma_bits;
     const u64 limit = bits >= 64 ? ~u64{0} : (u64{1} << bits) - 1;
     if (self->dma_.address().value + kBufferBytes - 1 > limit) {
         // Only the lowest zone is sure to be within reach.
@@ -59,15 +55,8 @@ Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function
 
 // The first is called edu, the others edu1, edu2, ...
 Result<void> Edu::publish(module::Context& context) {
-    u64 used = g_numbers.load(std::memory_order_relaxed);
-    do {
-        number_ = std::countr_one(used);
-        if (number_ == 64) {
-            number_ = -1;
-            return Err(Error::nospc);
-        }
-    } while (!g_numbers.compare_exchange_weak(used, used | u64{1} << number_));
-    fmt::Line<8> name(number_ == 0 ? "edu" : "edu{}", number_);
+    TRY_ASSIGN(const u32 number, number_.take(g_numbers));
+    fmt::Line<8> name(number == 0 ? "edu" : "edu{}", number);
     return node_.publish(context,
                          {.name = name.view(), .class_name = "edu", .node = {.mode = 0666}},
                          &function_->core_device(), make_opener(*this));
@@ -78,7 +67,6 @@ Edu::~Edu() {
     going_.store(true, std::memory_order_release);
     done_.wake_all();
     node_.withdraw();
-    if (number_ >= 0) g_numbers.fetch_and(~(u64{1} << number_));
     interrupt_.release();
     // The device must not reach memory that is about to be given back.
     if (function_ != nullptr) function_->set_bus_master(false);
@@ -127,38 +115,9 @@ Result<void> Edu::copy(Direction direction, usize offset, usize length_bytes) {
     return {};
 }
 
-namespace {
-
-class EduDriver final : public pci::Driver {
-  public:
-    explicit EduDriver(module::Context& context) : Driver("edu", kIds), context_(context) {}
-    Result<std::unique_ptr<device::Binding>> probe(pci::Function& function) override {
-        TRY_ASSIGN(auto edu, Edu::create(context_, function, dma_bits));
-        return std::unique_ptr<device::Binding>(std::move(edu));
-    }
-
-  private:
-    module::Context& context_;
-};
-
-class EduModule final : public module::Instance {
-  public:
-    static Result<std::unique_ptr<EduModule>> create(module::Context& context) {
-        std::unique_ptr<EduModule> self(new (std::nothrow) EduModule);
-        std::unique_ptr<EduDriver> driver(new (std::nothrow) EduDriver(context));
-        if (!self || !driver) return Err(Error::nomem);
-        TRY_ASSIGN(self->driver_, pci::register_driver(context, std::move(driver)));
-        return self;
-    }
-
-  private:
-    module::Held driver_;
-};
-
-}  // namespace
 }  // namespace tenon::edu
 
-TENON_MODULE(tenon::edu::EduModule,
+TENON_MODULE(tenon::pci::DriverModule<tenon::edu::Edu>,
              {
                  .name = "edu",
                  .version = "1.0",

@@ -12,8 +12,9 @@ class Edu final : public device::Binding {
   public:
     static constexpr usize kBufferBytes = 4096;
 
-    static Result<std::unique_ptr<Edu>> create(module::Context& context, pci::Function& function,
-                                               u32 dma_bits);
+    static constexpr std::string_view kName = "edu";
+    static constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
+    static Result<std::unique_ptr<Edu>> create(module::Context& context, pci::Function& function);
     ~Edu() override;
 
     // Waits for the interrupt. Error::restart when a signal came first, Error::io on a time-out,
@@ -40,9 +41,9 @@ class Edu final : public device::Binding {
     std::atomic<bool> going_{false};  // ends the waits
     u32 last_result_ = 0;
     bool can_dma_ = false;
-    i32 number_ = -1;                        // of the node; -1: none
     sync::Mutex lock_{sync::LockRank::tty};  // user memory is copied under it
     pci::Interrupt interrupt_;
+    pci::DeviceNumber number_;  // of the node
     device::LentNode node_;
 };
 

@@ -10,6 +10,7 @@
 #include <tenon/module/manifest.h>
 
 #include <atomic>
+#include <initializer_list>
 #include <limits>
 
 namespace tenon::module {
@@ -177,6 +178,15 @@ consteval auto parameter_modinfo() {
     return text;
 }
 }  // namespace detail
+
+// A text that is one of `names`, as the enumerator of its place: `choice<Mode>(mode, {"a", "b"})`.
+// Error::inval.
+template <typename E>
+Result<E> choice(std::string_view text, std::initializer_list<std::string_view> names) {
+    for (const std::string_view& name : names)
+        if (name == text) return static_cast<E>(&name - names.begin());
+    return Err(Error::inval);
+}
 
 }  // namespace tenon::module
 

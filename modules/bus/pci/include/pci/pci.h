@@ -1,16 +1,19 @@
 // PCI for drivers.
 //
-//     class EduDriver final : public pci::Driver {
+//     class Edu final : public device::Binding {
 //       public:
-//         EduDriver() : Driver("edu", kIds) {}
-//         Result<std::unique_ptr<device::Binding>> probe(pci::Function& f) override;
+//         static constexpr std::string_view kName = "edu";
+//         static constexpr pci::Id kIds[] = {{.vendor = 0x1234, .device = 0x11e8}};
+//         static Result<std::unique_ptr<Edu>> create(module::Context& context, pci::Function& f);
 //     };
-//     ... pci::register_driver(context, std::make_unique<EduDriver>()) ...
+//     TENON_MODULE(pci::DriverModule<Edu>, {...});
 #pragma once
 
 #include <tenon/device/device.h>
 #include <tenon/module/context.h>
 
+#include <atomic>
+#include <bit>
 #include <span>
 
 namespace tenon::pci {
@@ -215,5 +218,58 @@ inline Result<module::Held> register_driver(module::Context& context,
                                             std::unique_ptr<Driver> driver) {
     return context.register_driver(bus(), std::move(driver));
 }
+
+// A module that is one driver. All of it is T: kName, kIds and create(context, function), which
+// makes the binding of one function.
+template <typename T>
+class DriverModule final : public module::Instance {
+  public:
+    // For TENON_MODULE. Error::nomem.
+    static Result<std::unique_ptr<DriverModule>> create(module::Context& context) {
+        std::unique_ptr<DriverModule> self(new (std::nothrow) DriverModule);
+        std::unique_ptr<Of> driver(new (std::nothrow) Of(context));
+        if (!self || !driver) return Err(Error::nomem);
+        TRY_ASSIGN(self->driver_, register_driver(context, std::move(driver)));
+        return self;
+    }
+
+  private:
+    class Of final : public Driver {
+      public:
+        explicit Of(module::Context& context) : Driver(T::kName, T::kIds), context_(context) {}
+        Result<std::unique_ptr<device::Binding>> probe(Function& function) override {
+            TRY_ASSIGN(auto binding, T::create(context_, function));
+            return std::unique_ptr<device::Binding>(std::move(binding));
+        }
+
+      private:
+        module::Context& context_;
+    };
+    module::Held driver_;
+};
+
+// Which of a driver's devices this is: the lowest number that none of them has, while it lives.
+class DeviceNumber {
+  public:
+    DeviceNumber() = default;
+    TENON_NONCOPYABLE(DeviceNumber);
+    ~DeviceNumber() {
+        if (used_ != nullptr) used_->fetch_and(~(u64{1} << number_));
+    }
+    // Of `used`, the driver's, a bit for each device. Error::nospc: there are 64.
+    Result<u32> take(std::atomic<u64>& used) {
+        u64 now = used.load(std::memory_order_relaxed);
+        do {
+            if (now == ~u64{0}) return Err(Error::nospc);
+            number_ = static_cast<u32>(std::countr_one(now));
+        } while (!used.compare_exchange_weak(now, now | u64{1} << number_));
+        used_ = &used;
+        return number_;
+    }
+
+  private:
+    std::atomic<u64>* used_ = nullptr;
+    u32 number_ = 0;
+};
 
 }  // namespace tenon::pci
