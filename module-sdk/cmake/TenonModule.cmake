@@ -1,7 +1,10 @@
-# tenon_add_module(NAME [SOURCES] source... [USES module...] [INTERFACE folder] [INCLUDES folder...])
+# tenon_add_module(NAME [SOURCES] source... [USES module...] [INTERFACE folder] [INCLUDES folder...]
+#                  [TEST file])
 #
 #   USES       modules whose interface headers this one includes and whose exports it may import
 #   INTERFACE  folder with the headers that this module offers to others (default: include/, if there)
+#   TEST       source of NAME_test, which runs the module on the host: made if the file and GoogleTest
+#              (Debian: libgtest-dev) are there
 #
 # With TENON_SIGNING_KEY (a private key of Ed25519 in PEM) the module is signed.
 #
@@ -35,7 +38,7 @@ if(NOT TARGET ${TENON_MODULES_TARGET})
 endif()
 
 function(tenon_add_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "TRUSTED" "INTERFACE" "SOURCES;USES;INCLUDES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "TRUSTED" "INTERFACE;TEST" "SOURCES;USES;INCLUDES")
     set(sources ${arg_UNPARSED_ARGUMENTS} ${arg_SOURCES})
     if(NOT sources)
         message(FATAL_ERROR "tenon_add_module(${name}): no sources")
@@ -121,4 +124,12 @@ function(tenon_add_module name)
         add_dependencies(module.${name} tenon_core_exports)
     endif()
     set_property(GLOBAL APPEND PROPERTY TENON_MODULES ${name})
+
+    if(BUILD_TESTING AND arg_TEST AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${arg_TEST})
+        find_package(GTest QUIET)
+        if(GTest_FOUND)
+            tenon_add_module_test(${name}_test ${arg_TEST} ${sources} USES ${arg_USES}
+                                  INCLUDES ${arg_INCLUDES})
+        endif()
+    endif()
 endfunction()

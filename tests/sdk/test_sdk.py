@@ -38,7 +38,7 @@ class Place:
             (folder / f"{name}_test.cpp").unlink()
         if uses:
             lists = folder / "CMakeLists.txt"
-            lists.write_text(lists.read_text().replace(f"{name}.cpp)\n", f"{name}.cpp USES {uses})\n"))
+            lists.write_text(lists.read_text().replace(f"{name}.cpp TEST", f"{name}.cpp USES {uses} TEST"))
         return folder
 
     def build(self, folder: Path):
