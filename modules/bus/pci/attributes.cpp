@@ -91,7 +91,7 @@ class FunctionOps final : public device::DeviceOps {
                                std::span<const u8> bytes) override {
         Function& f = of(d);
         const usize size = pci::config_size();
-        if (offset >= size) return Err(Error::nospc);
+        if (offset >= size) return Err(Error::fbig);
         const usize n = std::min(bytes.size(), size - offset);
         for (usize done = 0; done < n;) {
             const u16 at = static_cast<u16>(offset + done);

@@ -90,7 +90,8 @@ Result<void> Enumerator::scan_bus(const Segment& segment, u8 bus, Function* pare
     for (Function* f = functions_; f != nullptr; f = f->next_)
         if (f->parent_ == parent && f->segment == segment.number && f->bus == bus && !f->device_)
             Resources(functions_).assign_bars(*f);
-    // By address: the list is newest first, and grows while a driver's probe may add to it.
+    // By address, each looked up anew: the list is newest first, and what is behind a bridge is
+    // added on the way.
     for (u32 place = 0; place < 256; ++place) {
         Function* f =
             find({segment.number, bus, static_cast<u8>(place >> 3), static_cast<u8>(place & 7)});

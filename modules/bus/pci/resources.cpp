@@ -88,15 +88,17 @@ u64 Resources::find_room(Function* bridge, Kind kind, u64 size_bytes, u64 align)
     const Range window = window_of(bridge, kind);
     if (window.empty()) return 0;
     u64 at = align_to(window.start, align);
-    for (bool moved = true; moved;) {
-        moved = false;
+    for (;;) {
+        // No sums: a size that a device makes up wraps them.
+        if (at < window.start || at > window.end || size_bytes > window.end - at) return 0;
+        bool moved = false;
         each_used(bridge, kind, [&](Range used) {
-            if (used.start >= at + size_bytes || used.end <= at) return;
+            if (used.end <= at || (used.start > at && used.start - at >= size_bytes)) return;
             at = align_to(used.end, align);
             moved = true;
         });
+        if (!moved) return at;
     }
-    return at + size_bytes <= window.end ? at : 0;
 }
 
 bool Resources::place(Function& f, u32 index, Kind kind) {
