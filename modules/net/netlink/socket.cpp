@@ -14,6 +14,8 @@ constexpr u32 kAddressBytes = 12;  // family, padding, port, groups
 constexpr usize kEntryCost = 256;  // charged for a message beside its bytes
 constinit sync::Mutex g_lock{sync::LockRank::sleeping_leaf};
 constinit NetlinkSocket* g_sockets = nullptr;
+// Woken when there is room in a socket, or one goes: who sends to one that is full waits.
+constinit sync::WaitQueue g_room;
 
 u32 word(const Address& a, usize at) {
     u32 value;
@@ -61,6 +63,7 @@ NetlinkSocket::~NetlinkSocket() {
                 break;
             }
     }
+    g_room.wake_all();
     while (!queue_.empty()) {
         Entry* entry = &queue_.front();
         queue_.pop_front();
@@ -126,8 +129,9 @@ Result<Address> NetlinkSocket::name(bool peer) {
     return peer ? make_address(to_port_, to_groups_) : make_address(port_, groups_);
 }
 
-Result<usize> NetlinkSocket::send(Message& message, bool) {
+Result<usize> NetlinkSocket::send(Message& message, bool nonblocking) {
     if (message.flags & 1) return Err(Error::opnotsupp);  // out of band
+    if (message.data.remaining() == 0) return Err(Error::nodata);
     u32 port = 0, groups = 0;
     if (message.to != nullptr && message.to->length != 0) {
         if (message.to->length < kAddressBytes || message.to->family() != kFamilyNetlink)
@@ -156,35 +160,70 @@ Result<usize> NetlinkSocket::send(Message& message, bool) {
     payload->groups = groups;
     if (groups != 0) broadcast(payload, this);
     if (port == 0) return groups != 0 ? Result<usize>(length) : Err(Error::connrefused);
-    sync::MutexGuard guard(g_lock);
-    for (NetlinkSocket* s = g_sockets; s != nullptr; s = s->next_)
-        if (s->port_ == port) {
-            s->deliver(payload);
-            return length;
+    TRY(send_to(port, payload, nonblocking || (message.flags & kMessageDontWait),
+                deadline_of(options().send_timeout_ns)));
+    return length;
+}
+
+Result<void> NetlinkSocket::send_to(u32 port, const Ref<Payload>& payload, bool nonblocking,
+                                    sync::Deadline deadline) {
+    const auto find = [port] {
+        NetlinkSocket* s = g_sockets;
+        while (s != nullptr && s->port_ != port) s = s->next_;
+        return s;
+    };
+    for (;;) {
+        {
+            sync::MutexGuard guard(g_lock);
+            NetlinkSocket* s = find();
+            if (s == nullptr) return Err(Error::connrefused);
+            auto done = s->deliver(payload);
+            if (done || done.error() != Error::again) return done;
         }
-    return Err(Error::connrefused);
+        if (nonblocking) return Err(Error::again);
+        auto waited = g_room.wait(
+            [&] {
+                sync::MutexGuard guard(g_lock);
+                NetlinkSocket* s = find();
+                return s == nullptr || s->has_room();
+            },
+            sync::WaitMode::interruptible, deadline);
+        if (!waited) return Err(wait_error(waited.error()));
+    }
 }
 
 void NetlinkSocket::broadcast(const Ref<Payload>& payload, const NetlinkSocket* from) {
     sync::MutexGuard guard(g_lock);
     for (NetlinkSocket* s = g_sockets; s != nullptr; s = s->next_)
-        if (s != from && (s->groups_ & payload->groups) != 0) s->deliver(payload);
+        if (s != from && (s->groups_ & payload->groups) != 0) {
+            if (s->deliver(payload)) continue;
+            // Nobody waits for one of many: it hears that it missed something.
+            {
+                sync::SpinGuard own(s->lock_);
+                s->overrun_ = true;
+            }
+            s->wait_.wake_all();
+        }
 }
 
-void NetlinkSocket::deliver(const Ref<Payload>& payload) {
+Result<void> NetlinkSocket::deliver(const Ref<Payload>& payload) {
     std::unique_ptr<Entry> entry(new (std::nothrow) Entry);
-    const usize cost = payload->length + kEntryCost;
+    if (!entry) return Err(Error::nobufs);
+    if (!has_room()) return Err(Error::again);
     {
         sync::SpinGuard guard(lock_);
-        if (!entry || queued_bytes_ + cost > options().receive_bytes) {
-            overrun_ = true;
-        } else {
-            entry->payload = payload;
-            queued_bytes_ += cost;
-            queue_.push_back(*entry.release());
-        }
+        entry->payload = payload;
+        queued_bytes_ += payload->length + kEntryCost;
+        queue_.push_back(*entry.release());
     }
     wait_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
+    return {};
+}
+
+// For one more, of whatever size. Who delivers holds the list's lock: it stays so.
+bool NetlinkSocket::has_room() {
+    sync::SpinGuard guard(lock_);
+    return queued_bytes_ <= options().receive_bytes;
 }
 
 bool NetlinkSocket::readable() {
@@ -211,12 +250,11 @@ Result<usize> NetlinkSocket::receive(Message& message, bool nonblocking) {
         }
         if (payload) break;
         if (nonblocking || (message.flags & kMessageDontWait)) return Err(Error::again);
-        const u64 timeout = options().receive_timeout_ns;
-        auto waited = wait_.wait(
-            [this] { return readable(); }, sync::WaitMode::interruptible,
-            timeout == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout));
-        if (!waited) return Err(waited.error() == Error::timedout ? Error::again : waited.error());
+        auto waited = wait_.wait([this] { return readable(); }, sync::WaitMode::interruptible,
+                                 deadline_of(options().receive_timeout_ns));
+        if (!waited) return Err(wait_error(waited.error()));
     }
+    if (taken) g_room.wake_all();
     const usize n = std::min(message.data.remaining(), payload->length);
     if (n != 0) {
         TRY_ASSIGN(const usize moved, message.data.put(payload->bytes.get(), n));

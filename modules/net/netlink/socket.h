@@ -41,8 +41,12 @@ class NetlinkSocket final : public Socket {
         ListHook hook;
         Ref<Payload> payload;
     };
-    void deliver(const Ref<Payload>& payload);
+    // With the list's lock. Errors: again (it is full), nobufs.
+    Result<void> deliver(const Ref<Payload>& payload);
+    bool has_room();
     Result<void> take_port(u32 wanted);
+    static Result<void> send_to(u32 port, const Ref<Payload>& payload, bool nonblocking,
+                                sync::Deadline deadline);
     bool readable();
 
     NetlinkSocket* next_ = nullptr;

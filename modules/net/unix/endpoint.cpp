@@ -91,7 +91,7 @@ Result<Ref<Endpoint>> take_connection(Endpoint& listener, bool nonblocking,
     if (!take()) {
         if (nonblocking) return Err(Error::again);
         auto r = listener.read_wait.wait(take, sync::WaitMode::interruptible, deadline);
-        if (!r) return Err(r.error() == Error::timedout ? Error::again : r.error());
+        if (!r) return Err(wait_error(r.error()));
     }
     if (!taken) return Err(Error::inval);
     listener.write_wait.wake_all();

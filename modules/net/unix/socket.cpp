@@ -3,14 +3,6 @@
 
 namespace tenon::net::local {
 
-namespace {
-
-sync::Deadline deadline_of(u64 timeout_ns) {
-    return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
-}
-
-}  // namespace
-
 bool LocalSocket::is_listening() const {
     return endpoint_->state == State::listening;
 }

@@ -31,7 +31,7 @@ Result<void> wait_for_room(Endpoint& from, Endpoint& to, bool nonblocking,
     sync::WaitQueue& queue = from.kind == Kind::datagram ? to.write_wait : from.write_wait;
     auto r = queue.wait([&] { return has_room(to) || from.peer_closed; },
                         sync::WaitMode::interruptible, deadline);
-    if (!r) return Err(r.error() == Error::timedout ? Error::again : r.error());
+    if (!r) return Err(wait_error(r.error()));
     return {};
 }
 
@@ -290,7 +290,7 @@ Result<usize> receive(Endpoint& at, Message& message, bool nonblocking, sync::De
                                    deadline);
         if (!r) {
             if (done != 0) return done;
-            return Err(r.error() == Error::timedout ? Error::again : r.error());
+            return Err(wait_error(r.error()));
         }
     }
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // No driver of either kernel serves the host bridge.
@@ -124,6 +126,45 @@ int main(void) {
     tell("getpeername", getpeername(fd, (struct sockaddr *)&a, &length));
     printf("port %u groups %u\n", a.nl_pid, a.nl_groups);
     tell("connect short", connect(fd, (struct sockaddr *)&a, 1));
+
+    // Nothing at all is not a message; who is full holds up its sender.
+    a = (struct sockaddr_nl){.nl_family = AF_NETLINK, .nl_pid = 99999};
+    tell("send nothing", sendto(fd, "", 0, 0, (struct sockaddr *)&a, sizeof a));
+    tell("send nothing out of band", sendto(fd, "", 0, MSG_OOB, (struct sockaddr *)&a, sizeof a));
+    int slow = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+    int sender = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+    tell("bind slow", bind(slow, (struct sockaddr *)&a, sizeof a));
+    value = 4096;
+    tell("SO_RCVBUF", setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &value, sizeof value));
+    static char large[1024];
+    while (sendto(sender, large, sizeof large, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof a) > 0) {
+    }
+    tell("send to who is full", -1);
+    length = sizeof value;
+    tell("SO_ERROR of it", getsockopt(slow, SOL_SOCKET, SO_ERROR, &value, &length));
+    printf("error %d\n", value);
+    struct timeval soon = {0, 50000};
+    tell("SO_SNDTIMEO", setsockopt(sender, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon));
+    tell("send, waiting a while", sendto(sender, large, sizeof large, 0, (struct sockaddr *)&a, sizeof a));
+    soon.tv_usec = 0;
+    tell("SO_SNDTIMEO never", setsockopt(sender, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon));
+    int child = fork();
+    if (child == 0) {
+        usleep(100000);
+        while (recv(slow, large, sizeof large, MSG_DONTWAIT) > 0) {
+        }
+        _exit(0);
+    }
+    tell("send, waiting for room", sendto(sender, large, sizeof large, 0, (struct sockaddr *)&a, sizeof a));
+    waitpid(child, NULL, 0);
+
+    // The configuration of a device ends where it ends.
+    int config = open("/sys/bus/pci/devices/0000:00:00.0/config", O_RDWR);
+    tell("config: write behind all", pwrite(config, large, 4, 65536));
+    tell("config: write nothing there", pwrite(config, large, 0, 65536));
+    tell("config: read behind all", pread(config, large, 4, 65536));
+    close(config);
+
     if (setuid(1000) != 0) return 1;
     int mean = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
     tell("user: socket", mean);

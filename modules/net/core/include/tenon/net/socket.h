@@ -67,6 +67,14 @@ struct Options {
     u32 priority = 0, mark = 0;
 };
 
+// For waits with one of the timeouts above: until when, and what a wait's error is to the caller.
+inline sync::Deadline deadline_of(u64 timeout_ns) {
+    return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
+}
+inline Error wait_error(Error error) {
+    return error == Error::timedout ? Error::again : error;
+}
+
 enum class Shut : u8 { read = 0, write = 1, both = 2 };
 
 class TENON_API Socket : public vfs::FileOps {
