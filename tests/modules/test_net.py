@@ -13,7 +13,7 @@ class Interfaces(Case):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.programs = compile_program(cls.folder.name, "frames")
+        cls.programs = [*compile_program(cls.folder.name, "frames"), *compile_program(cls.folder.name, "tap")]
 
     @classmethod
     def tearDownClass(cls):
@@ -56,6 +56,8 @@ class Interfaces(Case):
         self.assertEqual(sent["received"], 0)
         self.assertEqual(thrown["packets"], sent["sent"])
         self.assertEqual(thrown["dropped"], 0)
+        # A socket that watches and does not read holds up nobody.
+        self.assertEqual(done.values("tap"), {"sent": 100, "seen": 100})
         self.nothing_left(done.values("before"), done.values("after"), pages=CYCLES // 2, objects=CYCLES // 2)
 
     def lost_are_counted(self, done, holds):

@@ -84,6 +84,27 @@ bool NetDevice::same_device(const DeviceOptions& o) const {
             (o.address.is_zero() ? address_made_up_ : o.address == address()));
 }
 
+bool NetDevice::claim() {
+    sync::IrqSpinGuard guard(lock_);
+    if (!is_there() || !is_held() || claimed_) return false;
+    return claimed_ = true;
+}
+
+void NetDevice::unclaim() {
+    sync::IrqSpinGuard guard(lock_);
+    claimed_ = false;
+}
+
+bool NetDevice::give_up() {
+    {
+        sync::IrqSpinGuard guard(lock_);
+        if (!is_there() || !is_held() || claimed_) return false;
+        there_ = false;
+    }
+    bury();
+    return true;
+}
+
 void NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
                        const DeviceOptions& o, Port& out) {
     u64 held_ns = 0;
@@ -98,9 +119,12 @@ void NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
         ops_ = module::Gated<NetDeviceOps>::own(std::move(ops), &gate);
         gate_.swap(other);
         attached_ = true;
+        claimed_ = false;
         if (const u64 since = held_since_ns_.exchange(0); since != 0) {
             held_ns = time::monotonic_ns() - since;
             holds_.longest_ns = std::max(holds_.longest_ns, held_ns);
+        } else {
+            told_port_ = port.value;  // a fresh one has no settings yet
         }
     }
     port_.store(port.value, std::memory_order_release);
@@ -115,6 +139,7 @@ void NetDevice::attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate,
 void NetDevice::detach() {
     module::Gated<NetDeviceOps> ops;
     Ref<module::Gate> gate;
+    const u64 now_ns = time::monotonic_ns();
     // What it says from now on is not heard.
     port_.store(0, std::memory_order_release);
     {
@@ -122,8 +147,6 @@ void NetDevice::detach() {
         if (!attached_) return;
         attached_ = false;
         departing_ = true;
-        held_since_ns_ = time::monotonic_ns();
-        ++holds_.holds;
         gate = std::move(gate_);
     }
     stop_queues();
@@ -139,7 +162,12 @@ void NetDevice::detach() {
         sync::IrqSpinGuard guard(lock_);
         ops = std::move(ops_);
         departing_ = false;
-        if (wait) gate_ = std::move(gate);
+        // From here on the next instance may take it.
+        if (wait) {
+            gate_ = std::move(gate);
+            held_since_ns_ = now_ns;
+            ++holds_.holds;
+        }
     }
     // Of the driver's object, in its module: as it is destroyed it may still call, in vain.
     ops.reset();
@@ -151,10 +179,17 @@ void NetDevice::detach() {
 
 // For good: what waits is dropped, whoever refers to it finds it down.
 void NetDevice::kill() {
-    if (!there_.exchange(false, std::memory_order_acq_rel)) return;
+    {
+        sync::IrqSpinGuard guard(lock_);
+        if (!there_.exchange(false)) return;
+    }
+    bury();
+}
+
+void NetDevice::bury() {
     stop_queues();
-    if (flags_.fetch_and(~u32{kUp}, std::memory_order_acq_rel) & kUp)
-        Handlers::event(InterfaceEvent::down, *this);
+    // bring_up() looks at there_ after it set the flag: one of the two takes it back.
+    if (flags_.fetch_and(~u32{kUp}) & kUp) Handlers::event(InterfaceEvent::down, *this);
     drop_backlog();
     Handlers::event(InterfaceEvent::removed, *this);
     unpublish();
@@ -167,14 +202,15 @@ void NetDevice::tick() {
         sync::IrqSpinGuard guard(lock_);
         away = !attached_;
         wanted = attached_ && !running_;
-        // Without a gate the departure is still going on, and decides by itself.
-        if (away && gate_)
-            gave_up =
-                time::monotonic_ns() - held_since_ns_ >= hold_limit_ns() || !comes_again(*gate_);
+        gave_up =
+            away && is_there() && is_held() && !claimed_ &&
+            (time::monotonic_ns() - held_since_ns_ >= hold_limit_ns() || !comes_again(*gate_));
+        // Under the lock: from here on no instance takes it.
+        if (gave_up) there_ = false;
     }
-    if (gave_up && is_there()) {
+    if (gave_up) {
         log::err("{}: {} did not come back: the interface is gone", name(), module_name());
-        kill();
+        bury();
         return;
     }
     if (away) {
@@ -214,7 +250,11 @@ void NetDevice::start_queues(u32 port) {
         if (!attached_ || port_ != port) return;
         running_.store(true, std::memory_order_release);
     }
-    for (u32 i = 0; i < queues_count_; ++i) schedule(queues_[i]);
+    // The driver may have asked since its open(), in vain.
+    for (u32 i = 0; i < queues_count_; ++i) {
+        queues_[i].wants_poll = true;
+        schedule(queues_[i]);
+    }
 }
 
 // With the queues stopped. The device does not touch them any more: it was stopped, or its module
@@ -238,19 +278,25 @@ void NetDevice::reclaim(bool lost) {
             if (page != nullptr) mm::page_unref(page);
         }
         q.received.clear();
-        sync::IrqSpinGuard guard(q.lock);
-        q.full = false;
-        q.transmit_dropped += packets.count();
-        if (lost) q.lost += packets.count();
+        {
+            sync::IrqSpinGuard guard(q.lock);
+            q.full = false;
+            q.transmit_dropped += packets.count();
+            if (lost) q.lost += packets.count();
+        }
+        discharge(packets);
     }
 }
 
 void NetDevice::drop_backlog() {
     for (u32 i = 0; i < queues_count_; ++i) {
         PacketList packets;
-        sync::IrqSpinGuard guard(queues_[i].lock);
-        packets.take(queues_[i].backlog);
-        queues_[i].transmit_dropped += packets.count();
+        {
+            sync::IrqSpinGuard guard(queues_[i].lock);
+            packets.take(queues_[i].backlog);
+            queues_[i].transmit_dropped += packets.count();
+        }
+        discharge(packets);
     }
 }
 

@@ -109,7 +109,11 @@ class NetDevice final : public Interface {
     std::string_view module_name() const { return module_name_; }
     std::string_view wanted_name() const { return wanted_name_; }
     u32 place() const { return place_; }
+    // Held, and whose departure is over.
     bool is_held() const { return held_since_ns_.load(std::memory_order_relaxed) != 0; }
+    // For a driver's next instance, and it alone: attach() follows, or unclaim().
+    bool claim();
+    void unclaim();
     void arm(u64 in_ns);  // the worker, in a while
     bool carrier_is_told() const { return carrier_told_.load(std::memory_order_relaxed); }
     bool same_device(const DeviceOptions& options) const;
@@ -118,6 +122,7 @@ class NetDevice final : public Interface {
     void attach(std::unique_ptr<NetDeviceOps> ops, module::Gate& gate, const DeviceOptions& options,
                 Port& port);
     void detach();
+    bool give_up();  // what is held and not claimed, for good
     void kill();
     void tick();
 
@@ -175,11 +180,13 @@ class NetDevice final : public Interface {
     Result<void> bring_up();
     void take_down();
     void tell_receive_mode();
+    void tell_all();     // to an instance that was told nothing yet
     void stop_queues();  // clears running_, waits for the queues
     // Sets it, if that instance is still there, and looks for what waits.
     void start_queues(u32 port);
     void reclaim(bool lost);  // what the driver had
     void drop_backlog();
+    void bury();  // what is not there any more
 
     char module_name_[56] = {}, wanted_name_[kInterfaceNameBytes] = {};
     u32 place_ = 0, queues_count_ = 0, port_number_ = 0;
@@ -195,7 +202,7 @@ class NetDevice final : public Interface {
     // --- guarded by lock_
     module::Gated<NetDeviceOps> ops_;
     Ref<module::Gate> gate_;
-    bool attached_ = false, departing_ = false;
+    bool attached_ = false, departing_ = false, claimed_ = false;
     u32 calls_ = 0;
     HoldStatistics holds_{};
     std::atomic<u64> held_since_ns_{0};
@@ -203,7 +210,8 @@ class NetDevice final : public Interface {
     // User memory is not touched under it, but drivers allocate.
     sync::Mutex settings_lock_{sync::LockRank::pipe};
     // --- guarded by settings_lock_
-    u32 opened_port_ = 0;  // the instance that was opened; 0: none
+    u32 opened_port_ = 0;            // the instance that was opened; 0: none
+    std::atomic<u32> told_port_{0};  // the instance that knows the settings
     bool address_set_ = false;
     u32 promiscuous_count_ = 0, all_multicast_count_ = 0;
     static constexpr u32 kMaxGroups = 64;
@@ -213,7 +221,7 @@ class NetDevice final : public Interface {
     };
     std::unique_ptr<Group[]> groups_;
     u32 group_count_ = 0;
-    InterfaceStatistics hardware_{}, hardware_before_{};
+    InterfaceStatistics hardware_{}, hardware_before_{};  // by this instance, by those before
 
     module::Held device_;
     module::WorkHandle work_;
@@ -224,7 +232,7 @@ class NetDevice final : public Interface {
 // table.cpp
 void forget_device(NetDevice& device);
 void stop_table();
-// Calls f(device) under RCU, if the port names its driver of today.
+// Whose driver of today the port names, or null; under RCU.
 NetDevice* device_of(Port port);
 
 // module.cpp: parameters
@@ -235,6 +243,10 @@ bool unload_is_restart();
 Result<void> start_poll_threads();  // once; again is harmless
 void stop_poll_threads();
 void schedule(HardwareQueue& queue);  // any context
+
+// transmit.cpp: packets that will not be sent again cost their senders nothing more, whoever still
+// looks at them. Without the queue's lock: senders are woken.
+void discharge(PacketList& packets);
 
 u16 ethernet_protocol(std::span<const u8> head);
 

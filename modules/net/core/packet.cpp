@@ -30,6 +30,11 @@ Result<Ref<SendRoom>> SendRoom::make(u32 limit_bytes) {
     return self;
 }
 
+void SendRoom::change_limit(u32 bytes) {
+    if (limit_.exchange(bytes, std::memory_order_seq_cst) < bytes)
+        room.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
+}
+
 // Wakes only at the two marks that somebody waits for: a lock less for each packet.
 void SendRoom::give_back(u32 bytes) {
     const u32 before = used_.fetch_sub(bytes, std::memory_order_seq_cst), now = before - bytes;
@@ -43,7 +48,7 @@ Result<Ref<Packet>> Packet::allocate(u32 segments, u32 own_bytes) {
     void* memory = mm::kmalloc(bytes, how());
     if (memory == nullptr) return Err(Error::nomem);
     auto* packet = new (memory) Packet;
-    packet->segment_room_ = static_cast<u16>(segments);
+    packet->segment_room_ = static_cast<u8>(segments);
     packet->memory_bytes_ = static_cast<u32>(bytes);
     return Ref<Packet>(packet, kAdoptRef);
 }

@@ -1,8 +1,8 @@
 // Receiving: threads, one a CPU, that poll the queues which asked for it.
 //
-// A queue that has work stands in the list of the CPU where its interrupt came, once. The thread
-// takes the first, lets it send what waits, polls it for a budget, gives on what came, and puts it
-// at the end again if there is more: no queue waits longer than a round of budgets.
+// A queue that has work stands in one list, of the CPU that asked. The thread takes the first, lets
+// it send what waits, polls it for a budget, gives on what came, and puts it at the end again if
+// there is more: no queue waits longer than a round of budgets.
 #include <tenon/process/task.h>
 #include <tenon/sched/kthread.h>
 #include <tenon/sched/scheduler.h>
@@ -71,8 +71,14 @@ struct Threads {
 constinit sync::Mutex g_start_lock{sync::LockRank::pipe};
 constinit Threads* g_threads = nullptr;
 
-bool append(NetDevice& device, HardwareQueue& q, PacketRef packet) {
-    if (q.poller != current() || !device.running()) return false;
+// Under RCU; null when the driver is none of today's, or has no such queue.
+HardwareQueue* queue_of(Port port, u32 index) {
+    NetDevice* device = device_of(port);
+    return device != nullptr ? device->queue(index) : nullptr;
+}
+
+bool append(HardwareQueue& q, PacketRef packet) {
+    if (q.poller != current() || !q.device->running()) return false;
     q.received.push_back(std::move(packet));
     return true;
 }
@@ -116,8 +122,7 @@ void schedule(HardwareQueue& q) {
 
 void schedule_poll(Port port, u32 queue) {
     sync::RcuGuard rcu;
-    NetDevice* device = device_of(port);
-    HardwareQueue* q = device != nullptr ? device->queue(queue) : nullptr;
+    HardwareQueue* q = queue_of(port, queue);
     if (q == nullptr) return;
     q->wants_poll.store(true, std::memory_order_seq_cst);
     schedule(*q);
@@ -214,11 +219,10 @@ Result<Buffer> get_buffer(Port port, u32 queue, u32 length_bytes) {
     Error error = Error::nodev;
     {
         sync::RcuGuard rcu;
-        NetDevice* device = device_of(port);
-        HardwareQueue* q = device != nullptr ? device->queue(queue) : nullptr;
+        HardwareQueue* q = queue_of(port, queue);
         if (q != nullptr) {
             sync::IrqSpinGuard guard(q->lock);
-            if (!device->is_port(port)) {
+            if (!q->device->is_port(port)) {
                 error = Error::nodev;
             } else if (q->buffers.free_count == 0) {
                 error = Error::nobufs;
@@ -262,11 +266,10 @@ bool receive(Port port, u32 queue, std::span<const Received> pieces) {
     u32 count = 0;
     bool good = true;
     sync::RcuGuard rcu;
-    NetDevice* device = device_of(port);
-    HardwareQueue* q = device != nullptr ? device->queue(queue) : nullptr;
+    HardwareQueue* q = queue_of(port, queue);
     if (q == nullptr) return false;
     for (const Received& r : pieces) {
-        mm::Page* page = take_buffer(*device, port, r.handle);
+        mm::Page* page = take_buffer(*q->device, port, r.handle);
         if (page == nullptr) {
             good = false;
             continue;
@@ -279,7 +282,7 @@ bool receive(Port port, u32 queue, std::span<const Received> pieces) {
     }
     if (good) {
         if (auto packet = Packet::of_pages({segments, count})) {
-            if (append(*device, *q, std::move(*packet))) return true;
+            if (append(*q, std::move(*packet))) return true;
             return false;
         }
         q->receive_dropped.fetch_add(1, std::memory_order_relaxed);
@@ -294,26 +297,24 @@ bool receive_copy(Port port, u32 queue, std::span<const u8> frame) {
     auto packet = Packet::create(static_cast<u32>(std::min<usize>(frame.size(), ~u32{0})));
     if (packet) (*packet)->fill(0, frame);
     sync::RcuGuard rcu;
-    NetDevice* device = device_of(port);
-    HardwareQueue* q = device != nullptr ? device->queue(queue) : nullptr;
+    HardwareQueue* q = queue_of(port, queue);
     if (q == nullptr) return false;
-    if (packet) return append(*device, *q, std::move(*packet));
+    if (packet) return append(*q, std::move(*packet));
     q->receive_dropped.fetch_add(1, std::memory_order_relaxed);
     return false;
 }
 
 bool turn_around(Port port, u32 queue, TransmitHandle handle) {
     sync::RcuGuard rcu;
-    NetDevice* device = device_of(port);
-    HardwareQueue* q = device != nullptr ? device->queue(queue) : nullptr;
+    HardwareQueue* q = queue_of(port, queue);
     const HandleParts h(handle.value);
-    HardwareQueue* from = device != nullptr ? device->queue(h.queue) : nullptr;
+    HardwareQueue* from = queue_of(port, h.queue);
     if (q == nullptr || from == nullptr) return false;
     PacketRef packet;
     bool more = false;
     {
         sync::IrqSpinGuard guard(from->lock);
-        if (device->is_port(port)) packet = adopt_ref(from->sent.take(h.place, h.generation));
+        if (q->device->is_port(port)) packet = adopt_ref(from->sent.take(h.place, h.generation));
         if (!packet) {
             ++from->refused;
             return false;
@@ -326,7 +327,7 @@ bool turn_around(Port port, u32 queue, TransmitHandle handle) {
     if (more) schedule(*from);
     // It is the receivers' from here on: a slow one does not hold up its sender.
     packet->discharge();
-    return append(*device, *q, std::move(packet));
+    return append(*q, std::move(packet));
 }
 
 void set_carrier(Port port, bool carrier) {

@@ -12,6 +12,12 @@ namespace {
 
 constexpr u32 kUserFlags = kNoArp | kMulticast;
 
+void add_up(InterfaceStatistics& sum, const InterfaceStatistics& more) {
+    auto* to = reinterpret_cast<u64*>(&sum);
+    const auto* from = reinterpret_cast<const u64*>(&more);
+    for (usize i = 0; i < sizeof sum / sizeof(u64); ++i) to[i] += from[i];
+}
+
 }  // namespace
 
 template <typename R, typename... P, typename... A>
@@ -43,7 +49,19 @@ Result<bool> NetDevice::call(R (NetDeviceOps::*method)(P...), A&&... arguments) 
     return answer;
 }
 
-// Everything as it was, for the driver's next instance. From the worker.
+// Everything as it was, for the driver's next instance: once, by whoever comes first.
+void NetDevice::tell_all() {
+    const u32 port = port_;
+    if (port == 0 || told_port_ == port) return;
+    add_up(hardware_before_, hardware_);
+    hardware_ = {};
+    told_port_ = port;
+    if (address_set_) (void)call(&NetDeviceOps::set_address, address());
+    (void)call(&NetDeviceOps::set_mtu, mtu());
+    tell_receive_mode();
+}
+
+// From the worker.
 void NetDevice::resume() {
     {
         sync::MutexGuard guard(settings_lock_);
@@ -54,12 +72,8 @@ void NetDevice::resume() {
 
 // False: it was up, and does not come up again.
 bool NetDevice::resume_locked() {
-    hardware_before_ = read_statistics_locked();
-    hardware_ = {};
     const u32 port = port_;
-    if (address_set_) (void)call(&NetDeviceOps::set_address, address());
-    (void)call(&NetDeviceOps::set_mtu, mtu());
-    tell_receive_mode();
+    tell_all();
     if (!is_up()) return true;
     auto done = call(&NetDeviceOps::open);
     if (!done) {
@@ -78,12 +92,19 @@ bool NetDevice::resume_locked() {
 
 Result<void> NetDevice::bring_up() {
     const u32 port = port_;
+    tell_all();
     auto opened = call(&NetDeviceOps::open);
     if (!opened) {
         if (port == port_) reclaim(false);  // the buffers that it had by then
         return Err(opened.error());
     }
-    flags_.fetch_or(kUp, std::memory_order_acq_rel);
+    flags_.fetch_or(kUp);
+    if (!is_there()) {
+        // It was killed meanwhile, and nobody takes what would wait in it.
+        flags_.fetch_and(~u32{kUp});
+        drop_backlog();
+        return Err(Error::nodev);
+    }
     if (!*opened) return {};
     opened_port_ = port;
     start_queues(port);
@@ -217,11 +238,10 @@ Result<void> NetDevice::leave(const HardwareAddress& group) {
 // What all instances of the driver counted in hardware.
 InterfaceStatistics NetDevice::read_statistics_locked() {
     InterfaceStatistics now{};
-    if (auto there = call(&NetDeviceOps::statistics, now); there && *there) hardware_ = now;
+    if (told_port_ == port_)
+        if (auto there = call(&NetDeviceOps::statistics, now); there && *there) hardware_ = now;
     InterfaceStatistics sum = hardware_before_;
-    auto* to = reinterpret_cast<u64*>(&sum);
-    const auto* from = reinterpret_cast<const u64*>(&hardware_);
-    for (usize i = 0; i < sizeof sum / sizeof(u64); ++i) to[i] += from[i];
+    add_up(sum, hardware_);
     return sum;
 }
 

@@ -110,23 +110,28 @@ Result<module::Held> register_device(module::Context& context, const DeviceOptio
     // What is made here is the network layer's, not the driver's.
     module::GateAttribution attribution(core_gate());
     Ref<NetDevice> device;
+    Ref<NetDevice> other;
     {
-        sync::MutexGuard guard(g_table.lock);
-        device = find_locked([&](NetDevice& d) {
-            return d.is_held() && d.is_there() && d.wanted_name() == options.name &&
+        const auto is_ours = [&](NetDevice& d) {
+            return d.is_held() && d.wanted_name() == options.name &&
                    d.module_name() == context.name();
-        });
+        };
+        sync::MutexGuard guard(g_table.lock);
+        device = find_locked(
+            [&](NetDevice& d) { return is_ours(d) && d.same_device(options) && d.claim(); });
+        if (!device) other = find_locked(is_ours);
     }
     if (device) {
-        if (device->same_device(options)) {
-            TRY_ASSIGN(auto held, hold(context, *device));
+        auto held = hold(context, *device);
+        if (held)
             device->attach(std::move(ops), context.gate(), options, port);
-            return held;
-        }
-        log::err("{}: {} comes back as another device: the interface is gone", device->name(),
-                 context.name());
-        device->kill();
+        else
+            device->unclaim();
+        return held;
     }
+    if (other && other->give_up())
+        log::err("{}: {} comes back as another device: the interface is gone", other->name(),
+                 context.name());
     TRY_ASSIGN(device, add_device(options, context.name()));
     auto held = hold(context, *device);
     if (!held) {

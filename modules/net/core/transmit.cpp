@@ -10,13 +10,19 @@ namespace tenon::net {
 namespace {
 
 constexpr u64 kRetryNs = 2'000'000;
+constexpr u32 kMaxBatches = 16;  // that one caller hands over at a time
 
 }  // namespace
+
+void discharge(PacketList& packets) {
+    while (const PacketRef packet = packets.pop_front()) packet->discharge();
+}
 
 Result<void> NetDevice::send(PacketRef packet, u32 flow) {
     if (packet->length_bytes() > mtu() + header_bytes() + 4) return Err(Error::msgsize);
     HardwareQueue& q = queues_[queues_count_ == 1 ? 0 : flow % queues_count_];
     bool mine = false;
+    packet->shown_ = false;
     {
         sync::IrqSpinGuard guard(q.lock);
         if (!is_up()) return Err(Error::netdown);
@@ -42,14 +48,18 @@ bool NetDevice::dispatch_if_waiting(HardwareQueue& q) {
     return true;
 }
 
-// With q.dispatching set by the caller. Until nothing waits, or the driver has enough.
+// With q.dispatching set by the caller. Until nothing waits, or the driver has enough; or the
+// caller has done its share: a poll thread goes on for it.
 void NetDevice::dispatch(HardwareQueue& q) {
-    for (;;) {
+    bool more = false;
+    for (u32 batches = 0;; ++batches) {
         Outgoing batch[kBatch];
         u32 count = 0;
         {
             sync::IrqSpinGuard guard(q.lock);
-            while (count < kBatch && q.sent.free_count != 0 && !q.full && running()) {
+            const bool enough = batches == kMaxBatches;
+            more = enough && !q.full && !q.backlog.empty() && running();
+            while (!enough && count < kBatch && q.sent.free_count != 0 && !q.full && running()) {
                 PacketRef packet = q.backlog.pop_front();
                 if (!packet) break;
                 // For the batch, until the driver was called.
@@ -70,6 +80,7 @@ void NetDevice::dispatch(HardwareQueue& q) {
         if (taken < count) take_back(q, {batch + taken, count - taken});
         for (u32 i = 0; i < count; ++i) PacketRef(const_cast<Packet*>(batch[i].packet), kAdoptRef);
     }
+    if (more) schedule(q);
     queue_is_idle();
 }
 
@@ -77,12 +88,12 @@ void NetDevice::show_outgoing(std::span<const Outgoing> batch) {
     Arrival arrivals[kBatch];
     u32 count = 0;
     for (const Outgoing& out : batch) {
-        const auto head = out.packet->head();
-        if (head.size() < kEthernetHeaderBytes) continue;
-        arrivals[count++] = {const_cast<Packet*>(out.packet), this, ethernet_protocol(head),
-                             Delivery::outgoing};
+        Packet* const packet = const_cast<Packet*>(out.packet);
+        const auto head = packet->head();
+        if (head.size() < kEthernetHeaderBytes || std::exchange(packet->shown_, true)) continue;
+        arrivals[count++] = {packet, this, ethernet_protocol(head), Delivery::outgoing};
     }
-    Handlers::receive({arrivals, count}, true);
+    if (count != 0) Handlers::receive({arrivals, count}, true);
 }
 
 // What the driver did not take goes to the front again, in order, unless it was answered all the
@@ -139,6 +150,7 @@ u32 transmitted(Port port, std::span<const TransmitHandle> handles) {
         // The driver is not called from here: this may be its interrupt.
         if (more) schedule(*q);
     }
+    discharge(done);
     return refused;
 }
 

@@ -13,10 +13,6 @@ constexpr u32 kEntryCost = 256;    // charged for a packet beside its memory
 constexpr u32 kVlanBytes = 4;
 constexpr u16 kVlan = 0x8100;
 
-sync::Deadline deadline_of(u64 timeout_ns) {
-    return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
-}
-
 LinkAddress parsed(const Address& from) {
     LinkAddress a;
     std::memcpy(&a, from.bytes, std::min<usize>(sizeof a, from.length));
@@ -58,6 +54,7 @@ PacketSocket::~PacketSocket() {
 void PacketSocket::report(Error error) {
     error_ = error;
     wait_.wake_all();
+    room_->room.wake_all();
 }
 
 Error PacketSocket::take_error() {
@@ -146,7 +143,7 @@ Result<PacketRef> PacketSocket::take_in(Message& message, Interface& interface, 
         auto waited =
             room_->room.wait([this] { return room_->has_room() || error_.load() != Error::none; },
                              sync::WaitMode::interruptible, deadline_of(options().send_timeout_ns));
-        if (!waited) return Err(waited.error() == Error::timedout ? Error::again : waited.error());
+        if (!waited) return Err(wait_error(waited.error()));
         if (const Error error = take_error(); error != Error::none) return Err(error);
     }
     const u32 length = static_cast<u32>(message.data.remaining());
@@ -237,7 +234,7 @@ Result<usize> PacketSocket::receive(Message& message, bool nonblocking) {
         auto waited =
             wait_.wait([this] { return has_entry() || error_.load() != Error::none; },
                        sync::WaitMode::interruptible, deadline_of(options().receive_timeout_ns));
-        if (!waited) return Err(waited.error() == Error::timedout ? Error::again : waited.error());
+        if (!waited) return Err(wait_error(waited.error()));
     }
     const usize whole = packet->length_bytes() - skip;
     const usize n = std::min(message.data.remaining(), whole);

@@ -104,7 +104,7 @@ class PacketSocket final : public Socket {
     sync::WaitQueue wait_;
 };
 
-// registry.cpp. What calls f(socket) holds it; for_change: alone.
+// registry.cpp: all sockets, behind the lock; these two take it alone.
 void add(PacketSocket& socket);
 void remove(PacketSocket& socket);
 extern constinit sync::RwMutex g_registry;

@@ -114,6 +114,7 @@ use)
     /tests/frames null0 1 >/tmp/frames || fail "frames"
     sed 's/^frames/thrown/' /tmp/frames
     report thrown_away
+    /tests/tap null0 || fail "tap"
     rmmod null_net
     gone
     cycles 10

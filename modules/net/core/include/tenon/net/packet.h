@@ -24,6 +24,8 @@ inline constexpr u32 kMaxSegments = 18;  // 64 KiB of pages, and headers
 // Of any packet, its headers included.
 inline constexpr u32 kMaxPacketBytes = 65536 + 128;
 
+class NetDevice;
+
 // A piece of memory within one page frame, or in the packet itself.
 struct Segment {
     // Where it begins, and how long it is.
@@ -46,13 +48,17 @@ class SendRoom : public RefCounted<SendRoom> {
     bool has_half() const {
         return used_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed) / 2;
     }
-    void set_limit(u32 bytes) { limit_.store(bytes, std::memory_order_relaxed); }
+    // A larger one wakes who waits for room.
+    void set_limit(u32 bytes) {
+        if (bytes != limit_.load(std::memory_order_relaxed)) change_limit(bytes);
+    }
     u32 used_bytes() const { return used_.load(std::memory_order_relaxed); }
     sync::WaitQueue room;  // woken when there is room again, and when half is free
 
   private:
     friend class Packet;
     TENON_API static Result<Ref<SendRoom>> make(u32 limit_bytes);
+    TENON_API void change_limit(u32 bytes);
     void give_back(u32 bytes);
     std::atomic<u32> used_{0}, limit_{0};
 };
@@ -102,6 +108,7 @@ class Packet final : public RefCounted<Packet> {
 
   private:
     friend class PacketList;
+    friend class NetDevice;
     Packet() = default;
     static Result<Ref<Packet>> allocate(u32 segments, u32 own_bytes);
     Segment* table() { return reinterpret_cast<Segment*>(this + 1); }
@@ -111,7 +118,9 @@ class Packet final : public RefCounted<Packet> {
 
     Packet* next_ = nullptr;
     u32 length_bytes_ = 0, memory_bytes_ = 0, headroom_ = 0;
-    u16 segment_count_ = 0, segment_room_ = 0;
+    u16 segment_count_ = 0;
+    u8 segment_room_ = 0;
+    bool shown_ = false;  // to who watches what goes out, though the driver did not take it
     Ref<SendRoom> room_;
     // The segments follow, then the packet's own bytes.
 };
