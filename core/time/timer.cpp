@@ -21,21 +21,15 @@ struct TimerQueue {
 
     // The queue that `timer` is or was on last, locked. Irqs off.
     static TimerQueue& lock_of(Timer& timer);
-    static void remove(Timer& timer) {
-        TimerQueue& queue = lock_of(timer);
-        if (timer.armed()) {
-            queue.tree.erase(timer);
-            timer.armed_.store(false, std::memory_order_relaxed);
-        }
-        queue.lock.unlock_raw();
-    }
-    static bool cancel(Timer& timer) {
+    // `runs`: its callback has been taken up and has not returned.
+    static bool cancel(Timer& timer, bool& runs) {
         TimerQueue& queue = lock_of(timer);
         const bool was = timer.armed();
         if (was) {
             queue.tree.erase(timer);
             timer.armed_.store(false, std::memory_order_relaxed);
         }
+        runs = queue.running.load(std::memory_order_relaxed) == &timer;
         queue.lock.unlock_raw();
         return was;
     }
@@ -143,17 +137,24 @@ void Timer::arm_at(u64 deadline_ns) {
 
 bool Timer::cancel() {
     const IrqGuard irqs;
-    return TimerQueue::cancel(*this);
+    bool runs;
+    return TimerQueue::cancel(*this, runs);
 }
 
+// Under the lock, for between two reads without it run() may take the timer up, or its callback arm
+// it again.
 bool Timer::cancel_sync() {
-    const bool was = armed() && cancel();
-    // A callback that re-arms itself may have done so in between.
-    for (;;) {
+    bool runs = false;
+    const auto cancel_once = [&] {
+        const IrqGuard irqs;
+        return TimerQueue::cancel(*this, runs);
+    };
+    const bool was = cancel_once();
+    while (runs) {
         while (TimerQueue::runs(*this)) arch::cpu_relax();
-        if (!armed()) return was;
-        cancel();
+        (void)cancel_once();
     }
+    return was;
 }
 
 void request_interrupt(u64 deadline_ns) {

@@ -3,6 +3,7 @@
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
 #include <tenon/time/clock.h>
+#include <tenon/time/timer.h>
 
 #include <algorithm>
 
@@ -191,6 +192,46 @@ KTEST(a_completion_is_left_alone_once_its_wait_returned) {
     });
 }
 
+// It is armed on one CPU, arms itself again, and ends on another.
+struct Ticker {
+    time::Timer timer{&fired};
+    std::atomic<bool> gone{false};
+    std::atomic<u32>* late = nullptr;
+    static void fired(time::Timer& t) {
+        auto& self = *container_of_offset<Ticker>(&t, offsetof(Ticker, timer));
+        if (self.gone.load()) self.late->fetch_add(1);
+        t.arm_at(time::monotonic_ns() + 2000);
+    }
+};
+
+KTEST(a_timer_is_quiet_once_it_is_cancelled) {
+    constexpr u32 kRounds = 2000;
+    static std::atomic<u32> armed, ended, late;
+    Ticker ticker;
+    armed = ended = late = 0;
+    ticker.late = &late;
+    t.parallel(2, [&](u32 me) {
+        ktest::Random random(me + 1);
+        for (u32 i = 1; i <= kRounds; ++i) {
+            if (me == 0) {
+                while (ended.load() != i - 1) sched::yield();
+                ticker.gone = false;
+                ticker.timer.arm_at(time::monotonic_ns() + random.below(3000));
+                armed.store(i);
+                continue;
+            }
+            while (armed.load() != i) arch::cpu_relax();
+            for (u64 spins = random.below(3000); spins != 0; --spins) arch::cpu_relax();
+            (void)ticker.timer.cancel_sync();
+            ticker.gone = true;
+            EXPECT(!ticker.timer.armed());
+            if (random.below(16) == 0) sched::sleep_ns(20'000);
+            ended.store(i);
+        }
+    });
+    EXPECT(late.load() == 0);
+}
+
 struct Node {
     sync::RcuHead rcu;
     u64 value = 0, check = 0;
@@ -260,4 +301,4 @@ KTEST(rcu_keeps_what_readers_see) {
 KTEST_MODULE("ktest_sync", &a_spin_lock_lets_one_in, &a_mutex_lets_one_in_though_holders_sleep,
              &a_rwmutex_lets_in_readers_or_one_writer, &a_wait_queue_loses_no_wake_up,
              &an_exclusive_wake_up_wakes_one, &a_wait_ends_at_its_deadline,
-             &a_completion_is_left_alone_once_its_wait_returned, &rcu_keeps_what_readers_see);
+             &a_completion_is_left_alone_once_its_wait_returned,  &a_timer_is_quiet_once_it_is_cancelled, &rcu_keeps_what_readers_see);
