@@ -2,23 +2,6 @@
 
 namespace tenon::device {
 
-bool Revocation::enter() {
-    if ((state_.fetch_add(kCall, std::memory_order_acquire) & kRevoked) == 0) return true;
-    leave();
-    return false;
-}
-
-void Revocation::leave() {
-    if (state_.fetch_sub(kCall, std::memory_order_acq_rel) == (kCall | kRevoked))
-        drained_.wake_all();
-}
-
-void Revocation::revoke() {
-    state_.fetch_or(kRevoked, std::memory_order_acq_rel);
-    (void)drained_.wait([this] { return state_.load(std::memory_order_acquire) == kRevoked; },
-                        sync::WaitMode::uninterruptible);
-}
-
 // A file of the core's in front of the driver's. There is no map(): what is mapped could not be
 // taken back yet.
 class LentFile final : public vfs::FileOps {

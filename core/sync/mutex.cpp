@@ -1,6 +1,7 @@
 #include <tenon/process/task.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
+#include <tenon/sync/revocation.h>
 
 namespace tenon::sync {
 
@@ -215,6 +216,34 @@ Result<void> Completion::wait(WaitMode mode, Deadline deadline) {
         mode, deadline, true));
     const IrqSpinGuard guard(queue_.lock_);
     return {};
+}
+
+bool Revocation::enter() {
+    u32 seen = state_.load(std::memory_order_relaxed);
+    while ((seen & kRevoked) == 0)
+        if (state_.compare_exchange_weak(seen, seen + kCall, std::memory_order_acquire,
+                                         std::memory_order_relaxed))
+            return true;
+    return false;
+}
+
+// Once it is revoked, as in Completion: under the lock that revoke() takes before it returns.
+void Revocation::leave() {
+    u32 seen = state_.load(std::memory_order_relaxed);
+    while ((seen & kRevoked) == 0)
+        if (state_.compare_exchange_weak(seen, seen - kCall, std::memory_order_release,
+                                         std::memory_order_relaxed))
+            return;
+    IrqSpinGuard guard(drained_.lock_);
+    if (state_.fetch_sub(kCall, std::memory_order_release) == (kCall | kRevoked))
+        drained_.wake_all_locked(0);
+}
+
+void Revocation::revoke() {
+    state_.fetch_or(kRevoked, std::memory_order_acq_rel);
+    (void)drained_.wait([this] { return state_.load(std::memory_order_acquire) == kRevoked; },
+                        WaitMode::uninterruptible);
+    const IrqSpinGuard guard(drained_.lock_);
 }
 
 }  // namespace tenon::sync

@@ -1,4 +1,5 @@
 // Device numbers, character and block: who opens which.
+#include <tenon/sync/revocation.h>
 #include <tenon/vfs/char_device.h>
 
 #include <cstring>
@@ -7,11 +8,12 @@ namespace tenon::vfs {
 
 namespace {
 
-struct Range {
-    u32 major, first, count;
-    char name[48];
+struct Range : RefCounted<Range> {
+    u32 major = 0, first = 0, count = 0;
+    char name[48] = {};
     module::Gated<DeviceOpener> opener;
-    Range* next;
+    sync::Revocation opens;  // calls to it
+    Range* next = nullptr;
 };
 
 bool overlap(const Range& r, u32 major, u64 first, u64 count) {
@@ -41,9 +43,12 @@ class NumberSpace {
 
 Result<u32> NumberSpace::add(u32 major, u32 first_minor, u32 count, std::string_view name,
                              module::Gated<DeviceOpener> opener) {
-    auto* range =
-        new (std::nothrow) Range{major, first_minor, count, {}, std::move(opener), nullptr};
-    if (range == nullptr) return Err(Error::nomem);
+    Ref<Range> range = adopt_ref(new (std::nothrow) Range);
+    if (!range) return Err(Error::nomem);
+    range->major = major;
+    range->first = first_minor;
+    range->count = count;
+    range->opener = std::move(opener);
     usize n = std::min(name.size(), sizeof(range->name) - 1);
     std::memcpy(range->name, name.data(), n);
     sync::MutexGuard guard(lock_);
@@ -57,47 +62,48 @@ Result<u32> NumberSpace::add(u32 major, u32 first_minor, u32 count, std::string_
     bool taken = range->major == 0;
     for (Range* r = first_; r != nullptr && !taken; r = r->next)
         taken = overlap(*r, range->major, first_minor, count);
-    if (taken) {
-        delete range;
-        return Err(Error::busy);
-    }
+    if (taken) return Err(Error::busy);
     Range** link = &first_;
     while (*link != nullptr && ((*link)->major < range->major ||
                                 ((*link)->major == range->major && (*link)->first < first_minor)))
         link = &(*link)->next;
     range->next = *link;
-    *link = range;
-    return range->major;
+    *link = range.release();
+    return (*link)->major;
 }
 
 void NumberSpace::remove(u32 major, u32 first_minor, u32 count) {
-    Range* gone = nullptr;
+    Ref<Range> gone;
     {
         sync::MutexGuard guard(lock_);
         for (Range** link = &first_; *link != nullptr; link = &(*link)->next) {
             Range* r = *link;
             if (r->major != major || r->first != first_minor || r->count != count) continue;
             *link = r->next;
-            gone = r;
+            gone = adopt_ref(r);
             break;
         }
     }
     // Open files hold handles of their own, which answer nodev once the owner's gate is closed.
-    delete gone;
+    if (!gone) return;
+    gone->opens.revoke();
+    gone->opener.reset();
 }
 
 Result<module::Gated<FileOps>> NumberSpace::open(DeviceNumber number, u32 open_flags) {
-    module::Gated<DeviceOpener> opener;
+    Ref<Range> range;
     {
         sync::MutexGuard guard(lock_);
         for (Range* r = first_; r != nullptr; r = r->next)
             if (overlap(*r, number.major, number.minor, 1)) {
-                opener = r->opener.alias();
+                range = Ref<Range>(r);
                 break;
             }
     }
-    if (!opener) return Err(Error::nxio);
-    return opener.call(&DeviceOpener::open, number, open_flags);
+    if (!range) return Err(Error::nxio);
+    const sync::Revocation::Call call(range->opens);
+    if (!call) return Err(Error::nxio);
+    return range->opener.call(&DeviceOpener::open, number, open_flags);
 }
 
 void NumberSpace::for_each(Visit visit, void* context) {

@@ -181,6 +181,55 @@ KTEST(a_gate_counts_calls_and_refuses_after_its_end) {
     });
 }
 
+// Says whether it was there to the end of each call.
+class FickleOpener final : public vfs::DeviceOpener {
+  public:
+    explicit FickleOpener(std::atomic<u32>& astray) : astray_(astray) {}
+    ~FickleOpener() override { there_ = false; }
+    Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber, u32) override {
+        std::atomic<u32>& astray = astray_;
+        sched::sleep_ns(100'000);
+        if (!there_) astray.fetch_add(1);
+        return Err(Error::io);
+    }
+
+  private:
+    std::atomic<u32>& astray_;
+    std::atomic<bool> there_{true};
+};
+
+KTEST(an_opener_stays_while_it_opens) {
+    constexpr u32 kMajor = 233;
+    static std::atomic<u32> astray, opened;
+    static std::atomic<bool> over;
+    astray = opened = 0;
+    over = false;
+    module::Gate& gate = t.context().gate();
+    t.parallel(3, [&](u32 me) {
+        for (u32 i = 0; me == 0 && i < 300; ++i) {
+            std::unique_ptr<vfs::DeviceOpener> opener(new (std::nothrow) FickleOpener(astray));
+            if (!opener) break;
+            EXPECT(vfs::register_char_device(
+                       kMajor, 0, 1, "ktestfickle",
+                       module::Gated<vfs::DeviceOpener>::own(std::move(opener), &gate))
+                       .has_value());
+            sched::sleep_ns(150'000);
+            vfs::unregister_char_device(kMajor, 0, 1);
+        }
+        if (me == 0) over = true;
+        while (!over.load()) {
+            const auto made = vfs::open_char_device({kMajor, 0}, vfs::kOpenRead);
+            EXPECT(!made && (made.error() == Error::io || made.error() == Error::nxio));
+            if (made.error() == Error::io)
+                opened.fetch_add(1);
+            else
+                sched::yield();
+        }
+    });
+    EXPECT(opened.load() != 0);
+    EXPECT(astray.load() == 0);
+}
+
 // Told, not asserted: under `-icount shift=0` a nanosecond is an instruction.
 KTEST(what_a_crossing_costs) {
     constexpr u32 kCalls = 20000;
@@ -200,4 +249,5 @@ KTEST(what_a_crossing_costs) {
 KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_module_forgot_is_swept,
              &a_module_that_fails_half_way_leaves_nothing,
              &loads_and_unloads_from_all_cpus_do_not_mix,
-             &a_gate_counts_calls_and_refuses_after_its_end, &what_a_crossing_costs);
+             &a_gate_counts_calls_and_refuses_after_its_end, &an_opener_stays_while_it_opens,
+             &what_a_crossing_costs);

@@ -2,6 +2,7 @@
 #include <tenon/mm/slab.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
+#include <tenon/sync/revocation.h>
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
@@ -192,6 +193,37 @@ KTEST(a_completion_is_left_alone_once_its_wait_returned) {
     });
 }
 
+KTEST(what_is_revoked_is_left_alone) {
+    constexpr u32 kRounds = 3000;
+    static constexpr u8 kFill = 0x6b;
+    alignas(sync::Revocation) static u8 memory[sizeof(sync::Revocation)];
+    static std::atomic<u32> made, left;
+    made = left = 0;
+    t.parallel(2, [&](u32 me) {
+        for (u32 i = 1; i <= kRounds; ++i) {
+            if (me == 0) {
+                while (made.load() != i) sched::yield();
+                reinterpret_cast<sync::Revocation*>(memory)->leave();
+                left.store(i);
+                continue;
+            }
+            auto* calls = new (memory) sync::Revocation;
+            EXPECT(calls->enter());
+            made.store(i);
+            calls->revoke();
+            EXPECT(!calls->enter());
+            std::fill_n(memory, sizeof memory, kFill);
+            bool alone = true;
+            while (left.load() != i) {
+                sched::yield();
+                alone &= std::all_of(memory, std::end(memory), [](u8 b) { return b == kFill; });
+                if (!alone) std::fill_n(memory, sizeof memory, u8{0});
+            }
+            EXPECT(alone);
+        }
+    });
+}
+
 // It is armed on one CPU, arms itself again, and ends on another.
 struct Ticker {
     time::Timer timer{&fired};
@@ -301,4 +333,5 @@ KTEST(rcu_keeps_what_readers_see) {
 KTEST_MODULE("ktest_sync", &a_spin_lock_lets_one_in, &a_mutex_lets_one_in_though_holders_sleep,
              &a_rwmutex_lets_in_readers_or_one_writer, &a_wait_queue_loses_no_wake_up,
              &an_exclusive_wake_up_wakes_one, &a_wait_ends_at_its_deadline,
-             &a_completion_is_left_alone_once_its_wait_returned,  &a_timer_is_quiet_once_it_is_cancelled, &rcu_keeps_what_readers_see);
+             &a_completion_is_left_alone_once_its_wait_returned, &what_is_revoked_is_left_alone,
+             &a_timer_is_quiet_once_it_is_cancelled, &rcu_keeps_what_readers_see);

@@ -15,7 +15,7 @@
 #include <tenon/lib/result.h>
 #include <tenon/module/gate.h>
 #include <tenon/sync/mutex.h>
-#include <tenon/sync/wait_queue.h>
+#include <tenon/sync/revocation.h>
 
 #include <memory>
 #include <span>
@@ -27,32 +27,7 @@ class Driver;
 class Bus;
 struct DriverRecord;
 
-// Counts calls in flight on what may go, and ends them. The caller keeps the object itself alive
-// past leave(). One counter: for devices, not for what every system call passes.
-class Revocation {
-  public:
-    TENON_API bool enter();  // false once revoked. Any context
-    TENON_API void leave();
-    TENON_API void revoke();  // refuses new calls, waits for those in flight
-    class Call {
-      public:
-        explicit Call(Revocation& of) : of_(of), entered_(of.enter()) {}
-        ~Call() {
-            if (entered_) of_.leave();
-        }
-        TENON_NONCOPYABLE(Call);
-        explicit operator bool() const { return entered_; }
-
-      private:
-        Revocation& of_;
-        bool entered_;
-    };
-
-  private:
-    static constexpr u32 kRevoked = 1, kCall = 2;
-    std::atomic<u32> state_{0};
-    sync::WaitQueue drained_;
-};
+using sync::Revocation;
 
 // A text attribute: a file in the device's folder in sysfs.
 struct AttributeInfo {

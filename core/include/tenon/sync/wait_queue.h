@@ -96,6 +96,7 @@ class WaitQueue {
 
   private:
     friend class Completion;
+    friend class Revocation;
     void wake_one_locked(u32 events) REQUIRES(lock_);
     void wake_all_locked(u32 events) REQUIRES(lock_);
     void link_locked(WaitEntry& entry) REQUIRES(lock_);

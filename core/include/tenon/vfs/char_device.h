@@ -14,7 +14,8 @@ class DeviceOpener {
 TENON_API Result<u32> register_char_device(u32 major, u32 first_minor, u32 count,
                                            std::string_view name,
                                            module::Gated<DeviceOpener> opener);
-// Open files answer nodev from now on when the owner goes; waits for calls in flight.
+// Waits for calls of open() in flight, then destroys the opener: may sleep. Open files stay; they
+// answer nodev once their module has gone.
 TENON_API void unregister_char_device(u32 major, u32 first_minor, u32 count);
 TENON_API Result<module::Gated<FileOps>> open_char_device(DeviceNumber number, u32 open_flags);
 TENON_API void for_each_char_device(void (*visit)(u32 major, std::string_view name, void*),
