@@ -39,7 +39,7 @@ DriverRecord* Tree::find_driver(const Bus* bus, std::string_view name) {
 }
 
 Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match) {
-    if (must_match && !record.driver.call(&Driver::match, device)) return Err(Error::nodev);
+    if (must_match && !matches(device, record)) return Err(Error::nodev);
     {
         sync::MutexGuard guard(mutex);
         if (!device.registered_ || record.leaving) return Err(Error::nodev);
@@ -49,9 +49,7 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
     }
     auto made = record.driver.call(&Driver::probe, device);
     if (!made) {
-        // While it is still the device's driver: the warden looks for those.
-        if (const auto& gate = record.driver.gate(); gate != nullptr && gate->failed())
-            (void)silence(device);
+        silence_failed(device, record.driver.gate());
         {
             sync::MutexGuard guard(mutex);
             device.driver_ = nullptr;
@@ -68,9 +66,15 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
         sync::MutexGuard guard(mutex);
         tried(device, record.name, Error::none);
     }
-    end_transition(device, BindState::bound);
+    // While it is busy: nobody hears of its end first.
     emit_uevent(device, "bind");
+    end_transition(device, BindState::bound);
     return {};
+}
+
+bool Tree::matches(Device& device, DriverRecord& record) {
+    const Revocation::Call driver_stays(record.calls), device_stays(device.calls_);
+    return driver_stays && device_stays && record.driver.call(&Driver::match, device);
 }
 
 Result<void> Tree::silence(Device& device) {
@@ -78,27 +82,25 @@ Result<void> Tree::silence(Device& device) {
     return module::Gated<Bus>::borrow(bus, bus->gate.get()).call(&Bus::silence, device);
 }
 
-bool silence_devices(const module::Gate& gate) {
-    Tree& t = tree();
-    bool all = true;
-    for (u64 last = 0;;) {
-        Ref<Device> next;
-        {
-            sync::MutexGuard guard(t.mutex);
-            for (Device& d : *t.devices)
-                if (d.id() > last && Tree::driver(d) != nullptr &&
-                    Tree::driver(d)->driver.gate() == &gate) {
-                    next = Ref<Device>(&d);
-                    break;
-                }
-        }
-        if (!next) return all;
-        last = next->id();
-        if (auto done = Tree::silence(*next); !done) {
-            log::err("{}: cannot be kept from memory: {}", next->name(), done.error());
-            all = false;
-        }
+// Before it is nobody's device: the warden looks for those of the failed module.
+void Tree::silence_failed(Device& device, module::Gate* gate) {
+    if (gate == nullptr || !gate->failed()) return;
+    if (auto done = silence(device); !done) {
+        log::err("{}: cannot be kept from memory: {}", device.name(), done.error());
+        gate->left_unsilenced.store(true, std::memory_order_relaxed);
     }
+}
+
+bool silence_devices(module::Gate& gate) {
+    const auto is_theirs = [&](Device& d) {
+        return Tree::driver(d) != nullptr && Tree::driver(d)->driver.gate() == &gate;
+    };
+    u64 last = 0;
+    while (Ref<Device> next = tree().next_device(last, is_theirs)) {
+        last = next->id();
+        Tree::silence_failed(*next, &gate);
+    }
+    return !gate.left_unsilenced.load(std::memory_order_relaxed);
 }
 
 void Tree::tried(Device& d, std::string_view driver, Error error) {
@@ -113,7 +115,7 @@ void Tree::write_bind_log(Device& device, fmt::Sink& out) {
     for (u32 position = 0;; ++position) {
         Ref<DriverRecord> record = nth_driver(device.bus_, position);
         if (!record) break;
-        if (record->driver.call(&Driver::match, device)) fmt::print(names, " {}", record->name);
+        if (matches(device, *record)) fmt::print(names, " {}", record->name);
     }
     sync::MutexGuard guard(mutex);
     const auto text = [](std::string_view s) { return s.empty() ? std::string_view("-") : s; };
@@ -175,6 +177,7 @@ Result<void> Tree::unbind(Device& device) {
     }
     // The Binding's destructor is the driver's removal; children that it left are removed after.
     device.binding_.reset();
+    silence_failed(device, device.driver_->driver.gate());
     for (;;) {
         Ref<Device> child;
         {
@@ -191,8 +194,8 @@ Result<void> Tree::unbind(Device& device) {
         sync::MutexGuard guard(mutex);
         device.driver_ = nullptr;
     }
-    end_transition(device, BindState::unbound);
     if (device.is_registered()) emit_uevent(device, "unbind");
+    end_transition(device, BindState::unbound);
     return {};
 }
 
@@ -211,26 +214,20 @@ Result<void> register_driver(Bus& bus, module::Gated<Driver> driver) {
         record->ref();
         t.drivers->push_back(*record);
     }
-    // The devices that are there: by id, for the list may change while a probe runs.
-    for (u64 last = 0;;) {
-        Ref<Device> next;
-        char wanted[48];
-        {
-            sync::MutexGuard guard(t.mutex);
-            for (Device& d : *t.devices)
-                if (d.id() > last && d.bus() == &bus &&
-                    Tree::state(d) == Tree::BindState::unbound) {
-                    next = Ref<Device>(&d);
-                    std::memcpy(wanted, Tree::driver_override(d), sizeof wanted);
-                    break;
-                }
-        }
-        if (!next) return {};
+    // The devices that are there.
+    bool forced = false;
+    const auto may_be_ours = [&](Device& d) {
+        const std::string_view wanted = Tree::driver_override(d);
+        forced = !wanted.empty();
+        return d.bus() == &bus && Tree::state(d) == Tree::BindState::unbound &&
+               (!forced || wanted == record->name);
+    };
+    u64 last = 0;
+    while (Ref<Device> next = t.next_device(last, may_be_ours)) {
         last = next->id();
-        const bool forced = wanted[0] != '\0';
-        if (forced && std::string_view(wanted) != record->name) continue;
         (void)t.bind_to(*next, *record, !forced);
     }
+    return {};
 }
 
 void unregister_driver(Bus& bus, std::string_view name) {
@@ -257,6 +254,7 @@ void unregister_driver(Bus& bus, std::string_view name) {
         sync::MutexGuard guard(t.mutex);
         t.drivers->erase(t.drivers->iterator_to(*record));
     }
+    record->calls.revoke();
     record->driver.reset();
     record->unref();
 }

@@ -59,6 +59,11 @@ Result<Ref<Device>> Device::create(DeviceOptions options) {
 
 Device::~Device() = default;
 
+bool Device::call_maker(void (*function)(void*), void* argument) {
+    const Revocation::Call call(calls_);
+    return call && ops_ && module::cross(ops_.gate(), function, argument);
+}
+
 Result<void> add(Ref<Device> device, Device* parent, Bus* bus) {
     Device& d = *device;
     {

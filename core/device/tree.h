@@ -12,6 +12,7 @@ struct DriverRecord : RefCounted<DriverRecord> {
     char name[48] = {};
     module::Gated<Driver> driver;
     bool leaving = false;  // no new binding
+    Revocation calls;      // of match()
     ListHook hook;
 };
 
@@ -37,6 +38,18 @@ struct Tree {
     Result<void> bind_to(Device& device, DriverRecord& record, bool must_match);
     // Ends a binding; waits for one that is under way. Takes and drops the mutex.
     Result<void> unbind(Device& device);
+
+    // Whether the driver says that it serves the device; no, when one of them goes.
+    static bool matches(Device& device, DriverRecord& record);
+    // The first device behind the one of id `last` that is wanted: the list, which is in the order
+    // of ids, may change between two calls. `wanted` is asked under the mutex.
+    template <typename Wanted>
+    Ref<Device> next_device(u64 last, Wanted&& wanted) {
+        sync::MutexGuard guard(mutex);
+        for (Device& d : *devices)
+            if (d.id() > last && wanted(d)) return Ref<Device>(&d);
+        return {};
+    }
 
     DriverRecord* find_driver(const Bus* bus, std::string_view name);
     // The drivers of a bus one by one, for the list may change meanwhile; null behind the last.
@@ -64,6 +77,8 @@ struct Tree {
     }
     void write_bind_log(Device& device, fmt::Sink& out);
     static Result<void> silence(Device& device);
+    // When its driver failed: the bus does what the driver did not.
+    static void silence_failed(Device& device, module::Gate* gate);
 };
 Tree& tree();
 
@@ -72,6 +87,6 @@ void request_driver(Device& device);
 
 // The devices that a failed module's drivers serve access memory no more; false: one may go on. No
 // call is in the module. May sleep.
-bool silence_devices(const module::Gate& gate);
+bool silence_devices(module::Gate& gate);
 
 }  // namespace tenon::device

@@ -67,7 +67,9 @@ void Tree::notify(Event event, Device& device, std::string_view action, std::str
     fmt::print(out, "SEQNUM={}\n", number);
     for (usize i = 0; i < out.text().size(); ++i)
         if (text[i] == '\n') text[i] = '\0';
-    for (Listener* l = listeners; l != nullptr; l = l->next) tell(*l, event, device, out.text());
+    // A part of it would be taken for the whole: as without memory.
+    const auto whole = out.truncated() ? std::string_view{} : out.text();
+    for (Listener* l = listeners; l != nullptr; l = l->next) tell(*l, event, device, whole);
     ::operator delete(text);
 }
 
@@ -86,15 +88,9 @@ void add_listener(Listener& listener) {
     sync::MutexGuard events(t.events);
     listener.next = t.listeners;
     t.listeners = &listener;
-    // By id: none comes or goes now, but the tree is not held while the listener runs.
-    for (u64 last = 0;;) {
-        Ref<Device> next;
-        {
-            sync::MutexGuard guard(t.mutex);
-            for (Device& d : *t.devices)
-                if (d.id() > last && (!next || d.id() < next->id())) next = Ref<Device>(&d);
-        }
-        if (!next) return;
+    // None comes or goes now, but the tree is not held while the listener runs.
+    u64 last = 0;
+    while (Ref<Device> next = t.next_device(last, [](Device&) { return true; })) {
         last = next->id();
         tell(listener, Event::added, *next, {});
     }

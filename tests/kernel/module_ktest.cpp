@@ -230,6 +230,63 @@ KTEST(an_opener_stays_while_it_opens) {
     EXPECT(astray.load() == 0);
 }
 
+class SlowMaker final : public device::DeviceOps {
+  public:
+    std::span<const device::AttributeInfo> attributes(device::Device&) override {
+        static constexpr device::AttributeInfo kList[] = {{"slow"}};
+        return kList;
+    }
+    Result<void> show(device::Device&, usize, fmt::Sink& out) override {
+        inside = true;
+        while (!may_end.load()) sched::sleep_ns(1'000'000);
+        out.write("slow\n");
+        return {};
+    }
+    std::atomic<bool> inside{false}, may_end{false};
+};
+
+KTEST(a_device_goes_though_who_asked_it_failed) {
+    SlowMaker maker;
+    constexpr std::string_view kPath = "/sys/devices/virtual/ktest/ktestslow/slow";
+    const auto open = [] {
+        return vfs::open(vfs::lookup_start_of_current(), kPath, {.flags = vfs::kOpenRead});
+    };
+    auto made = device::Device::create(
+        {.name = "ktestslow",
+         .class_name = "ktest",
+         .ops = module::Gated<device::DeviceOps>::borrow(&maker, &t.context().gate())});
+    REQUIRE(made.has_value());
+    Ref<device::Device> device = *made;
+    REQUIRE(device::add(device, nullptr, nullptr).has_value());
+    auto file = open();
+    EXPECT(file.has_value());
+    if (file)
+        t.parallel(2, [&](u32 me) {
+            if (me == 0) {
+                char text[16];
+                auto buffer = vfs::IoBuffer::kernel(text, sizeof text);
+                const auto answer = (*file)->read(buffer);
+                EXPECT(!answer && answer.error() == Error::nodev);
+                return;
+            }
+            while (!maker.inside.load()) sched::sleep_ns(1'000'000);
+            EXPECT(module::restart_module("sysfs").has_value());
+            sched::sleep_ns(50'000'000);
+            maker.may_end = true;
+        });
+    device::remove(*device);  // waits for calls in flight
+    // The reference of the call that was ended is lost.
+    while (device->ref_count() > 1) device->unref();
+    bool is_back = false;
+    for (u32 i = 0; i < 2000 && !is_back; ++i) {
+        is_back = vfs::open(vfs::lookup_start_of_current(), "/sys/kernel/uevent_seqnum",
+                            {.flags = vfs::kOpenRead})
+                      .has_value();
+        if (!is_back) sched::sleep_ns(5'000'000);
+    }
+    EXPECT(is_back);
+}
+
 // Told, not asserted: under `-icount shift=0` a nanosecond is an instruction.
 KTEST(what_a_crossing_costs) {
     constexpr u32 kCalls = 20000;
@@ -250,4 +307,4 @@ KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_modul
              &a_module_that_fails_half_way_leaves_nothing,
              &loads_and_unloads_from_all_cpus_do_not_mix,
              &a_gate_counts_calls_and_refuses_after_its_end, &an_opener_stays_while_it_opens,
-             &what_a_crossing_costs);
+             &a_device_goes_though_who_asked_it_failed, &what_a_crossing_costs);

@@ -10,9 +10,9 @@ namespace tenon::procfs {
 
 // Writes attribute `name` of a device, as sysfs would show it.
 inline void show_attribute(device::Device& device, std::string_view name, fmt::Sink& out) {
-    const auto list = device.ops().call(&device::DeviceOps::attributes, device);
+    const auto list = device.call(&device::DeviceOps::attributes, device);
     for (usize i = 0; i < list.size(); ++i)
-        if (list[i].name == name) (void)device.ops().call(&device::DeviceOps::show, device, i, out);
+        if (list[i].name == name) (void)device.call(&device::DeviceOps::show, device, i, out);
 }
 
 // Calls visit(device) for each device that `wanted` picks, outside the tree's lock.

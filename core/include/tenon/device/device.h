@@ -95,9 +95,18 @@ class Device final : public RefCounted<Device> {
     // there is none or it has gone.
     template <typename R, typename... P, typename... A>
     R call(R (DeviceOps::*method)(P...), A&&... arguments) {
-        const Revocation::Call entered(calls_);
-        if (!entered || !ops_) return module::detail::DeadAnswer<R>::value();
-        return ops_.call(method, std::forward<A>(arguments)...);
+        if constexpr (std::is_void_v<R>) {
+            (void)in_maker([&] { (ops_.object()->*method)(std::forward<A>(arguments)...); });
+        } else {
+            R answer = module::detail::DeadAnswer<R>::value();
+            const bool answered = in_maker([&] {
+                answer = (ops_.object()->*method)(std::forward<A>(arguments)...);
+                if (module::detail::sound(answer, ops_.gate())) return;
+                module::detail::reject_answer(*ops_.gate());
+                answer = module::detail::DeadAnswer<R>::value();
+            });
+            return answered ? answer : module::detail::DeadAnswer<R>::value();
+        }
     }
     void* bus_data() const { return bus_data_; }
     // Stable while the device is registered.
@@ -109,6 +118,15 @@ class Device final : public RefCounted<Device> {
   private:
     friend struct Tree;
     Device() = default;
+    // Runs function(argument) inside the maker, as cross(); also false when it has gone. What
+    // counts the call lies in a frame of the core: the caller may be a module that is ended
+    // meanwhile.
+    TENON_API bool call_maker(void (*function)(void*), void* argument);
+    template <typename F>
+    bool in_maker(F&& function) {
+        return call_maker([](void* f) { (*static_cast<std::remove_reference_t<F>*>(f))(); },
+                          &function);
+    }
     char name_[48] = {};
     char class_name_[24] = {};
     char node_name_[48] = {};

@@ -70,6 +70,8 @@ class Gate : public RefCounted<Gate> {
     // `what` is a literal.
     bool fail(const char* what);
     const char* failure() const { return failure_; }
+    // [device] A device that it drove could not be kept from memory, and is forgotten.
+    std::atomic<bool> left_unsilenced{false};
     // Threads of the module, and its destruction.
     u32 residents() const { return residents_.load(std::memory_order_seq_cst); }
     void expect_successor(bool expected) { successor_.store(expected, std::memory_order_release); }
