@@ -1,14 +1,17 @@
 #include <tenon/device/lease.h>
 
+#include "core/module/crossing.h"
+
 namespace tenon::device {
 
 // A file of the core's in front of the driver's. There is no map(): what is mapped could not be
-// taken back yet.
+// taken back yet; and no tag(): who knows it takes the object for the driver's own.
 class LentFile final : public vfs::FileOps {
   public:
     LentFile(Ref<Lease> lease, module::Gated<vfs::FileOps> inner)
         : lease_(std::move(lease)), inner_(std::move(inner)), gate_(inner_.gate()) {
         stream_ = inner_.call(&FileOps::is_stream);
+        command_ = inner_.call(&FileOps::is_command);
         // As vfs::File does for a file that it holds directly: an open one keeps its module.
         if (gate_) gate_->pin();
         sync::MutexGuard guard(lease_->lock_);
@@ -40,6 +43,12 @@ class LentFile final : public vfs::FileOps {
     Result<i64> ioctl(vfs::File& file, u32 command, u64 argument) override {
         return pass<Result<i64>>(&FileOps::ioctl, file, command, argument);
     }
+    Result<void> read_dir(vfs::File& file, vfs::DirSink& sink, u64& position) override {
+        return pass<Result<void>>(&FileOps::read_dir, file, sink, position);
+    }
+    Result<void> allocate(vfs::File& file, u32 mode, u64 offset, u64 length) override {
+        return pass<Result<void>>(&FileOps::allocate, file, mode, offset, length);
+    }
     Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
         return pass<Result<u64>>(&FileOps::seek, file, offset, whence);
     }
@@ -60,7 +69,12 @@ class LentFile final : public vfs::FileOps {
         Revocation::Call call(lease_->calls());
         if (call) inner_.call(&FileOps::release, file);
     }
+    void describe(vfs::File& file, fmt::Sink& sink) override {
+        Revocation::Call call(lease_->calls());
+        if (call) inner_.call(&FileOps::describe, file, sink);
+    }
     bool is_stream() const override { return stream_; }
+    bool is_command() const override { return command_; }
 
     LentFile* next_ = nullptr;
 
@@ -74,7 +88,7 @@ class LentFile final : public vfs::FileOps {
     Ref<Lease> lease_;
     module::Gated<vfs::FileOps> inner_;
     Ref<module::Gate> gate_;
-    bool stream_ = false;
+    bool stream_ = false, command_ = false;
 };
 
 Result<Ref<Lease>> Lease::create() {
@@ -107,20 +121,22 @@ void Lease::end() {
 
 namespace {
 
+// The core's, too, so that it is destroyed and ends the lease whatever became of the driver.
 class LentOpener final : public vfs::DeviceOpener {
   public:
-    LentOpener(Ref<Lease> lease, std::unique_ptr<vfs::DeviceOpener> inner)
+    LentOpener(Ref<Lease> lease, module::Gated<vfs::DeviceOpener> inner)
         : lease_(std::move(lease)), inner_(std::move(inner)) {}
+    ~LentOpener() override { lease_->end(); }
     Result<module::Gated<vfs::FileOps>> open(vfs::DeviceNumber number, u32 flags) override {
         Revocation::Call call(lease_->calls());
         if (!call) return Err(Error::nodev);
-        TRY_ASSIGN(auto file, inner_->open(number, flags));
+        TRY_ASSIGN(auto file, inner_.call(&DeviceOpener::open, number, flags));
         return lease_->lend(std::move(file));
     }
 
   private:
     Ref<Lease> lease_;
-    std::unique_ptr<vfs::DeviceOpener> inner_;
+    module::Gated<vfs::DeviceOpener> inner_;
 };
 
 }  // namespace
@@ -128,11 +144,21 @@ class LentOpener final : public vfs::DeviceOpener {
 Result<void> LentNode::publish(module::Context& context, DeviceOptions options, Device* parent,
                                std::unique_ptr<vfs::DeviceOpener> opener) {
     if (!opener) return Err(Error::nomem);
-    TRY_ASSIGN(lease_, Lease::create());
-    std::unique_ptr<LentOpener> lent(new (std::nothrow) LentOpener(lease_, std::move(opener)));
+    using Opener = module::Gated<vfs::DeviceOpener>;
+    TRY_ASSIGN(auto lease, Lease::create());
+    std::unique_ptr<LentOpener> lent(
+        new (std::nothrow) LentOpener(lease, Opener::own(std::move(opener), &context.gate())));
     if (!lent) return Err(Error::nomem);
-    TRY_ASSIGN(numbers_, context.register_char_device(options.node.major, options.node.minor, 1,
-                                                      options.name, std::move(lent)));
+    lease_ = lease.get();
+    auto numbers =
+        context.add_numbers(options.node.major, options.node.minor, 1, options.name,
+                            Opener::own(std::move(lent), nullptr),
+                            module::call_site(reinterpret_cast<uptr>(__builtin_return_address(0))));
+    if (!numbers) {
+        lease_ = nullptr;
+        return Err(numbers.error());
+    }
+    numbers_ = std::move(*numbers);
     options.node.major = numbers_.major();
     TRY_ASSIGN(auto node, Device::create(std::move(options)));
     TRY_ASSIGN(node_, context.add_device(std::move(node), parent, nullptr));
@@ -141,7 +167,7 @@ Result<void> LentNode::publish(module::Context& context, DeviceOptions options, 
 
 void LentNode::withdraw() {
     node_.release();
-    if (lease_) lease_->end();
+    if (lease_ != nullptr) lease_->end();
     numbers_.release();
     lease_ = nullptr;
 }

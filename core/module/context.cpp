@@ -261,17 +261,23 @@ Result<Grant*> register_with(Module& m, GrantKind kind, const char* what, uptr s
 Result<CharDevice> Context::register_char_device(u32 major, u32 first_minor, u32 count,
                                                  std::string_view name,
                                                  std::unique_ptr<vfs::DeviceOpener> opener) {
+    return add_numbers(major, first_minor, count, name,
+                       Gated<vfs::DeviceOpener>::own(std::move(opener), module_.gate.get()),
+                       CALL_SITE());
+}
+
+Result<CharDevice> Context::add_numbers(u32 major, u32 first_minor, u32 count,
+                                        std::string_view name, Gated<vfs::DeviceOpener> opener,
+                                        uptr site) {
     std::unique_ptr<u32> number(new (std::nothrow) u32(major));
     if (!number) return Err(Error::nomem);
     u32* at = number.get();
     TRY_ASSIGN(Grant * grant, register_with(
-                                  module_, GrantKind::char_device, "device numbers", CALL_SITE(),
+                                  module_, GrantKind::char_device, "device numbers", site,
                                   [&]() -> Result<void> {
-                                      TRY_ASSIGN(*at,
-                                                 vfs::register_char_device(
-                                                     major, first_minor, count, name,
-                                                     Gated<vfs::DeviceOpener>::own(
-                                                         std::move(opener), module_.gate.get())));
+                                      TRY_ASSIGN(
+                                          *at, vfs::register_char_device(major, first_minor, count,
+                                                                         name, std::move(opener)));
                                       return {};
                                   },
                                   [at, first_minor, count] {

@@ -1,10 +1,10 @@
 // What a driver lends out while it is bound: a device node and the files opened on it.
 //
 // Theory. A Binding ends while descriptors on its device are open. So no descriptor holds the
-// driver's own object: it holds a LentFile of the core's, which passes each call on as long as the
-// lease runs. Ending the lease refuses new calls (Error::nodev; poll says hang-up), waits for
-// those in flight, then destroys the driver's objects, wherever the descriptors are. What a driver
-// owes: before it ends the lease, it ends the sleeps of its own calls.
+// driver's own object: it holds a LentFile of the core's, which passes each call on (but map()) as
+// long as the lease runs. Ending the lease refuses new calls (Error::nodev; poll says hang-up),
+// waits for those in flight, then destroys the driver's objects, wherever the descriptors are. What
+// a driver owes: before it ends the lease, it ends the sleeps of its own calls.
 //
 //     class Edu : public device::Binding {
 //         ~Edu() override { gone_ = true; done_.wake_all(); node_.withdraw(); ... }
@@ -54,10 +54,10 @@ class LentNode {
                                    std::unique_ptr<vfs::DeviceOpener> opener);
     // The node goes, files answer nodev. May sleep; nothing to do when there is none.
     TENON_API void withdraw();
-    Lease* lease() const { return lease_.get(); }
+    Lease* lease() const { return lease_; }
 
   private:
-    Ref<Lease> lease_;
+    Lease* lease_ = nullptr;  // held by what opens files, which goes with the numbers
     module::CharDevice numbers_;
     module::Held node_;
 };

@@ -27,6 +27,7 @@ class Bus;
 class Driver;
 class Device;
 class Listener;
+class LentNode;
 }  // namespace tenon::device
 namespace tenon::process {
 class Personality;
@@ -258,6 +259,10 @@ class Context {
     Module& module() const { return module_; }
 
   private:
+    friend class device::LentNode;
+    // Opens files by what need not be the module's own.
+    Result<CharDevice> add_numbers(u32 major, u32 first_minor, u32 count, std::string_view name,
+                                   Gated<vfs::DeviceOpener> opener, uptr site);
     template <auto Method, typename T>
     static irq::Handled irq_thunk(void* object) {
         return (static_cast<T*>(object)->*Method)();
