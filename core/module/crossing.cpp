@@ -95,11 +95,12 @@ class Containing {
 u32 spins_since(const Task& task, const Crossing& c) {
     u32 n = 0;
     for (u32 i = c.held_locks; i < task.module_lock_count && i < kMaxModuleLocks; ++i)
-        n += task.module_locks[i].kind == sync::HeldKind::spin ? 1 : 0;
+        n += task.module_locks[i].kind == sync::HeldKind::spin && task.module_locks[i].lock ? 1 : 0;
     return n;
 }
 
 void let_go(const Task::ModuleLock& held) {
+    if (held.lock == nullptr) return;
     switch (held.kind) {
         case sync::HeldKind::spin:
             static_cast<sync::SpinLock*>(held.lock)->unlock_raw();
@@ -108,12 +109,17 @@ void let_go(const Task::ModuleLock& held) {
             // Noted before it is taken.
             if (auto* mutex = static_cast<sync::Mutex*>(held.lock); mutex->is_held_by_current())
                 mutex->unlock();
+            else
+                sync::rank_release(sync::LockRank::sleeping_leaf, mutex);
             break;
         case sync::HeldKind::read:
             static_cast<sync::RwMutex*>(held.lock)->unlock_read();
             break;
         case sync::HeldKind::write:
             static_cast<sync::RwMutex*>(held.lock)->unlock_write();
+            break;
+        case sync::HeldKind::write_wait:
+            static_cast<sync::RwMutex*>(held.lock)->give_up_write();
             break;
     }
 }
@@ -125,17 +131,23 @@ void undo(Task& task, Crossing& c) {
         const uptr at = reinterpret_cast<uptr>(p);
         return at < c.mark && at >= task.kernel_stack;
     };
-    while (task.waits != nullptr && on_dead_frames(task.waits)) {
-        sync::WaitEntry* entry = std::exchange(task.waits, task.waits->outer);
-        if (entry->queue != nullptr) entry->queue->remove(*entry);
-    }
+    // First: what is woken below is another task.
+    task.state.store(TaskState::running, std::memory_order_relaxed);
+    // Before the entries: a fault in the midst of a queue leaves its lock held. Letting go takes
+    // and forgets locks as well, behind the one that is let go.
     while (task.module_lock_count > c.held_locks) {
         const u32 i = task.module_lock_count - 1;
-        if (i < kMaxModuleLocks) let_go(task.module_locks[i]);
+        if (i < kMaxModuleLocks) {
+            let_go(task.module_locks[i]);
+            task.module_locks[i].lock = nullptr;
+        }
         task.module_lock_count = i;
     }
+    while (task.waits != nullptr && on_dead_frames(task.waits)) {
+        sync::WaitEntry* entry = std::exchange(task.waits, task.waits->outer);
+        if (entry->queue != nullptr) entry->queue->give_up(*entry);
+    }
     task.faults_disabled = c.faults_disabled;
-    task.state.store(TaskState::running, std::memory_order_relaxed);
     const u32 now = arch::preempt_count();
     if (now > c.preempt_count) (void)arch::preempt_count_sub_and_test(now - c.preempt_count);
     if (now < c.preempt_count) arch::preempt_count_add(c.preempt_count - now);
@@ -146,7 +158,8 @@ void undo(Task& task, Crossing& c) {
 bool may_cut(const Task& task, const Crossing& c, uptr ip) {
     const u32 now = arch::preempt_count();
     if ((now & kIrqDepth) != (c.preempt_count & kIrqDepth)) return false;
-    return !in_core_text(ip) || arch::is_leaf_text(ip) ||
+    if (!in_core_text(ip) || arch::is_leaf_text(ip)) return true;
+    return task.module_lock_count <= kMaxModuleLocks &&
            now >= c.preempt_count + spins_since(task, c);
 }
 
@@ -398,7 +411,7 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     // The core goes round in what the module gave it, and does not come back by itself.
     constexpr u32 kLooksInCore = 40;
     if (c != task->crossing || std::max(c->looks, 4 * c->atomic_looks) < kLooksInCore ||
-        !may_cut(*task, *c, at.ip))
+        c->uncut != 0 || !may_cut(*task, *c, at.ip))
         return false;
     undo(*task, *c);
     mark = c->mark;
@@ -413,7 +426,7 @@ void end_cut_sleep(Task& task) {
         return;
     const u64 cut_ns = g_cut_ns.load(std::memory_order_relaxed);
     if (cut_ns == 0 || time::monotonic_ns() - cut_ns > kValidNs) return;
-    if (!may_cut(task, *c, arch::text_start())) return;
+    if (c->uncut != 0 || !may_cut(task, *c, arch::text_start())) return;
     arch::irq_disable();
     undo(task, *c);
     if (c->irqs_on) arch::irq_enable();
@@ -427,7 +440,8 @@ bool is_revoked(const Task& task) {
 bool revoke_interrupted(const Fault& at, uptr& mark, bool& irqs_on) {
     Task& task = *arch::current();
     Crossing& c = *task.crossing;
-    if (c.gate->failed() && (in_failed_text(at.ip) || arch::is_leaf_text(at.ip)) &&
+    if (c.gate->failed() &&
+        (in_failed_text(at.ip) || (c.uncut == 0 && arch::is_leaf_text(at.ip))) &&
         ((arch::preempt_count() ^ c.preempt_count) & kIrqDepth) == 0) {
         undo(task, c);
         mark = c.mark;

@@ -2,10 +2,12 @@
 //
 // Theory. cross() leaves a Crossing on the stack, chained from the task: the recovery point. When
 // module text faults, the innermost crossing of the task is given up: what the dead frames had
-// taken (locks of module text, wait entries, preemption, interrupts) is undone, and cross() answers
-// false. Only module text and leaf routines of the core are cut off. A call that stands inside the
-// core while its module dies goes on to its return there, which then leads to the landing instead
-// of the module (the return address in the stack is replaced): so no core function is cut in two.
+// taken (locks, wait entries, preemption, interrupts) is undone, and cross() answers false. A call
+// that stands inside the core while its module dies goes on to its return there, which then leads
+// to the landing instead of the module (the return address in the stack is replaced). A core
+// function is cut in two only where it would not come back by itself: it faults on what the module
+// gave it, goes round in that, or sleeps for good; and where it copies or spins (leaf text). Not
+// under Uncut.
 #pragma once
 
 #include <tenon/arch/keys.h>
@@ -31,8 +33,24 @@ struct Crossing {
     // (`switches`); how many of the last ones were with interrupts or preemption off.
     u32 looks = 0, atomic_looks = 0;
     u64 switches;
+    u32 uncut = 0;
     bool irqs_on = true;
     bool is_call = true;  // counts as a call in flight
+};
+
+// What the core does under one, on behalf of a module's call, ends before that call is cut off.
+class Uncut {
+  public:
+    Uncut() : call_(current()->crossing) {
+        if (call_ != nullptr) ++call_->uncut;
+    }
+    ~Uncut() {
+        if (call_ != nullptr) --call_->uncut;
+    }
+    TENON_NONCOPYABLE(Uncut);
+
+  private:
+    Crossing* call_;
 };
 
 // Where a function of the core that returns to `returns_to` was called: behind an import stub, the
@@ -67,7 +85,7 @@ uptr writer_of(const Fault& fault);
 // loads them). Any context, irqs off.
 bool contain_fault(const Fault& fault, uptr& mark, bool& irqs_on);
 
-// In place of a panic that a module's call ran into, when nothing of the core is held: does not
+// In place of a panic that a module's call ran into, when what is held for it is noted: does not
 // come back then.
 void end_call_instead_of_panic(const char* message);
 
@@ -111,7 +129,7 @@ class SleepScope {
 };
 // Ends the sleeps and interrupts the loops of all calls into failed modules. With `cut` also the
 // sleeps that would not end: who waits for a lock in a failed module's memory waits for ever.
-// Thread context.
+// Any context.
 void wake_revoked(bool cut = false);
 // Behind a sleep: does not come back when it was cut.
 void end_cut_sleep(Task& task);

@@ -3,6 +3,7 @@
 #include <tenon/trace/log.h>
 
 #include "core/mm/page_alloc.h"
+#include "core/module/crossing.h"
 #include "core/module/module.h"
 
 namespace tenon::module {
@@ -135,6 +136,8 @@ void Ledger::write(fmt::Sink& out) {
 }
 
 void Held::give_back(Grant* grant) {
+    // Once it is off the list, nobody else gives it back.
+    const Uncut whole;
     grant->owner.ledger.remove(*grant);
     grant->release();
     delete grant;

@@ -1,12 +1,14 @@
 // Hot update: another version of a module in the place of one that runs.
 #include <tenon/arch/relocate.h>
 #include <tenon/module/loader.h>
+#include <tenon/sched/kthread.h>
 #include <tenon/time/clock.h>
 #include <tenon/trace/log.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "core/module/crossing.h"
 #include "core/module/module.h"
 
 namespace tenon::module {
@@ -65,9 +67,7 @@ Result<Module*> stop(std::string_view name) {
     return module;
 }
 
-}  // namespace
-
-Result<void> update_module(std::string_view path) {
+Result<void> update_now(std::string_view path) {
     TRY_ASSIGN(const auto file, read_whole_file(path, kMaxImageBytes));
     char reason[200];
     fmt::BufferSink why(reason);
@@ -113,6 +113,30 @@ Result<void> update_module(std::string_view path) {
         log::err("module {}: the old version does not come back: {}", std::string_view(name),
                  back.error());
     return done;
+}
+
+}  // namespace
+
+// In a thread of its own: an update takes its time, and the call of the module that asks for it is
+// watched.
+Result<void> update_module(std::string_view path) {
+    struct Order {
+        std::string_view path;
+        Result<void> result;
+        sync::Completion done;
+    } order{path, {}, {}};
+    const Uncut while_it_lies_here;
+    TRY_ASSIGN(auto* const thread, sched::KThread::start(
+                                       "module-update",
+                                       [](void* argument) {
+                                           auto& o = *static_cast<Order*>(argument);
+                                           o.result = update_now(o.path);
+                                           o.done.complete();
+                                       },
+                                       &order));
+    (void)order.done.wait();
+    sched::KThread::stop(thread);
+    return order.result;
 }
 
 }  // namespace tenon::module

@@ -95,13 +95,18 @@ void rank_release(LockRank rank, const void* lock) {
 
 namespace tenon::sync {
 
-// By the task that holds it; spin locks of interrupt handlers nest on the interrupted task's.
+// By the task that holds it; spin locks of interrupt handlers nest on the interrupted task's. The
+// place is taken before it is written, so that an interrupt between pushes and pops behind it; a
+// place without a lock is not written yet, or is nobody's.
 void note_module_lock(void* lock, HeldKind kind) {
     Task& task = *current();
     const u32 n = task.module_lock_count;
-    if (n < module::kMaxModuleLocks) task.module_locks[n] = {lock, kind};
-    // An interrupt between pushes and pops in balance.
     task.module_lock_count = n + 1;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (n >= module::kMaxModuleLocks) return;
+    task.module_locks[n].kind = kind;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    task.module_locks[n].lock = lock;
 }
 
 void forget_module_lock(void* lock) {
@@ -112,9 +117,11 @@ void forget_module_lock(void* lock) {
         if (task.module_locks[i].lock != lock) continue;
         for (; i + 1 < n && i + 1 < module::kMaxModuleLocks; ++i)
             task.module_locks[i] = task.module_locks[i + 1];
+        task.module_locks[i].lock = nullptr;
         found = true;
         break;
     }
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     // One that was taken before the call is not among them.
     if (found) task.module_lock_count = n - 1;
 }

@@ -49,14 +49,6 @@ bool take_or_mark(std::atomic<uptr>& word) {
     }
 }
 
-// Inside of calls that can be ended: what they hold is let go then.
-void note(void* lock, HeldKind kind) {
-    if (current()->crossing != nullptr) note_module_lock(lock, kind);
-}
-void forget(void* lock) {
-    if (current()->crossing != nullptr) forget_module_lock(lock);
-}
-
 }  // namespace
 
 void Mutex::lock_tracked() {
@@ -94,19 +86,19 @@ bool Mutex::try_lock() {
                                         std::memory_order_relaxed))
         return false;
     rank_acquire(rank_, this);
-    note(this, HeldKind::mutex);
+    note_lock(this, HeldKind::mutex);
     return true;
 }
 
 Result<void> Mutex::lock_interruptible() {
     if (try_lock()) return {};
     rank_acquire(rank_, this);
-    note(this, HeldKind::mutex);
+    note_lock(this, HeldKind::mutex);
     auto result = waiters_.wait([&] { return take_or_mark(owner_); }, WaitMode::interruptible,
                                 Deadline::never(), true);
     if (!result) {
         rank_release(rank_, this);
-        forget(this);
+        forget_lock(this);
         // A wake-up that was meant for this waiter goes on to the next.
         if ((owner_.load(std::memory_order_relaxed) & kOwnerMask) == 0) waiters_.wake_one();
     }
@@ -134,12 +126,12 @@ void RwMutex::lock_read() {
         TENON_DEBUG_ASSERT(may_sleep());
         (void)waiters_.wait(enter, WaitMode::uninterruptible);
     }
-    note(this, HeldKind::read);
+    note_lock(this, HeldKind::read);
 }
 
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
-    forget(this);
+    forget_lock(this);
     // The barrier in wake_all() orders this before the look at the queue.
     if (state_.fetch_sub(1, std::memory_order_release) == 1 &&
         writers_waiting_.load(std::memory_order_relaxed) != 0)
@@ -152,7 +144,7 @@ bool RwMutex::try_lock_write() {
                                         std::memory_order_relaxed))
         return false;
     rank_acquire(rank_, this);
-    note(this, HeldKind::write);
+    note_lock(this, HeldKind::write);
     return true;
 }
 
@@ -167,20 +159,28 @@ void RwMutex::lock_write_nested(LockRank rank) {
                                               std::memory_order_relaxed);
     };
     if (enter()) [[likely]] {
-        note(this, HeldKind::write);
+        note_lock(this, HeldKind::write);
         return;
     }
     TENON_DEBUG_ASSERT(may_sleep());
     // seq_cst: a reader that leaves either sees the count or has left before enter() looks.
+    note_lock(this, HeldKind::write_wait);
     writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
     (void)waiters_.wait(enter, WaitMode::uninterruptible);
     writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
-    note(this, HeldKind::write);
+    forget_lock(this);
+    note_lock(this, HeldKind::write);
+}
+
+void RwMutex::give_up_write() {
+    rank_release(rank_, this);
+    writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
+    waiters_.wake_all();
 }
 
 void RwMutex::unlock_write() {
     rank_release(rank_, this);
-    forget(this);
+    forget_lock(this);
     state_.store(0, std::memory_order_release);
     waiters_.wake_all();
 }

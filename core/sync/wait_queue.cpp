@@ -89,7 +89,6 @@ void WaitQueue::add(WaitEntry& entry) {
 }
 
 void WaitQueue::link_locked(WaitEntry& entry) {
-    entry.queue = this;
     // Exclusive ones at the end, so that wake_one() reaches everybody else first.
     WaitEntry* before = last_;
     if (!entry.exclusive)
@@ -104,6 +103,8 @@ void WaitQueue::link_locked(WaitEntry& entry) {
         before->next = &entry;
     else
         __atomic_store_n(&first_, &entry, __ATOMIC_RELAXED);
+    // Last: a queue that a module broke may fault above, and the entry hangs nowhere then.
+    __atomic_store_n(&entry.queue, this, __ATOMIC_RELAXED);
 }
 
 void WaitQueue::unlink_locked(WaitEntry& entry) {
@@ -125,6 +126,14 @@ void WaitQueue::remove(WaitEntry& entry) {
         if (entry.queue == this) unlink_locked(entry);
     }
     if (entry.callback != nullptr) module::Gate::unwatch(entry);
+}
+
+void WaitQueue::give_up(WaitEntry& entry) {
+    IrqSpinGuard guard(lock_);
+    if (entry.queue != this) return;
+    WaitEntry* const next = entry.next;
+    unlink_locked(entry);
+    if (entry.exclusive) wake_first_of(next, 0);
 }
 
 void WaitQueue::take_off(WaitEntry& entry) {
@@ -160,7 +169,11 @@ void WaitQueue::wake_all(u32 events) {
 }
 
 void WaitQueue::wake_one_locked(u32 events) {
-    for (WaitEntry* e = first_; e != nullptr;) {
+    wake_first_of(first_, events);
+}
+
+void WaitQueue::wake_first_of(WaitEntry* e, u32 events) {
+    while (e != nullptr) {
         WaitEntry* next = e->next;  // a callback may take its entry off
         const bool exclusive = e->exclusive;
         const bool woke = e->callback != nullptr ? e->callback(*e, events) : sched::wake(*e->task);

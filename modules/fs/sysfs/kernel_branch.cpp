@@ -1,7 +1,6 @@
 // /sys/kernel, /sys/firmware, and folders that programs expect to be there.
 #include <tenon/device/acpi_tables.h>
 #include <tenon/module/loader.h>
-#include <tenon/sched/kthread.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,27 +10,6 @@
 namespace tenon::sysfs {
 
 namespace {
-
-// In a thread of its own: an update reads files and takes its time, and here the file's inode is
-// locked and this module's call is watched.
-Result<void> update_apart(std::string_view path) {
-    struct Order {
-        std::string_view path;
-        Result<void> result;
-        sync::Completion done;
-    } order{path, {}, {}};
-    TRY_ASSIGN(auto* const thread, sched::KThread::start(
-                                       "module-update",
-                                       [](void* argument) {
-                                           auto& o = *static_cast<Order*>(argument);
-                                           o.result = module::update_module(o.path);
-                                           o.done.complete();
-                                       },
-                                       &order));
-    (void)order.done.wait();
-    sched::KThread::stop(thread);
-    return order.result;
-}
 
 class EmptyBranch final : public Branch {
   public:
@@ -80,7 +58,7 @@ class KernelBranch final : public Branch {
         const std::string_view order = text.substr(0, space), name = text.substr(space + 1);
         if (order == "restart") return module::restart_module(name);
         if (order == "release") return module::release_module(name);
-        if (order == "update") return update_apart(name);
+        if (order == "update") return module::update_module(name);
         return Err(Error::inval);
     }
 };

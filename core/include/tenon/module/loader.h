@@ -48,7 +48,7 @@ TENON_API Result<void> release_module(std::string_view name);
 // stops (open files of it may stay), its save() is restored by the new one, and what it served is
 // held meanwhile. When the new one does not start or does not take the state, the old one goes on
 // with it. Errors: noent (no such file, not loaded), again (other modules hold it), opnotsupp
-// (trusted), and what the new one answered. Logs the pause.
+// (trusted), and what the new one answered. Logs the pause. Waits for it, in a thread apart.
 TENON_API Result<void> update_module(std::string_view path);
 // A line for each module that ever faulted: "NAME STATE faults=N restarts=N at=SECONDS last=TEXT".
 TENON_API void write_health(fmt::Sink& out);

@@ -13,8 +13,8 @@
 namespace tenon::module {
 class Gate;
 struct Crossing;
-// Locks that module text may hold at a time and that are undone when its call is ended.
-inline constexpr u32 kMaxModuleLocks = 8;
+// Locks that are remembered at a time, to be let go when the call that took them is ended.
+inline constexpr u32 kMaxModuleLocks = 16;
 }  // namespace tenon::module
 namespace tenon::vfs {
 class FileTable;
@@ -136,9 +136,9 @@ class Task : public RefCounted<Task> {
     module::Gate* gate = nullptr;          // whose module this task runs now
     module::Crossing* crossing = nullptr;  // the innermost call that can be ended
     sync::WaitEntry* waits = nullptr;      // its registrations to sleep, inside of crossings
-    // What it holds by locks of module text, newest last.
+    // Locks that were taken inside of crossings, by modules and for them, newest last.
     struct ModuleLock {
-        // Undone when the call is ended.
+        // Null: none (yet).
         void* lock;
         sync::HeldKind kind;
     } module_locks[module::kMaxModuleLocks] = {};

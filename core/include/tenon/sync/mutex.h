@@ -70,6 +70,8 @@ class TENON_CAPABILITY("rwmutex") RwMutex {
     // caller knows (directories of a rename).
     TENON_API void lock_write_nested(LockRank rank);
     TENON_API void unlock_write();
+    // [module] A writer that waits does not come back.
+    void give_up_write();
 
   private:
     std::atomic<i64> state_{0};  // readers, or -1 for a writer

@@ -40,7 +40,7 @@ inline void rank_release(LockRank, const void*) {}
 // ends the call: by the module and by the core that it called. Modules that can fail always are in
 // one; as the lock's word may lie in memory that only the core writes, their build asks for locking
 // out of line. Any context.
-enum class HeldKind : u8 { spin, mutex, read, write };
+enum class HeldKind : u8 { spin, mutex, read, write, write_wait };
 TENON_API void note_module_lock(void* lock, HeldKind kind);
 TENON_API void forget_module_lock(void* lock);
 #ifdef TENON_TRACKS_LOCKS

@@ -68,6 +68,9 @@ class WaitQueue {
     // call for kPollErr and kPollHup, when that module goes.
     TENON_API void add(WaitEntry& entry);
     TENON_API void remove(WaitEntry& entry);  // no-op if not queued
+    // [module] remove() for a sleeper that does not come back: a wake-up that may have been meant
+    // for it alone goes on to those behind it.
+    void give_up(WaitEntry& entry);
     // Takes the entry off its queue, if it still hangs on one. The queue may be vanishing.
     TENON_API static void take_off(WaitEntry& entry);
     // [module] The last call of an entry, and off. Its owner's lock is held.
@@ -97,6 +100,7 @@ class WaitQueue {
   private:
     friend class Completion;
     friend class Revocation;
+    static void wake_first_of(WaitEntry* entry, u32 events);  // with the lock of its queue
     void wake_one_locked(u32 events) REQUIRES(lock_);
     void wake_all_locked(u32 events) REQUIRES(lock_);
     void link_locked(WaitEntry& entry) REQUIRES(lock_);
