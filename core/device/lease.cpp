@@ -1,7 +1,5 @@
 #include <tenon/device/lease.h>
 
-#include "core/module/crossing.h"
-
 namespace tenon::device {
 
 // A file of the core's in front of the driver's. There is no map(): what is mapped could not be
@@ -153,7 +151,7 @@ Result<void> LentNode::publish(module::Context& context, DeviceOptions options, 
     auto numbers =
         context.add_numbers(options.node.major, options.node.minor, 1, options.name,
                             Opener::own(std::move(lent), nullptr),
-                            module::call_site(reinterpret_cast<uptr>(__builtin_return_address(0))));
+                            reinterpret_cast<uptr>(__builtin_return_address(0)));
     if (!numbers) {
         lease_ = nullptr;
         return Err(numbers.error());

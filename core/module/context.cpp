@@ -263,12 +263,13 @@ Result<CharDevice> Context::register_char_device(u32 major, u32 first_minor, u32
                                                  std::unique_ptr<vfs::DeviceOpener> opener) {
     return add_numbers(major, first_minor, count, name,
                        Gated<vfs::DeviceOpener>::own(std::move(opener), module_.gate.get()),
-                       CALL_SITE());
+                       reinterpret_cast<uptr>(__builtin_return_address(0)));
 }
 
 Result<CharDevice> Context::add_numbers(u32 major, u32 first_minor, u32 count,
                                         std::string_view name, Gated<vfs::DeviceOpener> opener,
-                                        uptr site) {
+                                        uptr returns_to) {
+    const uptr site = call_site(returns_to);
     std::unique_ptr<u32> number(new (std::nothrow) u32(major));
     if (!number) return Err(Error::nomem);
     u32* at = number.get();

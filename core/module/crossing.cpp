@@ -403,15 +403,17 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     if (c == nullptr) return false;
     // Elsewhere a lock of the log or of the scheduler may be held: told when the call ends.
     const bool in_module = in_module_text(at.ip) || arch::is_leaf_text(at.ip);
+    // The core may be waiting for another CPU that stands still: that takes more patience.
+    constexpr u32 kLooksInCore = 40;
+    const bool is_patient = std::max(c->looks, 4 * c->atomic_looks) < kLooksInCore;
     if (!c->gate->failed()) {
+        if (!in_module && is_patient) return false;
         if (in_module) log_fault({"ran for too long", at.ip, at.stack, at.frame, 0}, *c, *c->gate);
         report_failure(*c->gate, "ran for too long", in_module);
     }
     if (revoke_interrupted(at, mark, irqs_on)) return true;
     // The core goes round in what the module gave it, and does not come back by itself.
-    constexpr u32 kLooksInCore = 40;
-    if (c != task->crossing || std::max(c->looks, 4 * c->atomic_looks) < kLooksInCore ||
-        c->uncut != 0 || !may_cut(*task, *c, at.ip))
+    if (c != task->crossing || is_patient || c->uncut != 0 || !may_cut(*task, *c, at.ip))
         return false;
     undo(*task, *c);
     mark = c->mark;

@@ -384,10 +384,8 @@ void dispose_failed(Module* module) {
                                                   module->layout.kept_bytes, is_silent);
     module->gate->end_watches();
     sync::rcu_barrier();
-    // As with its grants: what its devices may write to is nobody's again.
-    const u64 bytes = !is_silent ? 0
-                                 : mm::free_left_by(reinterpret_cast<uptr>(module->base),
-                                                    module->layout.kept_bytes);
+    const u64 bytes =
+        mm::free_left_by(reinterpret_cast<uptr>(module->base), module->layout.kept_bytes);
     log::notice("module {}: swept {} grants and {} bytes of memory", module->name(), swept, bytes);
     unlink_and_free(module);
 }

@@ -47,6 +47,8 @@ def accelerator() -> list[str]:
     # QEMU threads the CPUs by itself where it can; counting instructions (-icount) needs one thread.
     tcg = ["-accel", "tcg", "-cpu", "max"]
     override = os.environ.get("TENON_ACCEL")
+    if override == "tcg-one-thread":  # all virtual CPUs in one host thread, by turns
+        return ["-accel", "tcg,thread=single", "-cpu", "max"]
     if override == "tcg" or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return tcg
     try:

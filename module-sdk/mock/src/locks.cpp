@@ -1,5 +1,6 @@
 // Locks: sleeping ones sleep by the baton; ranks are checked as a debug kernel does.
 #include <tenon/sync/mutex.h>
+#include <tenon/sync/revocation.h>
 #include <tenon/sync/rcu.h>
 
 #include <algorithm>
@@ -117,6 +118,19 @@ Result<void> Completion::wait(WaitMode mode, Deadline deadline) {
             return true;
         },
         mode, deadline, true);
+}
+
+bool Revocation::enter() {
+    if ((state_.load() & kRevoked) != 0) return false;
+    state_ += kCall;
+    return true;
+}
+void Revocation::leave() {
+    if ((state_ -= kCall) == kRevoked) drained_.wake_all();
+}
+void Revocation::revoke() {
+    state_ |= kRevoked;
+    (void)drained_.wait([this] { return state_.load() == kRevoked; }, WaitMode::uninterruptible);
 }
 
 // A grace period ends when nobody runs under RCU: at once, with one CPU and no preemption.

@@ -361,12 +361,18 @@ Result<DmaBuffer> Context::alloc_dma(usize length_bytes, mm::Alloc flags) {
 Result<CharDevice> Context::register_char_device(u32 major, u32 first_minor, u32 count,
                                                  std::string_view name,
                                                  std::unique_ptr<vfs::DeviceOpener> opener) {
+    return add_numbers(major, first_minor, count, name,
+                       Gated<vfs::DeviceOpener>::own(std::move(opener), module_.gate.get()),
+                       reinterpret_cast<uptr>(SITE()));
+}
+Result<CharDevice> Context::add_numbers(u32 major, u32 first_minor, u32 count,
+                                        std::string_view name, Gated<vfs::DeviceOpener> opener,
+                                        uptr returns_to) {
     u32 made = 0;
-    TRY_ASSIGN(Grant * g, grant(module_, GrantKind::char_device, name, SITE(), [&]() -> Release {
-                   TRY_ASSIGN(
-                       made, vfs::register_char_device(major, first_minor, count, name,
-                                                       Gated<vfs::DeviceOpener>::own(
-                                                           std::move(opener), module_.gate.get())));
+    void* site = reinterpret_cast<void*>(returns_to);
+    TRY_ASSIGN(Grant * g, grant(module_, GrantKind::char_device, name, site, [&]() -> Release {
+                   TRY_ASSIGN(made, vfs::register_char_device(major, first_minor, count, name,
+                                                              std::move(opener)));
                    return [=] { vfs::unregister_char_device(made, first_minor, count); };
                }));
     return CharDevice(g, made);

@@ -189,6 +189,8 @@ void Slot::add() {
     occupied_ = true;
     left_ = false;
     remove_at_ns_ = 0;
+    // The press that came with the device may be told after its presence: it asks for no removal.
+    events_.fetch_and(~u32{kStatusButton});
     const auto found = pci::scan_below(port_);
     set_indicator(kIndicatorOn);
     if (!found)

@@ -262,7 +262,7 @@ class Context {
     friend class device::LentNode;
     // Opens files by what need not be the module's own.
     Result<CharDevice> add_numbers(u32 major, u32 first_minor, u32 count, std::string_view name,
-                                   Gated<vfs::DeviceOpener> opener, uptr site);
+                                   Gated<vfs::DeviceOpener> opener, uptr returns_to);
     template <auto Method, typename T>
     static irq::Handled irq_thunk(void* object) {
         return (static_cast<T*>(object)->*Method)();
