@@ -20,6 +20,7 @@
 #include "core/mm/fail.h"
 #include "core/mm/kasan.h"
 #include "core/module/crossing.h"
+#include "core/module/quota.h"
 
 namespace tenon::mm {
 
@@ -205,6 +206,10 @@ void unaccount(Page& page, u32 order) {
         case Page::Kind::stack:
             count(Counter::stack, -(i64{1} << order));
             break;
+        case Page::Kind::kernel:
+            if (page.site != 0) [[unlikely]]
+                module::uncharge(page.site, kPageSize << order);
+            break;
         default:
             break;
     }
@@ -228,6 +233,8 @@ Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site) {
     // A module that can fail does not take the last of the memory, nor has programs killed for it.
     if (owner != 0 && free_in_zones() < module_reserve) [[unlikely]]
         return Err(Error::nomem);
+    const uptr place = site >= module_text_start ? module::call_site(site) : 0;
+    if (place != 0 && !module::charge(place, kPageSize << order)) return Err(Error::nomem);
     Page* page = nullptr;
     const bool listed = order == 0 && !wants_zone(flags);
     // The list's own pages may be taken at any time; only its filling looks at the reserve.
@@ -236,13 +243,16 @@ Result<Page*> alloc_pages_at(u32 order, Alloc flags, uptr site) {
         page = try_alloc(order, flags);
     if (page == nullptr) [[unlikely]] {
         page = alloc_slow(order, flags);
-        if (page == nullptr) return Err(Error::nomem);
+        if (page == nullptr) {
+            if (place != 0) module::uncharge(place, kPageSize << order);
+            return Err(Error::nomem);
+        }
     }
     page->kind = Page::Kind::kernel;
     page->flags.store(0, std::memory_order_relaxed);
     page->refs.store(1, std::memory_order_relaxed);
     page->owner = owner;
-    page->site = site >= module_text_start ? module::call_site(site) : 0;
+    page->site = place;
     account(*page, flags, order);
     kasan::open(frame_address(page), kPageSize << order, kPageSize << order);
     if (has(flags, Alloc::zero)) std::memset(frame_address(page), 0, kPageSize << order);

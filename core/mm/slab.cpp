@@ -28,6 +28,7 @@
 #include "core/mm/page_alloc.h"
 #include "core/mm/slab_classes.h"
 #include "core/module/crossing.h"
+#include "core/module/quota.h"
 
 namespace tenon::mm {
 
@@ -89,8 +90,13 @@ struct Slabs {
     }
     static void* alloc_for_module(usize size, Alloc flags, uptr site) {
         SlabCache& cache = module_classes[class_of(size)];
+        const uptr place = module::call_site(site);
+        if (!module::charge(place, cache.object_bytes_)) return nullptr;
         void* object = alloc(cache, size, flags);
-        if (object != nullptr) site_of(cache, object) = module::call_site(site);
+        if (object != nullptr)
+            site_of(cache, object) = place;
+        else
+            module::uncharge(place, cache.object_bytes_);
         return object;
     }
 
@@ -369,6 +375,7 @@ struct Slabs {
                 .pages_per_slab = u64{1} << cache.order_};
     }
 
+    static usize bytes_with_site(const SlabCache& cache) { return cache.object_bytes_; }
     static usize usable_bytes(const SlabCache& cache) {
         return is_of_modules(cache) ? cache.object_bytes_ - sizeof(uptr) : cache.stride_;
     }
@@ -529,6 +536,7 @@ void kfree(void* p) {
             uptr& site = Slabs::site_of(cache, p);
             // Zero, or what a debug kernel fills a free object with.
             if (site == 0 || site == kPoisonWord) panic("kfree: the object is free already");
+            module::uncharge(site, Slabs::bytes_with_site(cache));
             site = 0;
         }
         Slabs::free(cache, p);

@@ -327,6 +327,7 @@ Result<std::unique_ptr<Module>> build_module(const ElfImage& image, std::string_
     if (!module->modinfo_text) return Err(Error::nomem);
     std::memcpy(module->modinfo_text.get(), text.data(), text.size());
     module->modinfo = Modinfo({module->modinfo_text.get(), text.size()});
+    module->quota.set(module->modinfo.get("quota"));
 
     static u32 next_tag = 0;
     module->tag = ++next_tag;

@@ -108,11 +108,30 @@ void plan_restart(Module& m, History& h, u64 now, u64 earliest_ns, bool is_culpr
     m.gate->expect_successor(!h.quarantined);
 }
 
+// What to take down for `failed`: itself, or what it stands on, when two restarts did not help.
+// Loader's mutex held.
+void gather(Fall& fall, Module& failed) {
+    constexpr u32 kEnough = 2;
+    const History* h = find_history(failed.name());
+    if (failed.modinfo.get("restart") == "with_providers" && failed.gate->failure() != kAsked &&
+        h != nullptr && h->recent == kEnough && time::monotonic_ns() - h->window_ns <= kWindowNs) {
+        for (u32 i = 0; i < failed.provider_count; ++i)
+            if (Module* p = failed.providers[i]; !p->gate->trusted()) fall.add(*p);
+        if (fall.whole && fall.has(&failed)) {
+            log::notice("module {}: fails again: what it stands on is restarted with it",
+                        failed.name());
+            return;
+        }
+        fall = {};
+    }
+    fall.add(failed);
+}
+
 void take_down(Module& failed) {
     Fall fall;
     {
         sync::MutexGuard guard(registry().mutex);
-        fall.add(failed);
+        gather(fall, failed);
         if (!fall.whole) {
             log::err("module {}: cannot be restarted: a module that stays stands on it",
                      failed.name());

@@ -153,6 +153,14 @@ void undo(Task& task, Crossing& c) {
     if (now < c.preempt_count) arch::preempt_count_add(c.preempt_count - now);
 }
 
+// What a call that came back by itself left behind, or null.
+const char* left_by(const Task& task, const Crossing& c) {
+    if (arch::preempt_count() != c.preempt_count) return "returned with preemption counted wrong";
+    if (arch::irqs_enabled() != c.irqs_on) return "returned with interrupts changed";
+    if (task.module_lock_count != c.held_locks) return "returned with a lock changed";
+    return nullptr;
+}
+
 // Whether the core's own work on behalf of the call may be cut off at `ip`: what it holds is noted,
 // and what only keeps preemption off is undone with the count.
 bool may_cut(const Task& task, const Crossing& c, uptr ip) {
@@ -254,7 +262,15 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     task.crossing = &c;
     task.gate = gate;
     arch::set_in_call(true);
-    const bool returned = arch::guarded_call(function, argument, &c.mark);
+    bool returned = arch::guarded_call(function, argument, &c.mark);
+    if (const char* left = returned ? left_by(task, c) : nullptr) [[unlikely]] {
+        arch::irq_disable();
+        undo(task, c);
+        if (c.irqs_on) arch::irq_enable();
+        log::err("module {}: a call {}; its answer is not used", gate->owner_name(), left);
+        report_failure(*gate, left);
+        returned = false;
+    }
     task.crossing = c.outer;
     task.gate = c.previous;
     arch::set_in_call(c.outer != nullptr);

@@ -11,6 +11,7 @@
 #include "core/module/elf_image.h"
 #include "core/module/ledger.h"
 #include "core/module/names.h"
+#include "core/module/quota.h"
 
 namespace tenon {
 class Task;
@@ -98,6 +99,7 @@ class Module {
     Layout layout;
     u8* base = nullptr;
     u8* init_base = nullptr;
+    MemoryQuota quota;
     u32 tag = 0;  // owner of pages and slab objects; 0 is the core
 
     std::unique_ptr<char[]> modinfo_text;

@@ -4,6 +4,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
+#include <algorithm>
 #include <new>
 
 #include "core/time/timer_queue.h"
@@ -18,6 +19,7 @@ struct TimerQueue {
     sync::SpinLock lock{sync::LockRank::timer};
     ExpiryTree<Timer, &Timer::hook_, DeadlineOf> tree;
     std::atomic<Timer*> running{nullptr};
+    u64 rest_until_ns = 0;  // a timer that its own callback arms fires no earlier
 
     // The queue that `timer` is or was on last, locked. Irqs off.
     static TimerQueue& lock_of(Timer& timer);
@@ -34,11 +36,15 @@ struct TimerQueue {
         return was;
     }
     static void arm(Timer& timer, u64 deadline_ns);
+    bool insert(Timer& timer, u64 deadline_ns);
     static bool runs(Timer& timer);
     void run(u64 now_ns);
 };
 
 namespace {
+
+// What a callback leaves the CPU to others when it arms its own timer for a time that is past.
+constexpr u64 kRestNs = 20'000;
 
 // Every CPU's queue, in static memory: timers can be armed on a CPU that has just come up.
 alignas(TimerQueue) constinit u8 g_queues[arch::kMaxCpus][sizeof(TimerQueue)] = {};
@@ -61,6 +67,15 @@ TimerQueue& TimerQueue::lock_of(Timer& timer) {
     }
 }
 
+// [locked] True: it is the first now.
+bool TimerQueue::insert(Timer& timer, u64 deadline_ns) {
+    if (running.load(std::memory_order_relaxed) == &timer)
+        deadline_ns = std::max(deadline_ns, rest_until_ns);
+    timer.deadline_ns_ = deadline_ns;
+    timer.armed_.store(true, std::memory_order_relaxed);
+    return tree.insert(timer);
+}
+
 void TimerQueue::arm(Timer& timer, u64 deadline_ns) {
     const u32 me = arch::cpu_id();
     for (;;) {
@@ -70,19 +85,16 @@ void TimerQueue::arm(Timer& timer, u64 deadline_ns) {
             timer.armed_.store(false, std::memory_order_relaxed);
         }
         if (timer.cpu_.load(std::memory_order_relaxed) == me) {
-            timer.deadline_ns_ = deadline_ns;
-            timer.armed_.store(true, std::memory_order_relaxed);
-            const bool first = old.tree.insert(timer);
+            const bool first = old.insert(timer, deadline_ns);
+            const u64 at_ns = timer.deadline_ns_;
             old.lock.unlock_raw();
-            if (first) request_interrupt(deadline_ns);
+            if (first) request_interrupt(at_ns);
             return;
         }
         // It moves to this CPU; a callback of it that still runs on the other is cancel_sync()'s
         // business, so it stays there while that lasts.
         if (old.running.load(std::memory_order_relaxed) == &timer) {
-            timer.deadline_ns_ = deadline_ns;
-            timer.armed_.store(true, std::memory_order_relaxed);
-            old.tree.insert(timer);  // run() looks at the tree again after the callback
+            (void)old.insert(timer, deadline_ns);  // run() looks at the tree after the callback
             old.lock.unlock_raw();
             return;
         }
@@ -99,6 +111,7 @@ bool TimerQueue::runs(Timer& timer) {
 
 void TimerQueue::run(u64 now_ns) {
     lock.lock_raw();
+    rest_until_ns = now_ns + kRestNs;
     while (Timer* timer = tree.take_expired(now_ns)) {
         timer->armed_.store(false, std::memory_order_relaxed);
         running.store(timer, std::memory_order_relaxed);

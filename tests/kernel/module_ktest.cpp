@@ -102,6 +102,18 @@ KTEST(what_a_module_took_is_gone_after_it) {
     for (u32 i = 0; i < 5; ++i) load_and_unload(t, "");
 }
 
+KTEST(a_module_gets_no_more_memory_than_its_quota) {
+    load_and_unload(t, "eat_kb=800 meals=20");
+    Image image;
+    REQUIRE(image.size_bytes != 0);
+    const Seen before = look();
+    auto loaded = image.load("eat_kb=2000");
+    EXPECT(!loaded && loaded.error() == Error::nomem);
+    EXPECT(none_there(look()));
+    EXPECT(look().interrupts == before.interrupts);
+    load_and_unload(t, "eat_kb=800");
+}
+
 KTEST(what_a_module_forgot_is_swept) {
     load_and_unload(t, "leak=1");
 }

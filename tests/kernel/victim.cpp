@@ -2,6 +2,7 @@
 #include "victim.h"
 
 #include <tenon/device/device.h>
+#include <tenon/mm/page_alloc.h>
 #include <tenon/mm/slab.h>
 #include <tenon/module/module.h>
 #include <tenon/sched/kthread.h>
@@ -17,6 +18,9 @@ namespace {
 TENON_PARAMETER(bool, leak, {.description = "forget every handle at the end"});
 TENON_PARAMETER(u32, forget, {.value = 0, .description = "objects to forget"});
 TENON_PARAMETER(u32, fail_at, {.value = 0, .description = "fail before the grant of this number"});
+
+TENON_PARAMETER(u32, eat_kb, {.value = 0, .description = "memory to take and give back"});
+TENON_PARAMETER(u32, meals, {.value = 1, .description = "how often"});
 
 TENON_PARAMETER(u64, wild, {.value = 0, .description = "an address to write to in create()"});
 
@@ -61,10 +65,31 @@ class Driver final : public device::Driver {
 constinit metrics::Metric metric(metrics::Kind::gauge, "tenon_ktest", "of the ktest victim");
 alignas(Bus) u8 bus_storage[sizeof(Bus)];
 
+// Half in objects, half in pages; false when there is no more. All is given back.
+bool eat() {
+    constexpr u32 kMost = 1024;
+    static void* objects[kMost];
+    static mm::Page* pages[kMost];
+    const u32 object_count = eat_kb / 2, page_count = eat_kb / 8;
+    u32 o = 0, p = 0;
+    while (o < object_count && (objects[o] = mm::kmalloc(1000)) != nullptr) ++o;
+    for (; p < page_count; ++p) {
+        auto page = mm::alloc_page();
+        if (!page) break;
+        pages[p] = *page;
+    }
+    const bool all = o == object_count && p == page_count;
+    while (o != 0) mm::kfree(objects[--o]);
+    while (p != 0) mm::page_unref(pages[--p]);
+    return all;
+}
+
 class Victim final : public module::Instance {
   public:
     static Result<std::unique_ptr<Victim>> create(module::Context& context) {
         if (wild != 0) *reinterpret_cast<volatile u8*>(u64{wild}) = 0x5a;
+        for (u32 i = 0; i < meals; ++i)
+            if (!eat()) return Err(Error::nomem);
         std::unique_ptr<Victim> self(new (std::nothrow) Victim);
         if (!self) return Err(Error::nomem);
         auto taken = self->take(context);
@@ -155,5 +180,6 @@ class Victim final : public module::Instance {
 }  // namespace
 }  // namespace tenon::ktest
 
-TENON_MODULE(tenon::ktest::Victim,
-             {.name = "ktest_victim", .description = "taken down by ktest_module"});
+TENON_MODULE(tenon::ktest::Victim, {.name = "ktest_victim",
+                                    .description = "taken down by ktest_module",
+                                    .memory_quota_bytes = tenon::ktest::kVictimQuotaBytes});

@@ -6,5 +6,6 @@
 namespace tenon::ktest {
 inline constexpr std::string_view kVictim = "ktest_victim";
 inline constexpr std::string_view kVictimFile = "/tests/ktest_victim.ko";
+inline constexpr unsigned long kVictimQuotaBytes = 1 << 20;
 inline constexpr unsigned kVictimKinds = 12;  // grants that one load takes
 }  // namespace tenon::ktest

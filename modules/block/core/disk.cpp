@@ -44,7 +44,11 @@ Result<Ref<Disk>> Disk::create(module::Context& core, const DiskOptions& options
     return self;
 }
 
-Disk::~Disk() = default;
+// The worker may be in tick(), which arms the timer.
+Disk::~Disk() {
+    over_ = true;
+    if (work_) work_.flush();
+}
 
 // A completion in an interrupt may still look at it, and its worker may be what drops it.
 void Disk::on_last_ref() {
@@ -162,6 +166,7 @@ void Disk::bury() {
 }
 
 void Disk::tick() {
+    if (over_) return;
     u64 now;
     bool gave_up = false, gate_shut = false, again = false;
     {

@@ -165,6 +165,7 @@ class Disk final : public RefCounted<Disk>, public mm::PageSource {
     std::unique_ptr<Slot[]> slots_;
     u32 in_flight_ = 0;
     u64 next_sequence_ = 0;
+    std::atomic<bool> over_{false};     // it is being destroyed
     std::atomic<bool> ticking_{false};  // the timer looks for time-outs
     u64 refused_since_ns_ = 0;          // the driver's gate was closed; 0: it is not
     u64 held_since_ns_ = 0;

@@ -216,4 +216,5 @@ TENON_MODULE(tenon::null_block::NullBlock, {
                                                .version = "1.0",
                                                .description = "A disk in memory",
                                                .needs = {"block_core>=1.0,<2"},
+                                               .restart = tenon::module::Restart::with_providers,
                                            });

@@ -226,4 +226,5 @@ TENON_MODULE(tenon::null_net::Module, {
                                           .version = "1.0",
                                           .description = "A network device that carries nothing",
                                           .needs = {"net_core>=1.1,<2"},
+                                          .restart = tenon::module::Restart::with_providers,
                                       });

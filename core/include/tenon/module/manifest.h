@@ -25,8 +25,15 @@ class Context;
 class Instance;
 class ParameterBase;
 
-// What the core does after a fault inside the module ended its calls.
-enum class Restart : u8 { on_fault, never };
+// What the core does after a fault inside the module ended its calls: a fresh instance, with each
+// third fault of a minute after a restart of the modules that it stands on directly, for what they
+// keep for it may be damaged; or nothing.
+enum class Restart : u8 { on_fault, with_providers, never };
+constexpr std::string_view restart_name(Restart r) {
+    return r == Restart::never            ? "never"
+           : r == Restart::with_providers ? "with_providers"
+                                          : "on_fault";
+}
 
 struct Manifest {
     std::string_view name;
@@ -51,7 +58,9 @@ struct Manifest {
     Restart restart = Restart::on_fault;
     // Passes the gate on registration only; for a personality.
     bool trusted = false;
-    u64 memory_quota_bytes = 0;  // 0: none
+    // What it may have of objects and pages that it asked for itself, at a time; past that it gets
+    // no more. 0: no limit.
+    u64 memory_quota_bytes = 0;
     // Of what save() writes: told to the restore() that gets it.
     u32 state_version = 0;
 };
@@ -105,7 +114,7 @@ constexpr void write_modinfo(ModinfoWriter& w, const Manifest& m) {
     for (auto space : m.exports) w.record("export_ns", space);
     for (auto space : m.imports) w.record("import_ns", space);
     for (auto alias : m.aliases) w.record("alias", alias);
-    w.record("restart", m.restart == Restart::never ? "never" : "on_fault");
+    w.record("restart", restart_name(m.restart));
     if (m.trusted) w.record("trusted", "Y");
     if (m.memory_quota_bytes != 0) {
         w.text("quota=");
