@@ -24,8 +24,8 @@ CONTEXTS = ("call", "worker", "timer", "irq", "thread", "probe", "remove", "exit
 THREAD_CONTEXTS = ("call", "worker", "thread", "probe", "remove", "exit")
 # A wild write into memory of the core is not seen without protection keys.
 NEED_KEYS = ("wild_task",)
-# What merely sleeps is nobody's fault.
-MAY_GO_UNNOTICED = ("sleep_for_ever", "mutex_deadlock")
+# What merely sleeps is nobody's fault; interrupts that a call turned may have been turned back before it ended.
+MAY_GO_UNNOTICED = ("sleep_for_ever", "mutex_deadlock", "turn_interrupts")
 KEYS_ON = "modules cannot write core data"
 
 

@@ -118,6 +118,22 @@ void fault_under_mutex() {
     sync::MutexGuard guard(g_mutex);
     null_write();
 }
+// These come back by themselves, and leave something behind.
+void keep_preemption_off() {
+    arch::preempt_count_add(1);
+}
+void turn_interrupts() {
+    if (arch::irqs_enabled())
+        arch::irq_disable();
+    else
+        arch::irq_enable();
+}
+void keep_spin_lock() {
+    g_spin.lock();
+}
+void keep_mutex() {
+    g_mutex.lock();
+}
 void sleep_for_ever() {
     (void)g_never.wait([] { return false; }, sync::WaitMode::uninterruptible);
 }
@@ -222,6 +238,10 @@ constexpr Kind kKinds[] = {
     KIND(spin_deadlock_no_interrupts, false),
     KIND(fault_under_spin_lock, false),
     KIND(fault_under_mutex, true),
+    KIND(keep_preemption_off, false),
+    KIND(turn_interrupts, false),
+    KIND(keep_spin_lock, false),
+    KIND(keep_mutex, true),
     KIND(sleep_for_ever, true),
     KIND(mutex_deadlock, true),
     KIND(bad_free, false),

@@ -110,6 +110,28 @@ KTEST(a_timer_can_arm_itself_and_be_armed_anew) {
     EXPECT(alarm.fired.load() == 7);
 }
 
+// It would keep its CPU in the interrupt for good.
+KTEST(a_timer_that_arms_itself_for_the_past_leaves_the_cpu_to_others) {
+    struct Restless {
+        time::Timer timer{&fire};
+        std::atomic<bool> over{false};
+        std::atomic<u32> fired{0};
+        static void fire(time::Timer& timer) {
+            auto& r = *reinterpret_cast<Restless*>(reinterpret_cast<u8*>(&timer) -
+                                                   offsetof(Restless, timer));
+            r.fired.fetch_add(1);
+            if (!r.over.load()) timer.arm_at(1);
+        }
+    };
+    t.parallel(arch::online_cpus(), [&](u32) {
+        Restless restless;
+        restless.timer.arm_at(time::monotonic_ns());
+        EXPECT(comes_true([&] { return restless.fired.load() >= 20; }));
+        restless.over = true;
+        (void)restless.timer.cancel_sync();
+    });
+}
+
 KTEST(timers_are_armed_and_cancelled_on_all_cpus_at_once) {
     Alarm alarms[16];
     t.parallel(6, [&](u32 me) {
@@ -209,6 +231,7 @@ KTEST(many_threads_come_and_go) {
 KTEST_MODULE("ktest_sched", &work_runs_once_for_each_time_it_was_queued,
              &destroying_a_work_queue_finishes_its_work, &a_timer_fires_once_and_not_early,
              &a_timer_can_arm_itself_and_be_armed_anew,
+             &a_timer_that_arms_itself_for_the_past_leaves_the_cpu_to_others,
              &timers_are_armed_and_cancelled_on_all_cpus_at_once, &a_sleep_lasts_as_long_as_asked,
              &stopping_a_thread_ends_its_sleep, &a_thread_runs_where_its_affinity_says,
              &many_threads_come_and_go);
