@@ -420,7 +420,17 @@ struct CallbackGrant final : Grant {
         : Grant(m, GrantKind::other, w, s), callback(r), context(x) {}
     Callback callback;
     void* context;
-    void release() override { callback(context); }
+    // Of a module that failed as well, none of whose code runs any more, it is not called.
+    void release() override {
+        Ref<Gate> provider;
+        {
+            const sync::RcuGuard guard;
+            const Module* m = find_module_at(release_text());
+            if (m != nullptr && m != &owner) provider = m->gate;
+        }
+        (void)cross(
+            provider.get(), [this] { callback(context); }, Entry::resident);
+    }
     uptr release_text() const override { return reinterpret_cast<uptr>(callback); }
 };
 

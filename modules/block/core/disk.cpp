@@ -123,12 +123,15 @@ void Disk::detach() {
         }
         for (u32 i = 0; i < opens_; ++i) gate->unpin();
     }
+    // The driver's own calls have ended; those who came back from one are about to say so. One
+    // whose call here was cut off does not.
+    constexpr u64 kLeaveNs = 2000 * kMs;
     (void)calls_ended_.wait(
         [&] {
             sync::IrqSpinGuard guard(lock_);
             return calls_ == 0;
         },
-        sync::WaitMode::uninterruptible);
+        sync::WaitMode::uninterruptible, sync::Deadline::after_ns(kLeaveNs));
     const bool wait = comes_again(*gate);
     {
         sync::IrqSpinGuard guard(lock_);
