@@ -422,14 +422,12 @@ struct CallbackGrant final : Grant {
     void* context;
     // Of a module that failed as well, none of whose code runs any more, it is not called.
     void release() override {
-        Ref<Gate> provider;
         {
             const sync::RcuGuard guard;
             const Module* m = find_module_at(release_text());
-            if (m != nullptr && m != &owner) provider = m->gate;
+            if (m != nullptr && m != &owner && m->gate->failed()) return;
         }
-        (void)cross(
-            provider.get(), [this] { callback(context); }, Entry::resident);
+        callback(context);
     }
     uptr release_text() const override { return reinterpret_cast<uptr>(callback); }
 };
