@@ -306,8 +306,33 @@ void unref_pages(Page** pages, u32 n) {
     if (list.count > list_high) drain(list, list.count - list_high + list_batch);
 }
 
+namespace {
+
+bool is_frame(const Page* page) {
+    const uptr offset = reinterpret_cast<uptr>(page) - reinterpret_cast<uptr>(frames);
+    return offset < frame_count * sizeof(Page) && offset % sizeof(Page) == 0;
+}
+
+// Whether the last reference may be a module's: of page contents, not of what the core took.
+bool modules_may_free(const Page& page) {
+    return page.kind == Page::Kind::anon || page.kind == Page::Kind::file ||
+           (page.kind == Page::Kind::kernel && page.site != 0);
+}
+
+}  // namespace
+
 void page_unref(Page* page) {
-    if (page->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) free_pages(page, page->order);
+    const uptr returns_to = reinterpret_cast<uptr>(__builtin_return_address(0));
+    const bool by_module = returns_to >= module_text_start;
+    // The module's fault, when one is inside: its call ends there.
+    if (by_module && !is_frame(page)) [[unlikely]]
+        panic("page_unref: not a page");
+    if (page->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (by_module && !modules_may_free(*page)) [[unlikely]] {
+        page->refs.fetch_add(1, std::memory_order_relaxed);
+        panic("page_unref: the last reference is not the module's");
+    }
+    free_pages(page, page->order);
 }
 
 Page* page_of(Pfn pfn) {

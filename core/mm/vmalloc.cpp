@@ -4,6 +4,7 @@
 // not used again at once. The rover stays within a window, since page tables, once made, are kept:
 // they are bounded by twice the greatest use. Unmapped pages are freed after the shootdown.
 #include <tenon/arch/context.h>
+#include <tenon/arch/keys.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/assert.h>
 #include <tenon/lib/intrusive.h>
@@ -101,7 +102,9 @@ void release(Area& area, u64 pages, Counter counter) {
         arch::flush_tlb_kernel(from, from + (u64{n} << kPageShift));
         if (area.device) continue;
         for (u32 i = 0; i < n; ++i) {
-            if (batch[i].value != 0) free_pages(&frame(batch[i]), 0);
+            if (batch[i].value == 0) continue;
+            arch::set_core_only(frame_address(&frame(batch[i])), kPageSize, false);
+            free_pages(&frame(batch[i]), 0);
         }
     }
     if (!area.device && counter != Counter::count_) count(counter, -static_cast<i64>(pages));
@@ -133,6 +136,8 @@ Result<void*> allocate(Region& region, usize size, Alloc flags, Counter counter)
             free_pages(*page, 0);
             break;
         }
+        // Nobody writes past the mapping: an overrun in the direct map is not to reach it.
+        arch::set_core_only(frame_address(*page), kPageSize, true);
         ++mapped;
     }
     if (!result) {

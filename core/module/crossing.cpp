@@ -100,13 +100,13 @@ u32 spins_since(const Task& task, const Crossing& c) {
 }
 
 void let_go(const Task::ModuleLock& held) {
-    if (held.lock == nullptr) return;
+    // A mutex is noted before it is taken, so that it may be none.
+    if (held.lock == nullptr || !arch::is_readable(reinterpret_cast<uptr>(held.lock))) return;
     switch (held.kind) {
         case sync::HeldKind::spin:
             static_cast<sync::SpinLock*>(held.lock)->unlock_raw();
             break;
         case sync::HeldKind::mutex:
-            // Noted before it is taken.
             if (auto* mutex = static_cast<sync::Mutex*>(held.lock); mutex->is_held_by_current())
                 mutex->unlock();
             else

@@ -219,6 +219,7 @@ Result<Image> Image::copy(std::span<const u8> bytes) {
     image.data = static_cast<u8*>(at);
     image.size_bytes = bytes.size();
     std::memcpy(at, bytes.data(), bytes.size());
+    arch::set_core_only(at, bytes.size(), true);
     return image;
 }
 

@@ -154,6 +154,11 @@ class Guest:
         return self.process.returncode, text
 
 
+def shut_down_by_itself(ended: str, log: str) -> bool:
+    """The shell behind the client was shot as well: the machine went down in good order, as it does when that ends."""
+    return ended == "ended" and log.rstrip().endswith("Power down")
+
+
 def strike(guest: Guest, mutator: Mutator, base: int, rng: random.Random, result: Result, replay: str) -> int:
     """One mutation, told in `result`; where the module is then."""
     kind, instruction = mutator.draw(rng)
@@ -242,7 +247,7 @@ def run(victim: int, count: int, seed: int, args, sink) -> list[Result]:
             errors = guest.errors
             # A client that dies is shot by what the driver wrote over it; the shell behind it went on.
             result.verdict = ("panic" if "TENON PANIC" in log else "emulator" if "hardware error" in errors
-                              else "lost" if "client" in ended else "hang")
+                              else "lost" if "client" in ended or shut_down_by_itself(ended, log) else "hang")
             results.append(result)
             print(victim, module, result.kind, repr(result.what), result.verdict, result.facts, ended, file=sink, flush=True)
         if results[-1].verdict in ("panic", "hang", "lost", "unserved", "unexplained"):

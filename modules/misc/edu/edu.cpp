@@ -32,6 +32,8 @@ Result<std::unique_ptr<Edu>> Edu::create(module::Context& context, pci::Function
     TRY_ASSIGN(self->registers_, function.map_bar(context, 0));
     const u32 identity = self->registers_.read32(kIdentity);
     if ((identity & 0xffff) != 0x00ed) return Err(Error::nodev);
+    // What an instance that failed left raised: all ones would look like a device that is gone.
+    self->registers_.write32(kInterruptAck, ~u32{0});
     self->registers_.write32(kLiveness, 0x12345678);
     if (self->registers_.read32(kLiveness) != ~u32{0x12345678}) return Err(Error::io);
 
