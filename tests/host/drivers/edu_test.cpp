@@ -116,7 +116,10 @@ TEST_F(Edu, leaves_a_device_that_is_not_one) {
 
 TEST_F(Edu, computes_by_interrupt) {
     ASSERT_TRUE(mock::load());
+    device.causes = ~0u;  // left by an instance that failed
     device.pci.plug();
+    EXPECT_EQ(device.causes, 0u);
+    device.acknowledged = 0;
     auto file = mock::open("/dev/edu");
     ASSERT_TRUE(file);
     EXPECT_EQ(file->write("5\n").value_or(0), 2u);
