@@ -117,9 +117,11 @@ class HotPlug(Case):
         with tempfile.TemporaryDirectory() as folder:
             session = Session("hotplug.sh", folder, MACHINE)
             before = None
+            session.ask("msix")
+            session.ask("unload")
             for cycle in range(CYCLES + 2):
                 session.monitor.run("device_add", driver="edu", bus="rp0", id="e1")
-                session.ask("bound")
+                session.ask("bound" if cycle else "loaded")
                 session.ask("work")
                 if cycle % 2 == 0:
                     session.monitor.ask_out("e1")

@@ -4,8 +4,14 @@
 port=/sys/bus/pci/drivers/pcie_hotplug
 slot=$(echo $port/0000:*)
 byte() { od -An -tu1 -j "$1" -N 1 "$slot/config" | tr -d ' '; }
-express=$(byte 52)
-while [ "$(byte "$express")" != 16 ]; do express=$(byte $((express + 1))); done
+# capability NUMBER: where it lies in the slot's configuration space.
+capability() {
+    at=$(byte 52)
+    while [ "$(byte "$at")" != "$1" ]; do at=$(byte $((at + 1))); done
+    echo "$at"
+}
+express=$(capability 16)
+interrupts() { awk '$NF == "virtio_rng" { for (i = 2; i < NF - 1; i++) n += $i } END { print n + 0 }' /proc/interrupts; }
 # Slot Control: its interrupts stay, 7 above is power off, indicator off. Nobody asks the driver.
 low=$(printf '\\%o' "$(byte $((express + 0x18)))")
 surprise() {
@@ -35,6 +41,22 @@ while read -r order; do
             grep -q 'No such device' /tmp/why || fail "$(cat /tmp/why)"
             exec 3>&-
             wait
+            ;;
+        unload)
+            rmmod edu || fail rmmod
+            absent /dev/edu || fail "a node without a driver"
+            ;;
+        loaded) # by the modalias of what came, with the device that had no driver
+            wait_for test -c /dev/edu1
+            grep -q '^edu ' /proc/modules && [ -c /dev/edu ] || fail "not loaded"
+            ;;
+        msix)
+            slot=$(echo /sys/bus/pci/drivers/virtio_rng/0000:*)
+            [ $(($(byte $(($(capability 17) + 3))) & 0xc0)) = 128 ] || fail "MSI-X is not on, or masked"
+            before=$(interrupts)
+            [ "$(dd if=/dev/hwrng bs=64 count=4 2>/dev/null | wc -c)" = 256 ] || fail "no bytes"
+            [ "$(interrupts)" -gt "$before" ] || fail "no interrupt"
+            slot=$(echo $port/0000:*)
             ;;
         count)
             snapshot ok
