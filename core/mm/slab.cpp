@@ -73,6 +73,7 @@ void check_poison(const SlabCache* cache, const char* name, void* object, u32 st
 }  // namespace
 
 constinit uptr module_text_start = ~uptr{0};
+constinit static std::atomic<bool> list_damaged{false};  // told when nothing is locked
 
 // The cache's operations on slabs and magazines.
 struct Slabs {
@@ -170,6 +171,15 @@ struct Slabs {
         ++cache.empty_slabs_;
     }
 
+    // Whether the free object `at` of a slab may be one. Modules write where these lie.
+    static bool is_sound(SlabCache& cache, u32 pfn, u16 at) {
+        if (at >= cache.objects_per_slab_ || frame(pfn).count >= cache.objects_per_slab_)
+            return false;
+        if (!is_of_modules(cache)) return true;
+        const uptr site = site_of(cache, object_at(cache, pfn, at));
+        return site == 0 || site == kPoisonWord;
+    }
+
     // Takes up to `wanted` objects. Lock held.
     static u32 take_locked(SlabCache& cache, void** out, u32 wanted) {
         u32 got = 0;
@@ -179,6 +189,12 @@ struct Slabs {
             u16 at = page.flags.load(std::memory_order_relaxed);
             if (page.count == 0) --cache.empty_slabs_;
             while (at != kEnd && got < wanted) {
+                if (!is_sound(cache, pfn, at)) [[unlikely]] {
+                    // What is free of the slab is out of reach until all of it is.
+                    list_damaged = true;
+                    at = kEnd;
+                    break;
+                }
                 void* object = object_at(cache, pfn, at);
                 at = next_index(object);
                 out[got++] = object;
@@ -277,7 +293,12 @@ struct Slabs {
                 if (magazine->count != 0) return magazine->objects[--magazine->count];
             }
         }
-        return take_one(cache, flags);
+        void* const object = take_one(cache, flags);
+        if (list_damaged) [[unlikely]] {
+            list_damaged = false;
+            log::err("slab {}: a list of free objects was overwritten", cache.name_);
+        }
+        return object;
     }
 
     [[gnu::noinline]] static void free_slow(SlabCache& cache, void* object) {
