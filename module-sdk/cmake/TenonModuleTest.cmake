@@ -2,6 +2,9 @@
 #
 # A GoogleTest program in which the sources of one module run on the host, with ASan and UBSan, on the
 # mock core (module-sdk/mock); each TEST is one of CTest. Give it the test, and the module's own sources.
+#
+# The mock core is built with the first test of a build. -DTENON_MOCK_LIBRARY=.../libtenon_mock_core.a takes the one of
+# another build, with the same SDK.
 include_guard(DIRECTORY)
 
 if(DEFINED TENON_SDK_DIR)
@@ -33,7 +36,10 @@ function(tenon_add_module_test name)
     find_package(GTest REQUIRED)
     find_package(Threads REQUIRED)
     include(GoogleTest)
-    if(NOT TARGET tenon_mock_core)
+    if(NOT TARGET tenon_mock_core AND TENON_MOCK_LIBRARY)
+        add_library(tenon_mock_core STATIC IMPORTED)
+        set_target_properties(tenon_mock_core PROPERTIES IMPORTED_LOCATION ${TENON_MOCK_LIBRARY})
+    elseif(NOT TARGET tenon_mock_core)
         file(GLOB sources ${TENON_MOCK_DIR}/src/*.cpp)
         # What is the same on the host is the kernel's own.
         add_library(tenon_mock_core STATIC ${sources} ${TENON_MOCK_CORE}/core/device/lease.cpp
@@ -42,6 +48,9 @@ function(tenon_add_module_test name)
                     ${TENON_MOCK_CORE}/core/module/text.cpp
                     ${TENON_MOCK_CORE}/modules/net/core/packet.cpp)
         tenon_mock_flags(tenon_mock_core)
+        if(DEFINED TENON_SDK_DIR)
+            set_target_properties(tenon_mock_core PROPERTIES EXCLUDE_FROM_ALL TRUE)
+        endif()
     endif()
     add_executable(${name} ${arg_UNPARSED_ARGUMENTS} ${arg_SOURCES})
     tenon_mock_flags(${name})
@@ -56,7 +65,7 @@ function(tenon_add_module_test name)
                           Threads::Threads)
     # Outside the tree: built and run by the target `check`, so that the module alone builds fast.
     if(DEFINED TENON_SDK_DIR)
-        set_target_properties(${name} tenon_mock_core PROPERTIES EXCLUDE_FROM_ALL TRUE)
+        set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
         if(NOT TARGET check)
             add_custom_target(check COMMAND ${CMAKE_CTEST_COMMAND} --output-on-failure
                               USES_TERMINAL)
