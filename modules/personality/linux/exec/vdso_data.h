@@ -12,4 +12,8 @@ struct Data {
     unsigned shift;
 };
 
+// The step of the coarse clocks, of which the calls and the vDSO must say the same: as in a kernel
+// of 250 Hz.
+inline constexpr long long kCoarseTickNs = 4'000'000;
+
 }  // namespace tenon::personality::vdso

@@ -1,16 +1,17 @@
-// clock_*, gettimeofday, time, adjtimex. Spec: the man pages of these names.
+// clock_*, gettimeofday, time. Spec: the man pages of these names.
 #include "personality/linux/time/clocks.h"
 
 #include <tenon/mm/user_copy.h>
 #include <tenon/time/clock.h>
 
+#include "personality/linux/exec/vdso_data.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
 
 namespace {
 
-constexpr i64 kCoarseTickNs = 4'000'000;  // as a kernel of 250 Hz has it
+using vdso::kCoarseTickNs;
 constexpr i64 kNsPerMicrosecond = 1000;
 
 // Negative numbers: ~pid above three bits, of which bit 2 says "thread". Spec: Linux
@@ -36,26 +37,6 @@ Result<Clock> named_cpu_clock(i32 id) {
 
 Result<void> write_time(u64 to, i64 ns) {
     return mm::UserOut<uapi::__kernel_timespec>(to).write(to_timespec(ns));
-}
-
-Result<i64> read_adjustment(uapi::timex t, u64 to) {
-    if (t.modes != 0) {
-        // Only reading is there; who may write is told so as an old clock would.
-        if (!process::capable(process::Capability::sys_time)) return Err(Error::perm);
-        return Err(Error::inval);
-    }
-    const i64 now = time::realtime_ns();
-    std::memset(&t, 0, sizeof(t));
-    t.maxerror = t.esterror = 16'000'000;
-    t.status = STA_UNSYNC;
-    t.constant = 2;
-    t.precision = 1;
-    t.tolerance = 32'768'000;
-    t.tick = 10'000;
-    t.time.tv_sec = now / kNsPerSecond;
-    t.time.tv_usec = now % kNsPerSecond / kNsPerMicrosecond;
-    TRY(mm::UserOut<uapi::timex>(to).write(t));
-    return TIME_ERROR;
 }
 
 }  // namespace
@@ -111,7 +92,9 @@ i64 Clock::now_ns() const {
     switch (kind) {
         case Kind::monotonic: ns = static_cast<i64>(time::monotonic_ns()); break;
         case Kind::realtime:
-        case Kind::tai: ns = time::realtime_ns(); break;
+            ns = time::realtime_ns();
+            break;
+        case Kind::tai: ns = time::realtime_ns() + tai_offset_ns(); break;
         case Kind::process_cpu: return static_cast<i64>(process_cpu_ns(*process, part));
         case Kind::thread_cpu:
             ns = static_cast<i64>(sched::cpu_time_ns(*thread));
@@ -123,6 +106,7 @@ i64 Clock::now_ns() const {
 sync::Deadline Clock::deadline_of(i64 ns) const {
     if (ns == kMaxTimeNs) return sync::Deadline::never();
     if (is_wall()) ns -= time::realtime_offset_ns();
+    if (kind == Kind::tai) ns -= tai_offset_ns();
     return {ns > 0 ? static_cast<u64>(ns) : 0};
 }
 
@@ -146,6 +130,7 @@ Result<i64> sys_clock_settime(i32 which_clock, u64 tp) {
     if (!is_valid(t) || t.tv_sec >= kMaxTimeNs / kNsPerSecond) return Err(Error::inval);
     if (!process::capable(process::Capability::sys_time)) return Err(Error::perm);
     time::set_realtime_ns(to_ns(t));
+    clock_was_set();
     return 0;
 }
 
@@ -170,7 +155,10 @@ Result<i64> sys_settimeofday(u64 tv, u64 tz) {
     const i64 ns_part = t.tv_usec * kNsPerMicrosecond;
     if (tv != 0 && (t.tv_sec < 0 || ns_part >= kNsPerSecond)) return Err(Error::inval);
     if (!process::capable(process::Capability::sys_time)) return Err(Error::perm);
-    if (tv != 0) time::set_realtime_ns(t.tv_sec * kNsPerSecond + ns_part);
+    if (tv != 0) {
+        time::set_realtime_ns(t.tv_sec * kNsPerSecond + ns_part);
+        clock_was_set();
+    }
     return 0;
 }
 
@@ -178,18 +166,6 @@ Result<i64> sys_time(u64 tloc) {
     const i64 now = time::realtime_ns() / kNsPerSecond;
     if (tloc != 0) TRY(mm::UserOut<i64>(tloc).write(now));
     return now;
-}
-
-Result<i64> sys_adjtimex(u64 txc_p) {
-    TRY_ASSIGN(const auto t, mm::UserIn<uapi::timex>(txc_p).read());
-    return read_adjustment(t, txc_p);
-}
-
-Result<i64> sys_clock_adjtime(i32 which_clock, u64 utx) {
-    TRY_ASSIGN(const auto t, mm::UserIn<uapi::timex>(utx).read());
-    TRY_ASSIGN(const Clock clock, Clock::of(which_clock));
-    if (which_clock != CLOCK_REALTIME) return Err(Error::opnotsupp);
-    return read_adjustment(t, utx);
 }
 
 }  // namespace tenon::personality

@@ -54,6 +54,10 @@ struct Clock {
     sync::Deadline deadline_of(i64 ns) const;
 };
 
+// CLOCK_REALTIME was stepped: what adjtimex keeps does not hold any more. May sleep.
+void clock_was_set();
+// How far CLOCK_TAI is ahead of CLOCK_REALTIME.
+i64 tai_offset_ns();
 // CPU time of all threads of a process, ns.
 u64 process_cpu_ns(process::Process& process, Clock::Part part);
 

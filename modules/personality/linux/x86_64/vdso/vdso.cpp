@@ -7,6 +7,7 @@
 #include "personality/linux/exec/vdso_data.h"
 
 using tenon::personality::vdso::Data;
+using tenon::personality::vdso::kCoarseTickNs;
 using u64 = unsigned long long;
 using i64 = long long;
 using tenon::arch::user::system_call;
@@ -60,6 +61,7 @@ EXPORT int __vdso_clock_gettime(int clock, __kernel_timespec* ts) {
         case CLOCK_REALTIME:
         case CLOCK_REALTIME_COARSE:
             if (!read_realtime(ns)) break;
+            if (clock == CLOCK_REALTIME_COARSE) ns -= ns % kCoarseTickNs;
             ts->tv_sec = ns / kSecond;
             ts->tv_nsec = ns % kSecond;
             return 0;
@@ -68,6 +70,7 @@ EXPORT int __vdso_clock_gettime(int clock, __kernel_timespec* ts) {
         case CLOCK_MONOTONIC_RAW:
         case CLOCK_BOOTTIME:
             if (!read_clock(monotonic, offset)) break;
+            if (clock == CLOCK_MONOTONIC_COARSE) monotonic -= monotonic % kCoarseTickNs;
             ts->tv_sec = static_cast<i64>(monotonic / kSecond);
             ts->tv_nsec = static_cast<i64>(monotonic % kSecond);
             return 0;
