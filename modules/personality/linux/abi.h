@@ -41,6 +41,8 @@ namespace tenon::uapi {
 #include <asm/statfs.h>
 #include <asm/termbits.h>
 #include <asm/ucontext.h>
+#include <linux/aio_abi.h>
+#include <linux/audit.h>
 #include <linux/auxvec.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -48,10 +50,13 @@ namespace tenon::uapi {
 #include <linux/eventpoll.h>
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/inotify.h>
+#include <linux/ioprio.h>
 #include <linux/kcmp.h>
+#include <linux/keyctl.h>
 #include <linux/limits.h>
 #include <linux/membarrier.h>
 #include <linux/memfd.h>
@@ -64,12 +69,14 @@ namespace tenon::uapi {
 #include <linux/pidfd.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
+#include <linux/quota.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/resource.h>
 #include <linux/rseq.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <linux/signal.h>
 #include <linux/signalfd.h>

@@ -3,6 +3,8 @@
 
 #include <tenon/process/process.h>
 
+#include "personality/linux/seccomp/seccomp.h"
+
 namespace tenon::personality {
 
 class LinuxTask final : public process::TaskExtension {
@@ -13,11 +15,23 @@ class LinuxTask final : public process::TaskExtension {
     u64 rseq = 0;  // struct rseq *
     u32 rseq_length = 0;
     u32 rseq_signature = 0;
-    u32 rseq_cpu = ~0u;  // what the area says now
-    u32 persona = 0;     // personality(2)
+    u32 rseq_cpu = ~0u;   // what the area says now
+    u32 persona = 0;      // personality(2)
+    u16 io_priority = 0;  // ioprio_set(2)
     // The last trap, as signal frames show it.
     u32 trap_number = 0, trap_error = 0;
     u64 trap_address = 0;
+    seccomp::State seccomp;
+
+    // What a new program does not take over from the old one.
+    void forget_program() {
+        robust_list = clear_child_tid = set_child_tid = 0;
+        rseq = 0;
+        rseq_length = rseq_signature = 0;
+        rseq_cpu = ~0u;
+        trap_number = trap_error = 0;
+        trap_address = 0;
+    }
 };
 
 // Of a task that runs programs of this personality.

@@ -56,6 +56,8 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     child.extension.reset(fresh);
     const LinuxTask& parent = linux_task();
     fresh->persona = parent.persona;
+    fresh->io_priority = parent.io_priority;
+    seccomp::inherit(child);
     // A child with a copy of the memory has the same rseq area; one in the same memory registers
     // its own.
     if (!options.share_space) {
@@ -89,11 +91,11 @@ void LinuxPersonality::task_exiting(Task& task) {
 }
 
 void LinuxPersonality::process_exiting(process::Process& process) {
-    stop_all_timers(process);
+    drop_for_exit(process);
 }
 
 void LinuxPersonality::exec_done(Task& task) {
-    drop_posix_timers(*task.process);
+    drop_for_exec(*task.process);
 }
 
 }  // namespace tenon::personality

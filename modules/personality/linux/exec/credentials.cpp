@@ -5,6 +5,7 @@
 #include <tenon/vfs/inode.h>
 
 #include "personality/linux/abi.h"
+#include "personality/linux/linux_task.h"
 
 namespace tenon::personality {
 
@@ -14,8 +15,8 @@ using process::Credentials;
 
 namespace {
 
-void apply_set_ids(Credentials& c, vfs::File& file, const Credentials& old) {
-    if (old.no_new_privileges ||
+void apply_set_ids(Credentials& c, vfs::File& file) {
+    if (seccomp::no_new_privileges() ||
         (file.path().mount && (file.path().mount->flags & vfs::kMountNoSuid)))
         return;
     vfs::Inode& inode = file.inode();
@@ -48,7 +49,7 @@ Result<void> prepare_credentials(vfs::File& file, CredentialChange& out) {
     const Credentials& old = process::current_credentials();
     TRY_ASSIGN(out.fresh, Credentials::copy_of(old));
     Credentials& c = *out.fresh;
-    apply_set_ids(c, file, old);
+    apply_set_ids(c, file);
     compute_capabilities(c, old);
     c.suid = c.fsuid = c.euid;
     c.sgid = c.fsgid = c.egid;

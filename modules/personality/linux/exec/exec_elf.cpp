@@ -155,8 +155,8 @@ Result<void> exec(process::ExecRequest& request) {
     Program program;
     TRY(inspect(request, program));
     CredentialChange change;
-    TRY(prepare_credentials(*request.file, change));
     TRY(ensure_extension(self));
+    TRY(prepare_credentials(*request.file, change));
     TRY_ASSIGN(Ref<mm::AddressSpace> space, mm::AddressSpace::create());
 
     LinuxTask& task = linux_task();
@@ -170,9 +170,7 @@ Result<void> exec(process::ExecRequest& request) {
     TRY(become_single_threaded());
     name_task(self, request);
     if (task.clear_child_tid != 0 || task.robust_list != 0) g_personality.task_exiting(self);
-    const u32 persona = task.persona;
-    task = LinuxTask();
-    task.persona = persona;
+    task.forget_program();
     self.notify_on_switch = false;
     process::replace_space(space);
     {
@@ -181,7 +179,8 @@ Result<void> exec(process::ExecRequest& request) {
         process.executable.swap(file);  // the old one goes after the lock
     }
     process.personality = &g_personality;
-    self.syscall_entry = &personality::entry;
+    if (task.seccomp.mode.load(std::memory_order_relaxed) == SECCOMP_MODE_DISABLED)
+        self.syscall_entry = &personality::entry;
     apply_credentials(change);
     finish_exec();
     if (auto r = load(request, program, *space, change, randomize); !r) {

@@ -1,4 +1,6 @@
-// eventfd. Spec: man 2 eventfd.
+// Spec: man 2 eventfd.
+#include "personality/linux/poll/eventfd.h"
+
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/common.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr u32 EFD_SEMAPHORE = 1;
 constexpr u64 kMax = ~u64{0} - 1;
+constinit const u8 kTag = 0;
 
 class EventFd final : public vfs::FileOps {
   public:
@@ -71,6 +74,14 @@ class EventFd final : public vfs::FileOps {
         fmt::print(sink, "eventfd-count: {:16x}\n", count_.load(std::memory_order_relaxed));
     }
     bool is_stream() const override { return true; }
+    const void* tag() const override { return &kTag; }
+    void signal(u64 more) {
+        u64 now = count_.load(std::memory_order_acquire);
+        while (!count_.compare_exchange_weak(now, kMax - now < more ? kMax + 1 : now + more,
+                                             std::memory_order_acq_rel)) {
+        }
+        wait_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
+    }
     // Seeking is allowed and goes nowhere.
     Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
 
@@ -81,6 +92,16 @@ class EventFd final : public vfs::FileOps {
 };
 
 }  // namespace
+
+Result<Ref<vfs::File>> eventfd_file(i32 fd) {
+    TRY_ASSIGN(auto file, current()->files->get(fd));
+    if (file->tag() != &kTag) return Err(file->is_path_only() ? Error::badf : Error::inval);
+    return file;
+}
+
+void signal_eventfd(vfs::File& file, u64 count) {
+    static_cast<EventFd*>(file.raw_ops())->signal(count);
+}
 
 Result<i64> sys_eventfd2(u32 count, u32 flags) {
     if (flags & ~static_cast<u32>(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK)) return Err(Error::inval);

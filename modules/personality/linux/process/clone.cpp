@@ -91,7 +91,8 @@ Result<i64> do_clone(const Arguments& a) {
     options.prepare_context = &preparation;
     // SAFETY of publishing late: with vfork the parent resumes after the child, but a pidfd must be
     // there before; nobody else can know the number that was reserved.
-    options.publish = [](Task&, void* context) {
+    options.publish = [](Task& child, void* context) {
+        if (child.process == current()->process) seccomp::inherit(child);
         auto& p = *static_cast<Preparation*>(context);
         if (p.pidfd >= 0) current()->files->publish(p.pidfd, std::move(p.pidfd_file));
         p.pidfd = -1;

@@ -127,7 +127,7 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
             return change_credentials([](Credentials& c) { c.no_new_privileges = true; });
         case PR_GET_NO_NEW_PRIVS:
             if (arg2 != 0 || arg3 != 0 || arg4 != 0 || arg5 != 0) return Err(Error::inval);
-            return cred.no_new_privileges;
+            return seccomp::no_new_privileges();
         case PR_SET_CHILD_SUBREAPER: {
             sync::IrqSpinGuard guard(process::tree_lock());
             self.child_subreaper = arg2 != 0;
@@ -163,7 +163,9 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
             if (arg2 != 0 || arg3 != 0 || arg4 != 0 || arg5 != 0) return Err(Error::inval);
             return 0;
         case PR_GET_SECCOMP:
-            return 0;
+            return linux_task().seccomp.mode.load(std::memory_order_relaxed);
+        case PR_SET_SECCOMP:
+            return seccomp::set_mode(arg2, arg3);
         case PR_MCE_KILL_GET:
             if (arg2 != 0 || arg3 != 0 || arg4 != 0 || arg5 != 0) return Err(Error::inval);
             return PR_MCE_KILL_DEFAULT;

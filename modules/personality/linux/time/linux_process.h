@@ -8,6 +8,7 @@
 #include <tenon/process/process.h>
 #include <tenon/time/timer.h>
 
+#include "personality/linux/aio/context.h"
 #include "personality/linux/time/clocks.h"
 
 namespace tenon::personality {
@@ -67,6 +68,7 @@ class LinuxProcess final : public process::ProcessExtension {
     std::unique_ptr<ProcessTimer> interval[kIntervalTimers];
     List<ProcessTimer, &ProcessTimer::hook> timers;
     i32 next_timer_id = 0;
+    aio::Contexts aio;
 
     ProcessTimer* find(i32 id);
     void delete_timers();  // the POSIX ones (exec)
@@ -79,7 +81,7 @@ LinuxProcess* linux_process_of(process::Process& process);
 // A signal of a POSIX timer of the calling process is taken: its overrun count.
 u32 timer_signal_taken(u32 timer_id);
 // Exec and exit.
-void drop_posix_timers(process::Process& process);
-void stop_all_timers(process::Process& process);
+void drop_for_exec(process::Process& process);
+void drop_for_exit(process::Process& process);
 
 }  // namespace tenon::personality

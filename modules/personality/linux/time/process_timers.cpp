@@ -168,19 +168,21 @@ u32 timer_signal_taken(u32 timer_id) {
     return timer != nullptr ? timer->signal_taken() : 0;
 }
 
-void drop_posix_timers(process::Process& process) {
+void drop_for_exec(process::Process& process) {
     LinuxProcess* own = linux_process_of(process);
     if (own == nullptr) return;
     sync::MutexGuard guard(own->mutex);
     own->delete_timers();
+    own->aio.destroy_all();
 }
 
-void stop_all_timers(process::Process& process) {
+void drop_for_exit(process::Process& process) {
     LinuxProcess* own = linux_process_of(process);
     if (own == nullptr) return;
     sync::MutexGuard guard(own->mutex);
     own->delete_timers();
     for (auto& timer : own->interval) timer.reset();
+    own->aio.destroy_all();
 }
 
 }  // namespace tenon::personality

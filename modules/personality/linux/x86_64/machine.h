@@ -11,6 +11,7 @@ namespace tenon::personality {
 
 inline constexpr u16 kElfMachine = EM_X86_64;
 inline constexpr const char kPlatform[] = "x86_64";
+inline constexpr u32 kAuditArch = AUDIT_ARCH_X86_64;  // what seccomp filters compare
 
 // Bytes that a signal frame needs at most on this CPU (AT_MINSIGSTKSZ).
 u64 min_signal_stack();

@@ -1,0 +1,139 @@
+#include "personality/linux/aio/context.h"
+
+#include <tenon/arch/cpu.h>
+#include <tenon/mm/user_copy.h>
+#include <tenon/vfs/file.h>
+
+#include "personality/linux/memory/layout.h"
+
+namespace tenon::personality::aio {
+
+namespace {
+
+constexpr u32 kMaxRequests = 65536;  // fs.aio-max-nr
+constexpr u32 kRingHeaderBytes = 32;
+constexpr u64 kMaxEvents = 0x10000000 / sizeof(uapi::io_event);
+
+constinit std::atomic<u32> g_requests{0};
+
+}  // namespace
+
+Result<Ref<Context>> Context::create(u32 requests) {
+    // As many slots as Linux's ring has: it shares them out to CPUs in batches.
+    u64 slots = std::max<u64>(requests, u64{arch::possible_cpus()} * 4) * 2;
+    if (slots > kMaxEvents) return Err(Error::inval);
+    if (requests > kMaxRequests) return Err(Error::again);
+    const u64 bytes = align_up(kRingHeaderBytes + (slots + 2) * sizeof(uapi::io_event), kPageSize);
+    slots = (bytes - kRingHeaderBytes) / sizeof(uapi::io_event);
+    u32 total = g_requests.load(std::memory_order_relaxed);
+    do {
+        if (total + requests > kMaxRequests) return Err(Error::again);
+    } while (!g_requests.compare_exchange_weak(total, total + requests, std::memory_order_relaxed));
+    auto context = adopt_ref(new (std::nothrow) Context(requests, static_cast<u32>(slots - 1)));
+    if (!context) {
+        g_requests.fetch_sub(requests, std::memory_order_relaxed);
+        return Err(Error::nomem);
+    }
+    mm::MapRequest request;
+    request.length = context->mapped_bytes = bytes;
+    request.prot = mm::Prot::read | mm::Prot::write;
+    TRY_ASSIGN(context->id, own_space().map(request));
+    return context;
+}
+
+Context::~Context() {
+    done_.clear_and_dispose([](Completion* c) { delete c; });
+    g_requests.fetch_sub(requests_, std::memory_order_relaxed);
+}
+
+Result<std::unique_ptr<Completion>> Context::reserve() {
+    u32 used = used_.load(std::memory_order_relaxed);
+    do {
+        if (used >= slots_) return Err(Error::again);
+    } while (!used_.compare_exchange_weak(used, used + 1, std::memory_order_relaxed));
+    std::unique_ptr<Completion> fresh(new (std::nothrow) Completion);
+    if (fresh) return fresh;
+    used_.fetch_sub(1, std::memory_order_relaxed);
+    return Err(Error::again);
+}
+
+void Context::give_back(std::unique_ptr<Completion>) {
+    used_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Context::complete(std::unique_ptr<Completion> done) {
+    {
+        sync::MutexGuard guard(mutex_);
+        done_.push_back(*done.release());
+        ready_.fetch_add(1, std::memory_order_release);
+    }
+    wait_.wake_all();
+}
+
+Result<i64> Context::take(i64 most, u64 events) {
+    i64 taken = 0;
+    sync::MutexGuard guard(mutex_);
+    while (taken < most && !done_.empty()) {
+        Completion& first = done_.front();
+        const u64 to = events + static_cast<u64>(taken) * sizeof(uapi::io_event);
+        // What cannot be handed out stays.
+        if (!mm::copy_to_user(UserAddr{to}, &first.event, sizeof(first.event)))
+            return Err(Error::fault);
+        done_.pop_front();
+        delete &first;
+        ready_.fetch_sub(1, std::memory_order_relaxed);
+        used_.fetch_sub(1, std::memory_order_relaxed);
+        ++taken;
+    }
+    return taken;
+}
+
+Result<i64> Context::collect(i64 least, i64 most, u64 events, sync::Deadline deadline) {
+    i64 got = 0;
+    for (;;) {
+        auto more = take(most - got, events + static_cast<u64>(got) * sizeof(uapi::io_event));
+        if (!more) return got != 0 ? Result<i64>(got) : Err(more.error());
+        got += *more;
+        if (dead_.load(std::memory_order_acquire))
+            return got != 0 ? Result<i64>(got) : Err(Error::inval);
+        if (got >= least || deadline.ns == 0) return got;
+        auto slept = wait_.wait(
+            [&] {
+                return ready_.load(std::memory_order_acquire) != 0 ||
+                       dead_.load(std::memory_order_acquire);
+            },
+            sync::WaitMode::interruptible, deadline);
+        if (slept) continue;
+        if (slept.error() == Error::timedout || got != 0) return got;
+        return Err(slept.error());
+    }
+}
+
+void Context::destroy() {
+    dead_.store(true, std::memory_order_release);
+    wait_.wake_all();
+}
+
+Ref<Context> Contexts::find(u64 id) const {
+    Ref<Context> at = first;
+    while (at && at->id != id) at = at->next;
+    return at;
+}
+
+Ref<Context> Contexts::remove(u64 id) {
+    Ref<Context>* link = &first;
+    while (*link && (*link)->id != id) link = &(*link)->next;
+    Ref<Context> found = *link;
+    if (found) *link = std::move(found->next);
+    return found;
+}
+
+void Contexts::destroy_all() {
+    while (first) {
+        Ref<Context> gone = std::move(first);
+        first = std::move(gone->next);
+        gone->destroy();
+    }
+}
+
+}  // namespace tenon::personality::aio
