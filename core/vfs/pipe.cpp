@@ -68,7 +68,7 @@ void Pipe::give_page(mm::Page* page) {
 Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
     if (buffer.remaining() == 0) return usize{0};
     usize done = 0;
-    bool made_room = false;
+    bool made_room = false, slept = false;
     for (;;) {
         bool at_end, more;
         {
@@ -97,7 +97,9 @@ Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
         }
         if (done != 0) {
             if (made_room) write_wait_.wake_all(kOut);
-            if (more) read_wait_.wake_one(kIn);
+            // Who took a wake-up meant for one passes it on. To others this read is no news: an
+            // edge-triggered watch would see data arrive.
+            if (more && slept) read_wait_.wake_one(kIn);
             return done;
         }
         if (at_end) return usize{0};
@@ -108,6 +110,7 @@ Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
                        writers_.load(std::memory_order_relaxed) == 0;
             },
             sync::WaitMode::interruptible, sync::Deadline::never(), true));
+        slept = true;
     }
 }
 
@@ -116,6 +119,7 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
     if (total == 0) return usize{0};
     bool packets = file.flags() & kOpenDirect;
     usize done = 0;
+    bool slept = false;
     for (;;) {
         bool was_empty, full;
         Error failed = Error::none;
@@ -177,23 +181,24 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
         }
         if (buffer.remaining() == 0) {
             // Another writer may wait behind us although there is room again.
-            if (!full) write_wait_.wake_one(kOut);
+            if (!full && slept) write_wait_.wake_one(kOut);
             return done;
         }
         if (file.nonblocking()) {
             if (done != 0) return done;
             return Err(Error::again);
         }
-        Result<void> slept = write_wait_.wait(
+        Result<void> waited = write_wait_.wait(
             [&] {
                 return has_room_.load(std::memory_order_relaxed) ||
                        readers_.load(std::memory_order_relaxed) == 0;
             },
             sync::WaitMode::interruptible, sync::Deadline::never(), true);
-        if (!slept) {
+        if (!waited) {
             if (done != 0) return done;
-            return Err(slept.error());
+            return Err(waited.error());
         }
+        slept = true;
     }
 }
 
