@@ -230,6 +230,8 @@ Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
     bool reads = flags & kOpenRead, writes = flags & kOpenWrite;
     bool nonblocking = flags & kOpenNonblock;
     u32 seen_readers, seen_writers;
+    // A peer that is there now counts, even if it has come and gone before this task would sleep.
+    bool alone;
     {
         sync::MutexGuard guard(lock_);
         if (wait_for_peer && writes && !reads && nonblocking &&
@@ -237,6 +239,7 @@ Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
             return Err(Error::nxio);
         seen_readers = reader_opens_.load(std::memory_order_relaxed);
         seen_writers = writer_opens_.load(std::memory_order_relaxed);
+        alone = (reads ? writers_ : readers_).load(std::memory_order_relaxed) == 0;
         if (reads) {
             readers_.fetch_add(1, std::memory_order_relaxed);
             reader_opens_.fetch_add(1, std::memory_order_relaxed);
@@ -249,7 +252,7 @@ Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
     if (!wait_for_peer) return {};
     if (reads) write_wait_.wake_all(kOut);
     if (writes) read_wait_.wake_all(kIn);
-    if ((reads && writes) || nonblocking) return {};
+    if (!alone || (reads && writes) || nonblocking) return {};
     Result<void> met;
     if (reads)
         met = read_wait_.wait([&] {

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 
 static int waits(int ep, int ms) { struct epoll_event e[8]; int n = epoll_wait(ep, e, 8, ms); for (int i = 0; i < n; i++) printf("  ev %x data %d\n", e[i].events, e[i].data.fd); return n; }
@@ -24,8 +26,24 @@ static void pipe_edges(void) {
     close(ep); close(p[0]); close(p[1]); close(100); close(101);
 }
 
+/* Who opens a FIFO while the other end is there must not wait for it, however soon that is closed again. */
+static void *speak(void *a) { int fd = open("/tmp/meet", O_WRONLY); write(fd, "x", 1); close(fd); return 0; }
+static void fifo_meetings(void) {
+    int heard = 0;
+    mkfifo("/tmp/meet", 0600);
+    for (int i = 0; i < 400; i++) {
+        pthread_t t; char c;
+        pthread_create(&t, 0, speak, 0);
+        int fd = open("/tmp/meet", O_RDONLY);
+        heard += read(fd, &c, 1);
+        pthread_join(t, 0);
+        close(fd);
+    }
+    printf("heard %d\n", heard); unlink("/tmp/meet");
+}
+
 int main(void) {
-    pipe_edges();
+    pipe_edges(); fifo_meetings();
     int p[2]; char buf[70000]; signal(SIGPIPE, SIG_IGN);
     SAY(pipe2(p, 0x1234)); SAY(pipe2(p, O_NONBLOCK)); SAY(read(p[0], buf, 1)); SAY(write(p[1], buf, 70000)); SAY(write(p[1], buf, 1)); int n; SAY(ioctl(p[0], FIONREAD, &n)); printf("%d\n", n);
     struct pollfd f[3] = {{p[0], POLLIN, 0}, {p[1], POLLOUT, 0}, {99, POLLIN, 0}}; SAY(poll(f, 3, 0)); printf("%x %x %x\n", f[0].revents, f[1].revents, f[2].revents);
