@@ -1,6 +1,7 @@
 // Changing what stat reports: who may, and what else changes with it.
 // Spec: man 2 chmod, chown, utimensat, truncate, access.
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/leases.h"
 
 namespace tenon::personality {
 
@@ -65,6 +66,7 @@ Result<void> truncate(const vfs::Path& path, u64 size_bytes, const process::Cred
     if (path.mount && path.mount->is_read_only()) return Err(Error::rofs);
     TRY(vfs::permission(inode, vfs::kMayWrite, cred));
     if (inode.write_count.load(std::memory_order_relaxed) < 0) return Err(Error::txtbsy);
+    if (leases_exist()) TRY(break_leases(inode, LeaseBreak::write, false));
     TRY(vfs::truncate_inode(inode, size_bytes, cred));
     vfs::notify_dentry(vfs::kNotifyModify, *path.dentry);
     return {};

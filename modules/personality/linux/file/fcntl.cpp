@@ -2,6 +2,7 @@
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
 
@@ -169,16 +170,6 @@ Result<i64> set_owner_pid(vfs::File& file, i32 who) {
     return 0;
 }
 
-Result<i64> set_lease(vfs::File& file, u64 arg) {
-    const process::Credentials& cred = process::current_credentials();
-    vfs::Inode& inode = file.inode();
-    if (cred.fsuid != inode.uid && !cred.has(process::Capability::lease)) return Err(Error::acces);
-    if (!vfs::is_regular(inode.mode)) return Err(Error::inval);
-    if (arg != F_RDLCK && arg != F_WRLCK && arg != F_UNLCK) return Err(Error::inval);
-    // No lease was ever given, and none is: as if the file were always open elsewhere.
-    return Err(Error::again);
-}
-
 }  // namespace
 
 Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
@@ -234,9 +225,10 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             file->owner_signal = static_cast<u32>(arg);
             return 0;
         case F_GETLEASE:
-            return F_UNLCK;
+            return lease_of(*file);
         case F_SETLEASE:
-            return set_lease(*file, arg);
+            TRY(set_lease(*file, fd, arg));
+            return 0;
         case F_NOTIFY:
             if (!file->inode().is_dir()) return Err(Error::notdir);
             // As a Linux without dnotify, except that ending a watch that is none is no error.

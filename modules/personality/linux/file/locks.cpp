@@ -224,6 +224,11 @@ void release_flock(File& file) {
 
 }  // namespace
 
+Result<void> watch_closes(vfs::Inode& inode) {
+    TRY(locks_of(inode));
+    return {};
+}
+
 Result<void> set_flock(File& file, LockType type, bool wait) {
     if (type == LockType::unlock) {
         release_flock(file);

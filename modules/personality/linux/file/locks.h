@@ -21,4 +21,7 @@ void release_inode_locks(vfs::Inode& inode);  // the inode goes
 void show_locks(fmt::Sink& out);              // /proc/locks
 void forget_all_locks();                      // the personality goes
 
+// From now on the end of each open file of this inode is told (FileHooks::file_closed).
+Result<void> watch_closes(vfs::Inode& inode);
+
 }  // namespace tenon::personality

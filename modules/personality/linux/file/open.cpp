@@ -2,6 +2,7 @@
 // Spec: man 2 open, openat2, close_range, dup; Linux fs/open.c build_open_flags().
 #include "personality/linux/copy_struct.h"
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/leases.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
@@ -47,7 +48,15 @@ Result<i64> do_open(i32 dirfd, u64 user_path, u64 flags, u32 mode, u32 lookup_fl
     TRY(path.load(user_path));
     AtStart at;
     TRY(at.set(dirfd, path));
+    // Who holds a lease is asked before anything is lost.
+    const bool ask = leases_exist() && !(flags & O_PATH), truncates = ask && (flags & O_TRUNC);
+    if (truncates) request.flags &= ~u32{vfs::kOpenTruncate};
     TRY_ASSIGN(Ref<vfs::File> file, vfs::open(at.start(), path.view(), request));
+    if (ask)
+        TRY(break_leases(file->inode(),
+                         file->writable() || truncates ? LeaseBreak::write : LeaseBreak::read,
+                         flags & O_NONBLOCK));
+    if (truncates && vfs::is_regular(file->inode().mode)) TRY(truncate_open(*file, 0));
     return install_file(std::move(file), flags & O_CLOEXEC);
 }
 

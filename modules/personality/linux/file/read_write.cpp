@@ -4,6 +4,7 @@
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/hooks.h"
+#include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/poll/epoll.h"
@@ -66,6 +67,7 @@ Result<usize> size_limit(u64 position, usize length) {
 void file_closed(vfs::File& file) {
     if (file.watchers.load(std::memory_order_acquire) != nullptr) Epoll::file_closed(file);
     release_file_locks(file);
+    if (leases_exist()) release_lease(file);
 }
 
 constexpr vfs::FileHooks kHooks = {.file_closed = file_closed,
