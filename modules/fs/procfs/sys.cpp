@@ -174,6 +174,7 @@ constexpr Entry kKernel[] = {
     knob<&modules_disabled>("modules_disabled"),
     knob<&hung_seconds>("hung_task_timeout_secs"),
     knob<&autogroup>("sched_autogroup_enabled"),
+    fixed<100>("sched_rr_timeslice_ms"),
     knob<&unprivileged_bpf>("unprivileged_bpf_disabled"),
     knob<&userns_clone>("unprivileged_userns_clone"),
     fixed<static_cast<i32>(process::Capability::count_) - 1>("cap_last_cap"),
