@@ -284,6 +284,8 @@ void run_idle(u32 cpu) {
             schedule();
         } else {
             arch::wait_for_interrupt();
+            arch::irq_disable();
+            if (!arch::need_resched()) time::ask_again();
         }
     }
 }

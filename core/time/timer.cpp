@@ -3,6 +3,7 @@
 #include <tenon/sync/spinlock.h>
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
+#include <tenon/trace/log.h>
 
 #include <algorithm>
 #include <new>
@@ -182,6 +183,20 @@ void run_expired(u64 now_ns) {
     // The hardware has fired: nothing is programmed any more.
     g_programmed.local() = ~u64{0};
     queue_of(arch::cpu_id()).run(now_ns);
+}
+
+// Seen under QEMU 7.2, once in some hundred hot-plugs: the local APIC's count is at zero, and no
+// interrupt is pending or in service. Without this the CPU would sleep until something else comes.
+void ask_again() {
+    constexpr u64 kLateNs = 10'000'000;
+    u64& programmed = g_programmed.local();
+    if (programmed == 0 || programmed == ~u64{0}) return;
+    const u64 now = arch::clock_ns();
+    if (now < programmed + kLateNs) return;
+    log::warn("timer: CPU {}'s interrupt is {} us late: asked for again", arch::cpu_id(),
+              (now - programmed) / 1000);
+    programmed = now;
+    arch::set_timer(now);
 }
 
 static void init_timers() {

@@ -42,5 +42,7 @@ TENON_API u32 armed_timers();
 void request_interrupt(u64 deadline_ns);
 // [sched] Runs the expired timers of this CPU and arms the hardware for the next. Irqs off.
 void run_expired(u64 now_ns);
+// [irqs off] Asks this CPU's timer again for an interrupt that is long overdue.
+void ask_again();
 
 }  // namespace tenon::time
