@@ -60,6 +60,11 @@ Result<usize> transfer(vfs::File& file, const uapi::iocb& request, vfs::IoBuffer
     return file.is_stream() ? file.write(buffer) : file.write_at(buffer, position);
 }
 
+bool keeps_data(vfs::File& file) {
+    const vfs::Mode type = file.inode().mode & vfs::kTypeMask;
+    return type == vfs::kRegular || type == vfs::kDirectory || type == vfs::kBlockDevice;
+}
+
 i64 result_of(Result<usize> moved) {
     if (moved) return static_cast<i64>(*moved);
     // Nobody can start a request again.
@@ -87,7 +92,7 @@ Result<i64> perform(vfs::File& file, const uapi::iocb& request) {
         case uapi::IOCB_CMD_FSYNC:
         case uapi::IOCB_CMD_FDSYNC: {
             if (request.aio_buf != 0 || request.aio_offset != 0 || request.aio_nbytes != 0 ||
-                request.aio_rw_flags != 0 || file.is_stream())
+                request.aio_rw_flags != 0 || !keeps_data(file))
                 return Err(Error::inval);
             const bool data_only = request.aio_lio_opcode == uapi::IOCB_CMD_FDSYNC;
             auto r = file.ops().call(&vfs::FileOps::sync, file, data_only);

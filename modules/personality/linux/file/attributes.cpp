@@ -218,7 +218,10 @@ namespace {
 Result<i64> sync_file(i32 fd, bool data_only) {
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
     vfs::Mode type = file->inode().mode & vfs::kTypeMask;
-    if (type == vfs::kFifo || type == vfs::kSocket || file->is_stream()) return Err(Error::inval);
+    // What keeps nothing on a disk has nothing to write there: devices of characters, pipes, sockets
+    // and descriptors without a file.
+    if (type != vfs::kRegular && type != vfs::kDirectory && type != vfs::kBlockDevice)
+        return Err(Error::inval);
     TRY(file->ops().call(&vfs::FileOps::sync, *file, data_only));
     return 0;
 }

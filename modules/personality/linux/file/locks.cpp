@@ -25,6 +25,11 @@ struct FileLocks {
     LockRangeList ranges;
     List<FlockHolder, &FlockHolder::hook> holders;
     sync::WaitQueue released;
+    std::atomic<u32> releases{0};
+    void tell_waiters() {
+        releases.fetch_add(1, std::memory_order_release);
+        released.wake_all();
+    }
     Inode* inode = nullptr;
     ListHook all_hook;
 };
@@ -145,6 +150,7 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
     file.has_record_locks = true;
     for (;;) {
         const void* blocker;
+        const u32 seen = locks->releases.load(std::memory_order_acquire);
         {
             LockRangeList dead;
             bool changed = false;
@@ -161,7 +167,7 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
             if (changed) {
                 free_ranges(dead);
                 // Unlocking frees, and so does a write lock that became a read lock.
-                if (wanted.type != LockType::write) locks->released.wake_all();
+                if (wanted.type != LockType::write) locks->tell_waiters();
                 return {};
             }
         }
@@ -169,10 +175,10 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
         bool posix = wanted.pid >= 0;
         WaitsFor edge(posix ? wanted.owner : nullptr, blocker);
         if (posix && edge.deadlock()) return Err(Error::deadlk);
-        TRY(locks->released.wait([&] {
-            sync::MutexGuard guard(locks->lock);
-            return first_conflict(locks->ranges, wanted) == nullptr;
-        }));
+        // Each release is looked at anew: another lock may be in the way by now, whose owner may wait
+        // for this one.
+        TRY(locks->released.wait(
+            [&] { return locks->releases.load(std::memory_order_acquire) != seen; }));
     }
 }
 
@@ -201,7 +207,7 @@ void release_record_locks(File& file, const void* owner) {
     }
     if (dead.empty()) return;
     free_ranges(dead);
-    locks->released.wake_all();
+    locks->tell_waiters();
 }
 
 namespace {
@@ -219,7 +225,7 @@ void release_flock(File& file) {
                 break;
             }
     }
-    if (gone) locks->released.wake_all();
+    if (gone) locks->tell_waiters();
 }
 
 }  // namespace
@@ -264,14 +270,14 @@ Result<void> set_flock(File& file, LockType type, bool wait) {
                 break;
             }
         }
-        if (dropped) locks->released.wake_all();
+        if (dropped) locks->tell_waiters();
         if (!wait) return Err(Error::again);
         TRY(locks->released.wait([&] {
             sync::MutexGuard guard(locks->lock);
             return !conflict();
         }));
     }
-    if (dropped) locks->released.wake_all();
+    if (dropped) locks->tell_waiters();
     return {};
 }
 
