@@ -12,6 +12,7 @@ namespace {
 
 using KernelTermios = struct ::termios;
 using KernelTermios2 = struct ::termios2;
+using KernelTermio = struct ::termio;  // System V's: half of each set of flags
 
 constexpr u32 kBaudNumbers[][2] = {
     {B0, 0},         {B50, 50},       {B75, 75},       {B110, 110},     {B134, 134},
@@ -49,6 +50,29 @@ Termios to_termios(const T& in) {
     u32 given = 38400;
     if constexpr (std::is_same_v<T, KernelTermios2>) given = in.c_ospeed;
     t.ispeed = t.ospeed = baud_of(t.cflag, given);
+    return t;
+}
+
+KernelTermio to_termio(const Termios& t) {
+    KernelTermio out{};
+    out.c_iflag = static_cast<u16>(t.iflag);
+    out.c_oflag = static_cast<u16>(t.oflag);
+    out.c_cflag = static_cast<u16>(t.cflag);
+    out.c_lflag = static_cast<u16>(t.lflag);
+    out.c_line = t.line;
+    std::memcpy(out.c_cc, t.cc, sizeof(out.c_cc));
+    return out;
+}
+// The upper half of the flags and the other characters stay.
+Termios with_termio(Termios t, const KernelTermio& in) {
+    auto low = [](u32 old, u16 now) { return (old & 0xffff0000u) | now; };
+    t.iflag = low(t.iflag, in.c_iflag);
+    t.oflag = low(t.oflag, in.c_oflag);
+    t.cflag = low(t.cflag, in.c_cflag);
+    t.lflag = low(t.lflag, in.c_lflag);
+    t.line = in.c_line;
+    std::memcpy(t.cc, in.c_cc, sizeof(in.c_cc));
+    t.ispeed = t.ospeed = baud_of(t.cflag, t.ospeed);
     return t;
 }
 
@@ -147,6 +171,11 @@ class TtyIoctl {
         TRY(set_foreground(tty, group));
         return 0;
     }
+    static Result<i64> set_half(Tty& tty, u64 argument, When when) {
+        TRY_ASSIGN(const auto in, mm::UserIn<KernelTermio>(argument).read());
+        TRY(apply(tty, with_termio(tty.termios(), in), when));
+        return 0;
+    }
     static Result<i64> get_group(Tty& tty, u64 argument, bool from_master) {
         if (!from_master && controlling_terminal().get() != &tty) return Err(Error::notty);
         const i32 group = tty.foreground_group();
@@ -179,6 +208,12 @@ Result<i64> TtyIoctl::common(Tty& tty, u32 command, u64 argument, bool from_mast
         case static_cast<u32>(TCSETS2): return set<KernelTermios2>(tty, argument, When::now);
         case static_cast<u32>(TCSETSW2): return set<KernelTermios2>(tty, argument, When::drained);
         case static_cast<u32>(TCSETSF2): return set<KernelTermios2>(tty, argument, When::flushed);
+        case TCGETA:
+            TRY(mm::UserOut<KernelTermio>(argument).write(to_termio(tty.termios())));
+            return 0;
+        case TCSETA: return set_half(tty, argument, When::now);
+        case TCSETAW: return set_half(tty, argument, When::drained);
+        case TCSETAF: return set_half(tty, argument, When::flushed);
         case TIOCGWINSZ: return get_window(tty, argument);
         case TIOCSWINSZ: return set_window(tty, argument);
         case TIOCGPGRP: return get_group(tty, argument, from_master);

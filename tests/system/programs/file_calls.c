@@ -2,8 +2,11 @@
 #include "check.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <asm/termbits.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -71,6 +74,47 @@ static void late_deadlock(void) {
         ;
 }
 
+static void events_of_itself(void) {
+    char buf[4096] __attribute__((aligned(8)));
+    int in = inotify_init1(IN_NONBLOCK);
+    mkdir("/tmp/watched", 0700);
+    SAY(inotify_add_watch(in, "/tmp/watched", IN_ALL_EVENTS));
+    chmod("/tmp/watched", 0755);
+    rename("/tmp/watched", "/tmp/watched2");
+    mkdir("/tmp/watched2/in", 0700);
+    rmdir("/tmp/watched2/in");
+    rmdir("/tmp/watched2");
+    long n = read(in, buf, sizeof(buf));
+    for (long at = 0; at < n;) {
+        struct inotify_event *e = (void *)(buf + at);
+        printf("  %x %s\n", e->mask, e->len ? e->name : "");
+        at += sizeof(*e) + e->len;
+    }
+    close(in);
+}
+/* System V's half of the terminal's flags. */
+static void termio(void) {
+    struct termio t;
+    struct termios2 before, after;
+    int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), zero = 0, n;
+    ioctl(m, TIOCSPTLCK, &zero);
+    int s = ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    SAY(ioctl(s, TCGETA, 0));
+    SAY(ioctl(s, TCSETA, 1));
+    SAY(ioctl(open("/tmp/sync", O_RDONLY), TCGETA, &t));
+    SAY(ioctl(s, TCGETS2, &before));
+    SAY(ioctl(s, TCGETA, &t));
+    printf("%x %x %x %x %d %d\n", t.c_iflag, t.c_oflag, t.c_cflag & ~HUPCL, t.c_lflag, t.c_line, t.c_cc[0]);
+    t.c_iflag = IGNBRK, t.c_lflag = 0, t.c_cc[0] = 7;
+    SAY(ioctl(s, TCSETA, &t));
+    SAY(ioctl(s, TCSETAW, &t));
+    SAY(ioctl(s, TCSETAF, &t));
+    SAY(ioctl(s, TCGETS2, &after));
+    printf("%x %x %x %x\n", after.c_iflag, after.c_lflag & 0xffff, after.c_lflag == (before.c_lflag & 0xffff0000), after.c_cflag == before.c_cflag);
+    printf("%d %d %d\n", after.c_cc[0], after.c_cc[8] == before.c_cc[8], after.c_ospeed == before.c_ospeed);
+    close(s), close(m);
+}
+
 int main(void) {
     int p[2], s[2];
     pipe(p);
@@ -86,5 +130,7 @@ int main(void) {
     sync_of("epoll", epoll_create1(0));
     sync_of("none", -1);
     late_deadlock();
+    events_of_itself();
+    termio();
     return 0;
 }

@@ -227,6 +227,8 @@ void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs:
     Ref<vfs::Inode> gone[4];
     u32 gone_count = 0;
     u32 flags = inode.is_dir() ? IN_ISDIR : 0;
+    // Of what happens to a directory itself, Linux does not say that it is one.
+    constexpr u32 of_itself = IN_DELETE_SELF | IN_MOVE_SELF;
     sync::MutexGuard guard(notify_lock);
     auto tell = [&](vfs::Inode& watched, std::string_view as) {
         for (Watch* w = chain_of(watched); w != nullptr;) {
@@ -234,7 +236,7 @@ void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs:
             Inotify& owner = *w->owner;
             bool last = event == IN_DELETE_SELF && as.empty();
             if (w->mask & event) {
-                owner.queue_locked(*w, event | (event == IN_DELETE_SELF ? 0 : flags), cookie, as);
+                owner.queue_locked(*w, event | (event & of_itself ? 0 : flags), cookie, as);
                 last |= (w->mask & IN_ONESHOT) != 0;
             }
             if (last && gone_count < std::size(gone)) {
