@@ -175,8 +175,8 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
         bool posix = wanted.pid >= 0;
         WaitsFor edge(posix ? wanted.owner : nullptr, blocker);
         if (posix && edge.deadlock()) return Err(Error::deadlk);
-        // Each release is looked at anew: another lock may be in the way by now, whose owner may wait
-        // for this one.
+        // Each release is looked at anew: another lock may be in the way by now, whose owner may
+        // wait for this one.
         TRY(locks->released.wait(
             [&] { return locks->releases.load(std::memory_order_acquire) != seen; }));
     }
