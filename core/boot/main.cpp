@@ -101,6 +101,7 @@ void init_task(void*) {
     // After the modules: a driver that finds its bus moves what the machine decodes (sizing a PCI
     // BAR), and no other CPU may touch memory meanwhile. QEMU before 8.1 crashes if one does.
     arch::start_cpus(sched::prepare_idle_task, sched::secondary_cpu_main);
+    module::CallStack::provide();
     arch::start_watchdog(module::watch_period_ns());
     run_first_program(manifest);
 }

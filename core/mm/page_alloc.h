@@ -97,6 +97,9 @@ inline void count(Counter which, i64 delta) {
 }
 u64 counter_sum(Counter which);
 
+// As alloc_kernel_stack(), with more to say how its pages are found.
+Result<void*> alloc_stack(Alloc how);
+
 // Pages that user mappings may claim, as promised: private writable and shared anonymous memory.
 extern std::atomic<i64> committed_pages;
 

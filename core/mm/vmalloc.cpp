@@ -230,14 +230,18 @@ void* take_spare(u32 keep) {
 
 }  // namespace
 
-Result<void*> alloc_kernel_stack() {
+Result<void*> alloc_stack(Alloc how) {
     {
         IrqGuard guard;
         StackCache& cache = stack_cache.local();
         if (cache.count != 0) return cache.stacks[--cache.count];
     }
     if (void* stack = take_spare(0)) return stack;
-    return allocate(kernel_region, arch::kKernelStackSize, Alloc::stack, Counter::count_);
+    return allocate(kernel_region, arch::kKernelStackSize, Alloc::stack | how, Counter::count_);
+}
+
+Result<void*> alloc_kernel_stack() {
+    return alloc_stack(Alloc::none);
 }
 
 void free_kernel_stack(void* stack) {

@@ -275,6 +275,7 @@ void note_fault(Module& module) {
 void start_warden() {
     for (auto* metric : {&g_faults, &g_restarts, &g_quarantines}) metrics::add_metric(*metric);
     if (!sched::KThread::start("kwarden", warden, nullptr)) panic("no memory for the warden");
+    CallStack::provide();
 }
 
 Result<void> restart_module(std::string_view name) {

@@ -124,12 +124,40 @@ void let_go(const Task::ModuleLock& held) {
     }
 }
 
+struct Range {
+    uptr start, end;
+    bool holds(uptr address) const { return address >= start && address < end; }
+};
+
+// Where the frames of a call lie.
+Range frames_of(const Task& task, const Crossing& c) {
+    if (c.stack.exists()) return {c.stack.start(), c.stack.end()};
+    for (const Crossing* o = c.outer; o != nullptr; o = o->outer)
+        if (o->stack.exists() && c.mark >= o->stack.start() && c.mark < o->stack.end())
+            return {o->stack.start(), c.mark};
+    return {task.kernel_stack, c.mark};
+}
+
+// arch::find_return_slot() from `frame` on, across the stacks of nested calls, in the frames of the
+// call `last` and of those inside of it.
+uptr* find_return_slot(const Task& task, uptr frame, const Crossing& last,
+                       bool (*wanted)(uptr address)) {
+    for (const Crossing* c = task.crossing; c != nullptr; c = c->outer) {
+        if (const Range frames = frames_of(task, *c); frames.holds(frame)) {
+            if (uptr* slot = arch::find_return_slot(frame, frames.end, wanted)) return slot;
+            frame = arch::frame_of_mark(c->mark);
+        }
+        if (c == &last) break;
+    }
+    return nullptr;
+}
+
 // Undoes what the frames of the call `c` had taken. Irqs off; runs on a stack that does not
 // overlap them, or below them.
 void undo(Task& task, Crossing& c) {
+    const Range frames = frames_of(task, c);
     const auto on_dead_frames = [&](const void* p) {
-        const uptr at = reinterpret_cast<uptr>(p);
-        return at < c.mark && at >= task.kernel_stack;
+        return frames.holds(reinterpret_cast<uptr>(p));
     };
     // First: what is woken below is another task.
     task.state.store(TaskState::running, std::memory_order_relaxed);
@@ -198,14 +226,13 @@ void log_fault(const Fault& fault, const Crossing& c, Gate& culprit) {
     uptr frame = fault.frame;
     const auto any = [](uptr) { return true; };
     for (u32 i = 0; i < 8; ++i) {
-        const uptr* slot = arch::find_return_slot(frame, c.mark, any);
+        const uptr* slot = find_return_slot(*arch::current(), frame, c, any);
         if (slot == nullptr) return;
         fmt::BufferSink line(text);
         const bool out = arch::keys_on() && reinterpret_cast<uptr>(slot) == c.out.slot;
         trace::describe_address(out ? c.out.address : *slot, line);
         log::err("module {}:   from {}", culprit.owner_name(), line.text());
         frame = slot[-1];
-        if (frame <= reinterpret_cast<uptr>(slot)) return;
     }
 }
 
@@ -222,7 +249,7 @@ void lead_out(const Task& task, uptr frame) {
     if (c == nullptr) return;
     // Leaf text that calls on is the spin loop of a lock, which may have nothing to return for.
     const auto leads_back = [](uptr at) { return arch::is_leaf_text(at) || in_failed_text(at); };
-    if (uptr* slot = arch::find_return_slot(frame, c->mark, leads_back))
+    if (uptr* slot = find_return_slot(task, frame, *c, leads_back))
         *slot = reinterpret_cast<uptr>(&arch::abandon_landing);
 }
 
@@ -259,10 +286,11 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     c.faults_disabled = task.faults_disabled;
     c.held_locks = task.module_lock_count;
     c.irqs_on = arch::irqs_enabled();
+    c.stack = CallStack::take();
     task.crossing = &c;
     task.gate = gate;
     arch::set_in_call(true);
-    bool returned = arch::guarded_call(function, argument, &c.mark);
+    bool returned = arch::guarded_call(function, argument, &c.mark, c.stack.word());
     if (const char* left = returned ? left_by(task, c) : nullptr) [[unlikely]] {
         arch::irq_disable();
         undo(task, c);
@@ -274,6 +302,7 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     task.crossing = c.outer;
     task.gate = c.previous;
     arch::set_in_call(c.outer != nullptr);
+    c.stack.give_back();
     // The watchdog cannot wake the warden itself.
     if (gate->failed()) [[unlikely]]
         wake_warden();
@@ -282,6 +311,29 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     else
         gate->leave_resident();
     return returned;
+}
+
+const char* name_of_guard(uptr address) {
+    const Task* task = arch::current();
+    if (task == nullptr) return nullptr;
+    // A push that faults leaves the stack pointer above the guard page.
+    const auto is_below = [address](uptr start) {
+        return address - (start - kPageSize) < 2 * kPageSize;
+    };
+    for (const Crossing* c = task->crossing; c != nullptr; c = c->outer) {
+        if (!c->stack.exists()) continue;
+        if (is_below(c->stack.start())) return "kernel stack overflow";
+        if (address - c->stack.end() < kPageSize) return "kernel stack overrun";
+    }
+    return task->kernel_stack != 0 && is_below(task->kernel_stack) ? "kernel stack overflow"
+                                                                   : nullptr;
+}
+
+void give_stacks_back(Task& task) {
+    while (Crossing* c = std::exchange(task.crossing, nullptr)) {
+        task.crossing = c->outer;
+        c->stack.give_back();
+    }
 }
 
 bool detail::is_sound(const void* object, const Gate* gate) {
@@ -309,7 +361,7 @@ bool lend_rights(const Fault& fault) {
     const uptr writer = writer_of(fault);
     if ((!in_core_text(writer) && gate_at(writer) == nullptr) || by_module(writer)) return false;
     Crossing& c = *current()->crossing;
-    if (uptr* slot = arch::find_return_slot(fault.frame, c.mark, by_module)) {
+    if (uptr* slot = find_return_slot(*current(), fault.frame, c, by_module)) {
         c.out = {reinterpret_cast<uptr>(slot), *slot};
         *slot = find_module_at(*slot)->landing();
     }

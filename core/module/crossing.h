@@ -1,18 +1,22 @@
 // Calls into modules that can be given up, and the faults that make it necessary.
 //
-// Theory. cross() leaves a Crossing on the stack, chained from the task: the recovery point. When
-// module text faults, the innermost crossing of the task is given up: what the dead frames had
-// taken (locks, wait entries, preemption, interrupts) is undone, and cross() answers false. A call
-// that stands inside the core while its module dies goes on to its return there, which then leads
-// to the landing instead of the module (the return address in the stack is replaced). A core
-// function is cut in two only where it would not come back by itself: it faults on what the module
-// gave it, goes round in that, or sleeps for good; and where it copies or spins (leaf text). Not
-// under Uncut.
+// Theory. cross() leaves a Crossing on the stack, chained from the task: the recovery point. The
+// call itself runs on a stack of its own (stacks.h), so that the record and the frames of the
+// caller lie where the module does not come by accident. Nested calls make a chain of stacks: who
+// walks frames goes from the end of one to the mark on the next. When module text faults, the
+// innermost crossing of the task is given up: what the dead frames had taken (locks, wait entries,
+// preemption, interrupts) is undone, and cross() answers false. A call that stands inside the core
+// while its module dies goes on to its return there, which then leads to the landing instead of the
+// module (the return address in the stack is replaced). A core function is cut in two only where it
+// would not come back by itself: it faults on what the module gave it, goes round in that, or
+// sleeps for good; and where it copies or spins (leaf text). Not under Uncut.
 #pragma once
 
 #include <tenon/arch/keys.h>
 #include <tenon/module/gate.h>
 #include <tenon/process/task.h>
+
+#include "core/module/stacks.h"
 
 namespace tenon::module {
 
@@ -21,6 +25,7 @@ struct Crossing {
     u64 intact = kIntact;  // or its caller's frames are overwritten: no way back
     uptr mark = 0;         // arch::guarded_call's
     arch::CallOut out;     // behind the mark: guarded_call()'s, too
+    CallStack stack;       // or none: then it runs on its caller's
     Crossing* outer = nullptr;
     Gate* gate = nullptr;
     Gate* previous = nullptr;
@@ -69,6 +74,12 @@ struct Fault {
     uptr ip = 0, stack = 0, frame = 0;
     uptr address = 0;
 };
+
+// What to call a fault at `address`, next to the end of a stack of the current task; null: it is
+// not there.
+const char* name_of_guard(uptr address);
+// Of a task that ended inside calls: their stacks, which nobody runs on any more.
+void give_stacks_back(Task& task);
 
 // `what` of a write that a protection key forbade.
 inline constexpr char kWroteCoreData[] = "wrote core data";

@@ -5,6 +5,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
+#include "core/module/crossing.h"
 #include "core/sched/run_queue.h"
 #include "core/sync/rcu_thread.h"
 
@@ -80,6 +81,7 @@ void finish_switch(Task& previous) {
         queue.lock.unlock_raw();
     arch::irq_enable();
     if (left && is_final(state)) [[unlikely]] {
+        module::give_stacks_back(previous);
         mm::free_kernel_stack(reinterpret_cast<void*>(previous.kernel_stack));
         previous.kernel_stack = 0;
         previous.unref();

@@ -86,6 +86,38 @@ void smash_stack() {
     volatile u64 words[2] = {};
     for (u32 i = 0; i < 24; ++i) const_cast<volatile u64*>(words)[i + g_zero] = 0x4242;
 }
+// Past the frames of whoever called into the module.
+void stack_overrun() {
+    volatile u64 words[2] = {};
+    std::memset(pointer_to<void>(reinterpret_cast<u64>(words) + g_zero), 0x42, 64 << 10);
+    g_sink = words[0];
+}
+[[gnu::noinline]] void move_frame_of_caller(uptr distance) {
+    auto* frame = static_cast<volatile uptr*>(__builtin_frame_address(0));
+    frame[0] = frame[0] + distance;
+}
+// Takes its stack pointer from the frame pointer at the end, as it has room of unknown size.
+[[gnu::noinline]] void lose_frame(uptr distance) {
+    auto* room = static_cast<volatile u8*>(__builtin_alloca(64 + g_zero));
+    room[0] = 1;
+    move_frame_of_caller(distance);
+    g_sink = room[0];
+}
+void frame_moved() {
+    lose_frame(512);
+}
+void frame_moved_far() {
+    lose_frame(18 << 10);
+}
+// As a frame of its own, in the one that its caller was given.
+[[gnu::noinline]] void fill_frames_below(u32 levels) {
+    auto* frame = static_cast<uptr*>(__builtin_frame_address(0));
+    for (u32 i = 0; i < levels; ++i) frame = reinterpret_cast<uptr*>(*frame);
+    std::memset(frame - 64 + g_zero, 0x42, 64 * sizeof(uptr));
+}
+void frame_of_caller() {
+    fill_frames_below(2);
+}
 void loop() {
     while (g_zero == 0) {
     }
@@ -230,6 +262,10 @@ constexpr Kind kKinds[] = {
     KIND(bad_copy, false),
     KIND(stack_overflow, false),
     KIND(smash_stack, false),
+    KIND(stack_overrun, false),
+    KIND(frame_moved, false),
+    KIND(frame_moved_far, false),
+    KIND(frame_of_caller, false),
     KIND(loop, false),
     KIND(loop_in_core, false),
     KIND(loop_no_preemption, false),

@@ -37,6 +37,8 @@ u64 text_end();
 
 extern "C" {
 [[gnu::section(".ro_after_init")]] TENON_HIDDEN constinit u8 tenon_keys_on = 0;
+extern TENON_HIDDEN const u64 tenon_crossing_of_task;
+constinit const u64 tenon_crossing_of_task = offsetof(Task, crossing);
 }
 [[gnu::section(".ro_after_init")]] constinit GuardedCall* guarded_call = &guarded_call_plain;
 
@@ -45,7 +47,10 @@ namespace {
 [[gnu::section(".ro_after_init")]] constinit bool g_report_only = false;
 
 constexpr usize kSlot = offsetof(module::Crossing, out) + offsetof(CallOut, slot);
+// Known to recovery.S.
+static_assert(offsetof(module::Crossing, mark) == 8);
 static_assert(offsetof(module::Crossing, out) == offsetof(module::Crossing, mark) + 8);
+static_assert(offsetof(CpuLocal, current) == 8);
 constexpr usize kAddress = offsetof(module::Crossing, out) + offsetof(CallOut, address);
 
 // r11: what is called; every argument register is in use.

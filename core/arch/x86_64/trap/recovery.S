@@ -1,7 +1,7 @@
 /* <tenon/arch/recovery.h>: a call that leaves a mark, and the two ways back to it. */
 
-/* Bytes between the frames of the call and its caller's: what runs past the end of a local array
-   drowns there. */
+/* Where there is no stack for the call, bytes between its frames and its caller's: what runs past
+   the end of a local array drowns there. */
 #define MOAT 512
 
 #include "core/arch/x86_64/mm/key_rights.h"
@@ -18,10 +18,13 @@
     movq %rsp, (%rdx)
     movq %rdi, %r8
     movq %rsi, %rdi
+    movq %rcx, %r9
     .endm
 
     /* A module that does not keep them finds nothing of its caller's in the callee-saved registers to
-       write through. */
+       write through, and as the frame pointer a copy of our frame on its own stack. That stack begins
+       at %r9; the low bits there are its owner's. The way back is by current()->crossing->mark: the
+       module has had every register. */
     .macro ENTER
     xorl %ebx, %ebx
     xorl %r12d, %r12d
@@ -29,8 +32,16 @@
     xorl %r14d, %r14d
     xorl %r15d, %r15d
     subq $MOAT, %rsp
+    andq $-16, %r9
+    cmovnzq %r9, %rsp
+    pushq 8(%rbp)
+    pushq (%rbp)
+    movq %rsp, %rbp
     call *%r8
-    addq $MOAT, %rsp
+    movq %gs:tenon_cpu_local+8(%rip), %rdx      /* CpuLocal::current */
+    movq tenon_crossing_of_task(%rip), %rcx
+    movq (%rdx,%rcx), %rdx
+    movq 8(%rdx), %rsp                          /* Crossing::mark */
     .endm
 
     .text
@@ -38,7 +49,8 @@
     .globl guarded_call_plain
     .hidden guarded_call_plain
     .type guarded_call_plain, @function
-guarded_call_plain:                     /* rdi: function, rsi: argument, rdx: where the mark goes */
+guarded_call_plain:                     /* rdi: function, rsi: argument, rdx: where the mark goes,
+                                           rcx: stack */
     LEAVE_MARK
     ENTER
     movl $1, %eax

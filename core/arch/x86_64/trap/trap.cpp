@@ -209,8 +209,10 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
         regs->rip = fixup;
         return;
     }
-    if (contain(kTraps[vector].name, *regs, address)) return;
-    die(kTraps[vector].name, *regs, error, address);
+    const char* what = vector == kVectorPageFault ? module::name_of_guard(address) : nullptr;
+    if (what == nullptr) what = kTraps[vector].name;
+    if (contain(what, *regs, address)) return;
+    die(what, *regs, error, address);
 }
 
 TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
@@ -227,9 +229,9 @@ TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
     const u64 address = read_cr2();
     if (vector == kVectorDoubleFault) {
         // A double fault with the stack pointer at a guard page is an overflow: the push faulted.
-        const u64 stack = current() != nullptr ? current()->kernel_stack : 0;
-        const bool overflow = regs->rsp - (stack - kPageSize) < 2 * kPageSize;
-        const char* what = overflow ? "kernel stack overflow" : "double fault";
+        const char* guard = module::name_of_guard(regs->rsp);
+        const bool overflow = guard != nullptr;
+        const char* what = overflow ? guard : "double fault";
         // Elsewhere in module text: the stack pointer is wrong, and what is on this stack is whole.
         const bool in_core = regs->rip >= reinterpret_cast<u64>(tenon_text_start) &&
                              regs->rip < reinterpret_cast<u64>(tenon_text_end);
@@ -313,7 +315,8 @@ void die(const char* what, const UserRegs& regs, u32 error, u64 address) {
 }  // namespace tenon::arch::x86
 
 // Stack traces by frame pointers. Believes nothing it reads: a frame must lie higher than the one
-// before, on mapped kernel memory, and its return address in text.
+// before, or on another stack (a call into a module has its own), on mapped kernel memory, and its
+// return address in text.
 namespace tenon::arch {
 
 namespace {
@@ -345,7 +348,7 @@ void print_stack_trace(uptr frame_pointer) {
         const u64 next = words[0], ip = words[1];
         if (ip == 0) break;
         x86::print_trace_line(ip);
-        if (next <= frame) break;
+        if (next <= frame && frame - next < kKernelStackSize) break;
         frame = next;
     }
 }
@@ -353,6 +356,10 @@ void print_stack_trace(uptr frame_pointer) {
 bool is_leaf_text(uptr ip) {
     return ip >= reinterpret_cast<uptr>(tenon_leaf_start) &&
            ip < reinterpret_cast<uptr>(tenon_leaf_end);
+}
+
+uptr frame_of_mark(uptr mark) {
+    return mark + 6 * sizeof(u64);  // recovery.S: the frame pointer, five registers and a gap
 }
 
 uptr* find_return_slot(uptr frame_pointer, uptr limit, bool (*wanted)(uptr address)) {
