@@ -97,6 +97,8 @@ inline void count(Counter which, i64 delta) {
 }
 u64 counter_sum(Counter which);
 
+// Behind a stack nothing is mapped for so long: where a lost stack pointer most likely is.
+inline constexpr u64 kStackGuardBytes = 64 << 10;
 // As alloc_kernel_stack(), with more to say how its pages are found.
 Result<void*> alloc_stack(Alloc how);
 

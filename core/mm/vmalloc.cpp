@@ -1,4 +1,5 @@
-// Kernel virtual memory: areas in the vmalloc and module regions, each with a guard page behind it.
+// Kernel virtual memory: areas in the vmalloc and module regions, each with a guard page behind it,
+// stacks with more.
 //
 // Areas stand in a tree by address; room is found first-fit from a rover, so that a freed range is
 // not used again at once. The rover stays within a window, since page tables, once made, are kept:
@@ -22,10 +23,11 @@ namespace {
 
 struct Area {
     u64 start = 0;
-    u64 pages = 0;  // mapped; one more is kept free behind
+    u64 pages = 0;        // mapped
+    u64 guard_pages = 1;  // kept free behind
     bool device = false;
     bi::set_member_hook<bi::link_mode<bi::safe_link>> hook;
-    u64 end() const { return start + ((pages + 1) << kPageShift); }
+    u64 end() const { return start + ((pages + guard_pages) << kPageShift); }
     struct ByStart {
         using type = u64;
         u64 operator()(const Area& a) const { return a.start; }
@@ -71,7 +73,7 @@ class Region {
   private:
     AreaTree& areas() { return *std::launder(reinterpret_cast<AreaTree*>(&storage_)); }
     bool place_from(Area& area, u64 from) {
-        const u64 need = (area.pages + 1) << kPageShift;
+        const u64 need = (area.pages + area.guard_pages) << kPageShift;
         auto it = areas().upper_bound(from);
         if (it != areas().begin()) from = std::max(from, std::prev(it)->end());
         for (; it != areas().end() && it->start - from < need; ++it) from = it->end();
@@ -118,6 +120,7 @@ Result<void*> allocate(Region& region, usize size, Alloc flags, Counter counter)
     if (!area) return Err(Error::nomem);
     area->pages = align_up(size, kPageSize) >> kPageShift;
     if (area->pages == 0) return Err(Error::inval);
+    if (has(flags, Alloc::stack)) area->guard_pages = kStackGuardBytes >> kPageShift;
     // What cannot be had is refused before others feel it.
     if (area->pages > kLargeAreaPages && memory_stats().free_pages <= area->pages)
         return Err(Error::nomem);
@@ -203,7 +206,7 @@ void unmap_mmio(volatile void* p) {
 
 // --- Kernel stacks ------------------------------------------------------------------------------
 //
-// The guard page behind the area below is the guard page of a stack. Free stacks are kept: a few
+// What is kept free behind the area below is the guard of a stack. Free stacks are kept: a few
 // per CPU, the rest in a common chain, which also serves when freeing may not sleep. The chain runs
 // through the stacks' lowest words.
 

@@ -323,7 +323,7 @@ const char* name_of_guard(uptr address) {
     for (const Crossing* c = task->crossing; c != nullptr; c = c->outer) {
         if (!c->stack.exists()) continue;
         if (is_below(c->stack.start())) return "kernel stack overflow";
-        if (address - c->stack.end() < kPageSize) return "kernel stack overrun";
+        if (address - c->stack.end() < mm::kStackGuardBytes) return "kernel stack overrun";
     }
     return task->kernel_stack != 0 && is_below(task->kernel_stack) ? "kernel stack overflow"
                                                                    : nullptr;
