@@ -38,9 +38,8 @@ AddressSpace::~AddressSpace() {
             },
             this);
     }
-    for (Vma& vma : vmas_) {
+    for (Vma& vma : vmas_)
         if (vma.mapping) vma.mapping->remove_vma(vma);
-    }
     PageWalk::clear(*this);
     committed_pages.fetch_sub(static_cast<i64>(accounted_pages_), std::memory_order_relaxed);
     vmas_.clear_and_dispose([](Vma* vma) { delete vma; });

@@ -16,6 +16,7 @@
 
 #include "core/mm/page_alloc.h"
 #include "core/mm/page_walk.h"
+#include "core/mm/space_editor.h"
 
 namespace tenon::mm {
 
@@ -237,11 +238,8 @@ Result<void> PageWalk::resolve(AddressSpace& space, Vma& vma, u64 va, FaultAcces
     const Pte entry = load(space, va);
     if (entry.is_none()) {
         if (vma.is_private_anon()) return anonymous(space, vma, va, write);
-        Result<void> r = vma.mapping != nullptr ? from_mapping(space, vma, va, write)
-                                                : from_backing(space, vma, va, write);
-        TRY(r);
-        // A forced write to a private file page that could be read only: copy now.
-        return {};
+        return vma.mapping != nullptr ? from_mapping(space, vma, va, write)
+                                      : from_backing(space, vma, va, write);
     }
     if (entry.is_soft()) return force ? Err(Error::io) : Err(Error::acces);
     if (write && !entry.writable()) return write_to_present(space, vma, va, entry, force);
@@ -251,30 +249,24 @@ Result<void> PageWalk::resolve(AddressSpace& space, Vma& vma, u64 va, FaultAcces
 }
 
 Result<void> AddressSpace::grow_stack(u64 va) {
-    constexpr u64 kGuardGap = 256 * kPageSize;
-    sync::WriteGuard guard(lock);
+    SpaceEditor editor(*this);
     Vma* vma = find(va);
-    if (vma == nullptr) return Err(Error::fault);
-    if (vma->range.start <= va) return {};
-    if (!has(vma->flags, VmaFlags::stack)) return Err(Error::fault);
+    if (vma != nullptr && vma->range.start <= va) return {};
+    if (vma == nullptr || !has(vma->flags, VmaFlags::stack)) return Err(Error::fault);
     const u64 start = align_down(va, kPageSize);
     if (vma->range.end - start > layout.stack_limit_bytes) return Err(Error::fault);
-    const u64 growth = (vma->range.start - start) >> kPageShift;
-    if (((total_pages_ + growth) << kPageShift) > limit_total) return Err(Error::fault);
+    if ((total_pages_ << kPageShift) + vma->range.start - start > limit_total)
+        return Err(Error::fault);
     if (const Vma* below = previous(*vma)) {
         const bool accessible = below->prot != Prot::none && !has(below->flags, VmaFlags::stack);
-        if (below->range.end > start || (accessible && start - below->range.end < kGuardGap))
+        if (below->range.end > start || (accessible && start - below->range.end < kStackGap))
             return Err(Error::fault);
-    } else if (start < kGuardGap) {
+    } else if (start < kStackGap) {
         return Err(Error::fault);
     }
+    editor.account(*vma, -1);
     vma->range.start = start;
-    total_pages_ += growth;
-    stack_pages_ += growth;
-    accounted_pages_ += growth;
-    committed_pages.fetch_add(static_cast<i64>(growth), std::memory_order_relaxed);
-    if (has(vma->flags, VmaFlags::locked)) locked_pages_ += growth;
-    peak_total_ = std::max(peak_total_, total_pages_);
+    editor.account(*vma, 1);
     return {};
 }
 

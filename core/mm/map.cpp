@@ -23,6 +23,7 @@ Result<void> bind_source(Vma& vma, const MapRequest& request) {
     vma.backing = request.backing;
     vma.file_offset = request.file_offset;
     if (vma.backing) {
+        vma.backing->vma_made();
         vma.mapping = vma.backing->mapping();
         vma.file_size = vma.backing->size_bytes();
     } else if (vma.file) {

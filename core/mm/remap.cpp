@@ -75,9 +75,8 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
             editor.account(*vma, -1);
             editor.set_range(*vma, vma->range.start, old_start + new_length);
             editor.account(*vma, 1);
-            const bool locked = has(vma->flags, VmaFlags::locked);
+            // Pages of a grown locked mapping come by faults.
             editor.merge(old_start, old_start + new_length);
-            (void)locked;  // pages of a grown locked mapping come by faults
             return old_start;
         }
     }

@@ -9,7 +9,9 @@
 
 namespace tenon::mm {
 
-Vma::~Vma() = default;
+Vma::~Vma() {
+    if (backing) backing->vma_gone();
+}
 
 bool is_accounted(const Vma& vma) {
     if (has(vma.flags, VmaFlags::no_reserve) || has(vma.flags, VmaFlags::io)) return false;
@@ -100,6 +102,7 @@ std::unique_ptr<Vma> SpaceEditor::copy_of(const Vma& old, u64 start, u64 end) {
     copy->file_size = old.file_size;
     copy->file = old.file;
     copy->backing = old.backing;
+    if (copy->backing) copy->backing->vma_made();
     return copy;
 }
 
@@ -119,7 +122,8 @@ Result<void> SpaceEditor::split_at(u64 address) {
 bool SpaceEditor::joins(const Vma& a, const Vma& b) {
     if (a.range.end != b.range.start || a.prot != b.prot || a.max_prot != b.max_prot ||
         a.flags != b.flags || a.mapping != b.mapping || !(a.file == b.file) ||
-        !(a.backing == b.backing) || has(a.flags, VmaFlags::special))
+        !(a.backing == b.backing) || has(a.flags, VmaFlags::special) ||
+        (a.backing && a.backing->counter() != nullptr))
         return false;
     return a.is_private_anon() || a.file_offset + a.range.size() == b.file_offset;
 }

@@ -33,7 +33,7 @@ void write_line(Text& out, mm::AddressSpace& space, const mm::Vma& vma, const vf
         vfs::Inode& inode = vma.file->inode();
         device = inode.super().device;
         ino = inode.ino();
-    } else if (vma.backing && vma.backing->inode_number() != 0) {
+    } else if (vma.backing && vma.backing->mapping() != nullptr) {
         device = {0, 1};
         ino = vma.backing->inode_number();
     }

@@ -83,6 +83,11 @@ class VmaBacking : public RefCounted<VmaBacking> {
     virtual std::atomic<u64>* size_bytes() { return nullptr; }
     // Device number and inode for /proc/PID/maps; 0: none.
     virtual u64 inode_number() const { return 0; }
+    // Non-null (whose it is): it is told of each VMA that holds it, by map, fork or split, and of
+    // its end, which may sleep; such VMAs are not merged.
+    virtual const void* counter() const { return nullptr; }
+    virtual void vma_made() {}
+    virtual void vma_gone() {}
 };
 
 class Vma {
