@@ -12,7 +12,9 @@ class NetlinkFamily final : public Family {
   public:
     Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override {
         if (kind != Kind::raw && kind != Kind::datagram) return Err(Error::socktnosupport);
-        if (protocol != kKernelUevent) return Err(Error::protonosupport);
+        // Of the routing protocol nobody answers requests; what comes from the kernel arrives (the
+        // C library has mq_notify()'s threads woken so).
+        if (protocol != kKernelUevent && protocol != kRoute) return Err(Error::protonosupport);
         std::unique_ptr<Socket> socket(new (std::nothrow) NetlinkSocket(kind, protocol));
         if (!socket) return Err(Error::nomem);
         return socket;
@@ -55,5 +57,5 @@ TENON_MODULE(tenon::net::netlink::NetNetlink, {
                                                   .version = "1.0",
                                                   .description = "Netlink sockets: uevents",
                                                   .needs = {"net_core"},
-                                                  .aliases = {"net-pf-16", "net-pf-16-proto-15"},
+                                                  .aliases = {"net-pf-16", "net-pf-16-proto-15", "net-pf-16-proto-0"},
                                               });

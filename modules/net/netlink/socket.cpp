@@ -220,6 +220,14 @@ Result<void> NetlinkSocket::deliver(const Ref<Payload>& payload) {
     return {};
 }
 
+Result<void> NetlinkSocket::deliver_from_kernel(std::span<const u8> message) {
+    TRY_ASSIGN(auto payload, Payload::make(message.size()));
+    std::memcpy(payload->bytes.get(), message.data(), message.size());
+    payload->credentials = {0, 0, 0};
+    sync::MutexGuard guard(g_lock);
+    return deliver(payload);
+}
+
 // For one more, of whatever size. Who delivers holds the list's lock: it stays so.
 bool NetlinkSocket::has_room() {
     sync::SpinGuard guard(lock_);

@@ -7,7 +7,7 @@
 namespace tenon::net::netlink {
 
 inline constexpr u16 kFamilyNetlink = 16;
-inline constexpr u32 kKernelUevent = 15;  // the protocol
+inline constexpr u32 kRoute = 0, kKernelUevent = 15;  // protocols
 inline constexpr u32 kKernelGroup = 1;
 
 // One message, shared by the queues it stands in.
@@ -30,6 +30,7 @@ class NetlinkSocket final : public Socket {
     Result<usize> send(Message& message, bool nonblocking) override;
     Result<usize> receive(Message& message, bool nonblocking) override;
     Result<void> shutdown(Shut) override { return Err(Error::opnotsupp); }
+    Result<void> deliver_from_kernel(std::span<const u8> message) override;
     usize readable_bytes() override;
     u32 poll(vfs::File& file, vfs::PollTable* table) override;
 

@@ -98,6 +98,8 @@ class TENON_API Socket : public vfs::FileOps {
     virtual Result<usize> send(Message& message, bool nonblocking) = 0;
     virtual Result<usize> receive(Message& message, bool nonblocking) = 0;
     virtual Result<void> shutdown(Shut how) = 0;
+    // A message of the kernel's own for whoever has this socket (netlink). May sleep.
+    virtual Result<void> deliver_from_kernel(std::span<const u8>) { return Err(Error::opnotsupp); }
     // Bytes that can be read / that were not taken yet (FIONREAD, SIOCOUTQ).
     virtual usize readable_bytes() { return 0; }
     virtual usize unsent_bytes() { return 0; }
@@ -123,7 +125,7 @@ class TENON_API Socket : public vfs::FileOps {
 // while personalities have sockets of it: offer it with offer_family().
 class Family : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 1;  // of this class, Socket and Message
+    static constexpr u32 kInterfaceVersion = 2;  // of this class, Socket and Message
     // Error::socktnosupport, protonosupport; perm for what needs a capability.
     virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
     virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
