@@ -1,5 +1,6 @@
 // The top of /proc.
 #include "files.h"
+#include "ipc.h"
 
 namespace tenon::procfs {
 
@@ -52,6 +53,7 @@ constexpr Entry kEntries[] = {
     file("stat", show_stat),
     file("swaps", show_swaps),
     {.name = "sys", .mode = vfs::kDirectory | 0555, .alias = &kSysDir},
+    {.name = "sysvipc", .mode = vfs::kDirectory | 0555, .alias = &kSysvipc},
     file("uptime", show_uptime),
     file("version", show_version),
     file("vmstat", show_vmstat),

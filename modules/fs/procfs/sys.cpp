@@ -6,6 +6,7 @@
 #include <tenon/trace/log.h>
 
 #include "files.h"
+#include "ipc.h"
 
 namespace tenon::procfs {
 
@@ -44,6 +45,8 @@ template <auto Value>
 constexpr Entry fixed(std::string_view name) {
     return file(name, constant<Value>);
 }
+
+using linux_ipc::Setting;
 
 // --- kernel -------------------------------------------------------------------------------------
 
@@ -104,10 +107,6 @@ Result<void> show_modprobe(Text& out, const Subject&) {
     out.write("/sbin/modprobe\n");
     return {};
 }
-Result<void> show_sem(Text& out, const Subject&) {
-    out.write("32000\t1024000000\t500\t32000\n");
-    return {};
-}
 
 // --- kernel/random ------------------------------------------------------------------------------
 
@@ -158,7 +157,18 @@ constexpr Entry kKernel[] = {
     file("ns_last_pid", show_last_pid),
     file("core_pattern", show_core_pattern, 0644, store_ignored),
     file("modprobe", show_modprobe, 0644, store_ignored),
-    file("sem", show_sem),
+    ipc_setting<Setting::sem>("sem"),
+    ipc_setting<Setting::sem_next_id>("sem_next_id", 0444),
+    ipc_setting<Setting::shmmax>("shmmax"),
+    ipc_setting<Setting::shmall>("shmall"),
+    ipc_setting<Setting::shmmni>("shmmni"),
+    ipc_setting<Setting::shm_rmid_forced>("shm_rmid_forced"),
+    ipc_setting<Setting::shm_next_id>("shm_next_id", 0444),
+    ipc_setting<Setting::msgmax>("msgmax"),
+    ipc_setting<Setting::msgmnb>("msgmnb"),
+    ipc_setting<Setting::msgmni>("msgmni"),
+    ipc_setting<Setting::msg_next_id>("msg_next_id", 0444),
+    ipc_setting<Setting::auto_msgmni>("auto_msgmni"),
     knob<&pid_max>("pid_max"),
     knob<&threads_max>("threads-max"),
     knob<&overflow_uid>("overflowuid"),
@@ -180,12 +190,6 @@ constexpr Entry kKernel[] = {
     fixed<static_cast<i32>(process::Capability::count_) - 1>("cap_last_cap"),
     fixed<65536>("ngroups_max"),
     fixed<0>("tainted"),
-    fixed<u64{18446744073692774399u}>("shmmax"),
-    fixed<u64{18446744073692774399u}>("shmall"),
-    fixed<4096>("shmmni"),
-    fixed<8192>("msgmax"),
-    fixed<16384>("msgmnb"),
-    fixed<32000>("msgmni"),
     directory("random", kRandom),
 };
 
@@ -242,8 +246,13 @@ constexpr Entry kInotify[] = {
     knob<&queued>("max_queued_events"),
 };
 constexpr Entry kEpoll[] = {knob<&epoll_watches>("max_user_watches")};
-constexpr Entry kMqueue[] = {fixed<10>("msg_default"), fixed<10>("msg_max"),
-                             fixed<8192>("msgsize_max"), fixed<256>("queues_max")};
+constexpr Entry kMqueue[] = {
+    ipc_setting<Setting::mq_msg_default>("msg_default"),
+    ipc_setting<Setting::mq_msg_max>("msg_max"),
+    ipc_setting<Setting::mq_msgsize_default>("msgsize_default"),
+    ipc_setting<Setting::mq_msgsize_max>("msgsize_max"),
+    ipc_setting<Setting::mq_queues_max>("queues_max"),
+};
 
 constexpr Entry kFs[] = {
     knob<&file_max>("file-max"),

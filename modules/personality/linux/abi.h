@@ -55,6 +55,7 @@ namespace tenon::uapi {
 #include <linux/futex.h>
 #include <linux/inotify.h>
 #include <linux/ioprio.h>
+#include <linux/ipc.h>
 #include <linux/kcmp.h>
 #include <linux/keyctl.h>
 #include <linux/limits.h>
@@ -64,6 +65,8 @@ namespace tenon::uapi {
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/mqueue.h>
+#include <linux/msg.h>
 #include <linux/openat2.h>
 #include <linux/personality.h>
 #include <linux/pidfd.h>
@@ -78,6 +81,10 @@ namespace tenon::uapi {
 #include <linux/sched/types.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <linux/sem.h>
+#define _UNISTD_H 1  // the next one wants the C library's, of which the kernel
+#include <linux/shm.h>
+// has no use: it stays away, also from whoever includes it later.
 #include <linux/signal.h>
 #include <linux/signalfd.h>
 #include <linux/sockios.h>

@@ -3,6 +3,7 @@
 
 #include <tenon/process/process.h>
 
+#include "personality/linux/ipc/undo.h"
 #include "personality/linux/seccomp/seccomp.h"
 
 namespace tenon::personality {
@@ -22,6 +23,8 @@ class LinuxTask final : public process::TaskExtension {
     u32 trap_number = 0, trap_error = 0;
     u64 trap_address = 0;
     seccomp::State seccomp;
+    Ref<ipc::UndoList> undo;     // of semaphores; null until there is something to undo
+    bool made_segments = false;  // of shared memory: some may have this task as their creator
 
     // What a new program does not take over from the old one.
     void forget_program() {

@@ -4,6 +4,9 @@
 
 #include "personality/linux/exec/vdso.h"
 #include "personality/linux/file/hooks.h"
+#include "personality/linux/ipc/files.h"
+#include "personality/linux/ipc/mqueue.h"
+#include "personality/linux/ipc/namespace.h"
 #include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
 
@@ -19,20 +22,29 @@ class LinuxModule final : public module::Instance {
         auto self = std::unique_ptr<LinuxModule>(new (std::nothrow) LinuxModule);
         if (!self) return Err(Error::nomem);
         TRY(vdso::init());
+        TRY(ipc::init());
         install_file_hooks();
         mm::set_oom_handler(out_of_memory);
         TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
+        TRY_ASSIGN(self->mqueue_, ipc::register_mqueue(context));
+        TRY_ASSIGN(self->ipc_files_, ipc::offer_files(context));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
+        ipc_files_ = {};
+        mqueue_ = {};
+        ipc::forget_mqueue();
         registration_ = {};
         mm::set_oom_handler(nullptr);
         remove_file_hooks();
+        ipc::exit();
         vdso::exit();
     }
 
   private:
     module::Held registration_;
+    module::Held ipc_files_;
+    module::Held mqueue_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "personality/linux/exec/elf.h"
 #include "personality/linux/exec/script.h"
 #include "personality/linux/hooks.h"
+#include "personality/linux/ipc/shm.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/time/linux_process.h"
 
@@ -72,8 +73,7 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     return {};
 }
 
-void LinuxPersonality::task_exiting(Task& task) {
-    if (!task.extension || !task.space) return;
+void leave_user_memory(Task& task) {
     LinuxTask& own = linux_task(task);
     if (own.robust_list != 0) {
         exit_robust_list(own.robust_list);
@@ -88,6 +88,14 @@ void LinuxPersonality::task_exiting(Task& task) {
             (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
         }
     }
+}
+
+void LinuxPersonality::task_exiting(Task& task) {
+    if (!task.extension || !task.space) return;
+    leave_user_memory(task);
+    LinuxTask& own = linux_task(task);
+    own.undo.reset();
+    if (own.made_segments) ipc::creator_exits(task.tid);
 }
 
 void LinuxPersonality::process_exiting(process::Process& process) {

@@ -12,6 +12,7 @@
 #include "personality/linux/exec/elf.h"
 #include "personality/linux/exec/stack.h"
 #include "personality/linux/exec/vdso.h"
+#include "personality/linux/hooks.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/exec_process.h"
@@ -169,7 +170,7 @@ Result<void> exec(process::ExecRequest& request) {
 
     TRY(become_single_threaded());
     name_task(self, request);
-    if (task.clear_child_tid != 0 || task.robust_list != 0) g_personality.task_exiting(self);
+    if (task.clear_child_tid != 0 || task.robust_list != 0) leave_user_memory(self);
     task.forget_program();
     self.notify_on_switch = false;
     process::replace_space(space);

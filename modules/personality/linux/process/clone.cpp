@@ -54,6 +54,10 @@ Result<void> prepare(Task& child, void* context) {
         task.set_child_tid = a.child_tid;
         child.set_work(kWorkNotify);
     }
+    if (a.flags & CLONE_SYSVSEM) {
+        TRY(ipc::own_undo_list());
+        task.undo = linux_task().undo;
+    }
     if (a.flags & CLONE_PIDFD) {
         TRY_ASSIGN(p.pidfd_file, make_pidfd(child.process, 0));
         TRY_ASSIGN(p.pidfd, current()->files->reserve(
@@ -193,6 +197,7 @@ Result<i64> sys_unshare(u64 flags) {
     if ((flags & CLONE_FILES) && current()->files->ref_count() > 1) {
         TRY_ASSIGN(files, current()->files->copy());
     }
+    if (flags & CLONE_SYSVSEM) linux_task().undo.reset();
     if (fs) process::replace_fs(std::move(fs));
     if (files) process::replace_files(std::move(files));
     return 0;
