@@ -24,20 +24,33 @@ static void become(int uid) {
     setresgid(uid, uid, uid);
     setresuid(uid, uid, uid);
 }
+/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
 static pid_t start(void (*f)(void)) {
     fflush(stdout);
     pid_t c = fork();
     if (c == 0) {
+        char name[40];
+        sprintf(name, "/tmp/said.%d", getpid());
+        freopen(name, "w", stdout);
         f();
         fflush(stdout);
         _exit(0);
     }
     return c;
 }
-static void in_child(void (*f)(void)) {
+static int finish(pid_t c) {
+    char name[40], line[400];
     int st;
-    waitpid(start(f), &st, 0);
-    printf("child %x\n", st);
+    waitpid(c, &st, 0);
+    sprintf(name, "/tmp/said.%d", c);
+    FILE *said = fopen(name, "r");
+    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
+    if (said) fclose(said);
+    unlink(name);
+    return st;
+}
+static void in_child(void (*f)(void)) {
+    printf("child %x\n", finish(start(f)));
 }
 static void until_asleep(pid_t p) {
     char path[40], b[300];
@@ -205,13 +218,13 @@ static void sleeping(void) {
     pid_t c = start(taker);
     until_asleep(c);
     SAY(mq_send(q, "one", 3, 4));
-    waitpid(c, 0, 0);
+    finish(c);
     show("handed over");
     SAY(mq_send(q, "one", 3, 4));
     c = start(giver);
     until_asleep(c);
     RECEIVE();
-    waitpid(c, 0, 0);
+    finish(c);
     show("put by the sleeper");
     struct pollfd p = {q, POLLIN | POLLOUT};
     SAY(poll(&p, 1, 0));
@@ -223,7 +236,7 @@ static void sleeping(void) {
     c = start(taker);
     until_asleep(c);
     kill(c, SIGKILL);
-    waitpid(c, 0, 0);
+    finish(c);
     SAY(mq_send(q, "kept", 4, 0));
     show("kept");
     mq_unlink("/s");
@@ -276,7 +289,7 @@ static void notifying(void) {
     pid_t c = start(taker);
     until_asleep(c);
     SAY(mq_send(q, "x", 1, 0)); /* to the sleeper: nobody is told */
-    waitpid(c, 0, 0);
+    finish(c);
     printf("told %d\n", told);
     SAY(mq_notify(q, 0));
     e.sigev_signo = 65;

@@ -44,20 +44,33 @@ static void show(const char *what) {
            d.msg_lspid == getpid() ? "self" : d.msg_lspid ? "other" : "0", d.msg_lrpid == getpid() ? "self" : d.msg_lrpid ? "other" : "0",
            d.msg_stime != 0, d.msg_rtime != 0, d.msg_ctime != 0);
 }
+/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
 static pid_t start(void (*f)(void)) {
     fflush(stdout);
     pid_t c = fork();
     if (c == 0) {
+        char name[40];
+        sprintf(name, "/tmp/said.%d", getpid());
+        freopen(name, "w", stdout);
         f();
         fflush(stdout);
         _exit(0);
     }
     return c;
 }
-static void in_child(void (*f)(void)) {
+static int finish(pid_t c) {
+    char name[40], line[400];
     int st;
-    waitpid(start(f), &st, 0);
-    printf("child %x\n", st);
+    waitpid(c, &st, 0);
+    sprintf(name, "/tmp/said.%d", c);
+    FILE *said = fopen(name, "r");
+    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
+    if (said) fclose(said);
+    unlink(name);
+    return st;
+}
+static void in_child(void (*f)(void)) {
+    printf("child %x\n", finish(start(f)));
 }
 static void become(int uid) {
     setgroups(0, 0);
@@ -167,20 +180,20 @@ static void sleeping(void) {
     until_asleep(a);
     SAY(send(1, 1, 0));
     SAY(send(2, 2, 0));
-    waitpid(a, 0, 0);
+    finish(a);
     show("two was taken");
     RECEIVE(0, 100, 0);
     a = start(take_small);
     until_asleep(a);
     SAY(send(1, 6, 0));
-    waitpid(a, 0, 0);
+    finish(a);
     show("too big for the sleeper");
     RECEIVE(0, 100, 0);
     a = start(take_low);
     until_asleep(a);
     SAY(send(5, 6, 0));
     SAY(send(4, 6, 0));
-    waitpid(a, 0, 0);
+    finish(a);
     RECEIVE(0, 100, 0);
     send(1, 8192, 0);
     send(1, 8192, 0);
@@ -188,7 +201,7 @@ static void sleeping(void) {
     until_asleep(a);
     show("full");
     RECEIVE(0, 8192, 0);
-    waitpid(a, 0, 0);
+    finish(a);
     show("room was used");
     RECEIVE(9, 8192, 0);
     RECEIVE(0, 8192, 0);
@@ -200,7 +213,7 @@ static void sleeping(void) {
     kill(a, SIGCONT);
     usleep(20000);
     send(2, 3, 0);
-    waitpid(a, 0, 0);
+    finish(a);
     a = start(take_two);
     until_asleep(a);
     struct msqid_ds d;
@@ -209,27 +222,27 @@ static void sleeping(void) {
     SAY(msgctl(id, IPC_SET, &d));
     SAY(send(2, 11, IPC_NOWAIT));
     SAY(send(2, 10, IPC_NOWAIT));
-    waitpid(a, 0, 0);
+    finish(a);
     SAY(send(2, 10, 0));
     pid_t b = start(give_big);
     until_asleep(b);
     d.msg_qbytes = 16384;
     SAY(msgctl(id, IPC_SET, &d));
-    waitpid(b, 0, 0);
+    finish(b);
     show("with room again");
     RECEIVE(9, 8192, 0);
     RECEIVE(0, 8192, 0);
     a = start(take_two);
     until_asleep(a);
     SAY(msgctl(id, IPC_RMID, 0));
-    waitpid(a, 0, 0);
+    finish(a);
     id = msgget(IPC_PRIVATE, 0600);
     send(1, 8192, 0);
     send(1, 8192, 0);
     a = start(give_big);
     until_asleep(a);
     SAY(msgctl(id, IPC_RMID, 0));
-    waitpid(a, 0, 0);
+    finish(a);
 }
 static void as_user(void) {
     become(1000);

@@ -198,15 +198,30 @@ static void signaled(void) {
     ualarm(20000, 20000);
     SAY(semtimedop(id, &b, 1, &t));
 }
+/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
 static pid_t start(void (*f)(void)) {
     fflush(stdout);
     pid_t c = fork();
     if (c == 0) {
+        char name[40];
+        sprintf(name, "/tmp/said.%d", getpid());
+        freopen(name, "w", stdout);
         f();
         fflush(stdout);
         _exit(0);
     }
     return c;
+}
+static int finish(pid_t c) {
+    char name[40], line[400];
+    int st;
+    waitpid(c, &st, 0);
+    sprintf(name, "/tmp/said.%d", c);
+    FILE *said = fopen(name, "r");
+    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
+    if (said) fclose(said);
+    unlink(name);
+    return st;
 }
 static void sleeping(void) {
     id = semget(IPC_PRIVATE, 2, 0600);
@@ -215,14 +230,14 @@ static void sleeping(void) {
     SAY(op(id, 0, 1, 0));
     SAY(ctl(id, 0, GETNCNT, 0));
     SAY(op(id, 0, 1, 0));
-    waitpid(a, 0, 0);
+    finish(a);
     SAY(ctl(id, 0, GETVAL, 0));
     SAY(ctl(id, 0, SETVAL, 1));
     pid_t b = start(sleeper_b);
     until_waiting(0, GETZCNT, 1);
     SAY(ctl(id, 0, GETZCNT, 0));
     SAY(op(id, 0, -1, 0));
-    waitpid(b, 0, 0);
+    finish(b);
     pid_t c = start(sleeper_c);
     until_waiting(0, GETNCNT, 1);
     SAY(ctl(id, 1, GETNCNT, 0));
@@ -232,26 +247,26 @@ static void sleeping(void) {
     SAY(ctl(id, 1, GETNCNT, 0));
     unsigned short one[2] = {1, 1};
     SAY(ctl(id, 0, SETALL, (long)one));
-    waitpid(c, 0, 0);
+    finish(c);
     show("both taken", id);
     in_child(signaled);
     SAY(ctl(id, 0, GETNCNT, 0));
     a = start(sleeper_a);
     until_waiting(0, GETNCNT, 1);
     kill(a, SIGKILL);
-    waitpid(a, 0, 0);
+    finish(a);
     SAY(ctl(id, 0, GETNCNT, 0));
     a = start(sleeper_a);
     until_waiting(0, GETNCNT, 1);
     kill(a, SIGSTOP);
     waitpid(a, 0, WUNTRACED);
     kill(a, SIGCONT);
-    waitpid(a, 0, 0);
+    finish(a);
     SAY(ctl(id, 0, GETNCNT, 0));
     a = start(sleeper_a);
     until_waiting(0, GETNCNT, 1);
     SAY(ctl(id, 0, IPC_RMID, 0));
-    waitpid(a, 0, 0);
+    finish(a);
 }
 static void undo_one(void) {
     SAY(op(id, 0, 1, SEM_UNDO));
@@ -336,7 +351,7 @@ static void undoing(void) {
         op(id, 0, -1, 0);
         _exit(0);
     }
-    waitpid(a, 0, 0);
+    finish(a);
     wait(0);
     SAY(ctl(id, 0, IPC_RMID, 0));
 }

@@ -69,10 +69,13 @@ Result<Ref<Object>> MessageQueue::make(i32 key, u32 flags) {
     return adopt_ref<Object>(queue);
 }
 
-MessageQueue::~MessageQueue() {
+void MessageQueue::uncount() {
     Namespace& ns = current_namespace();
     ns.msg_bytes.fetch_sub(static_cast<i64>(bytes), std::memory_order_relaxed);
     ns.msg_count.fetch_sub(static_cast<i64>(count), std::memory_order_relaxed);
+}
+
+MessageQueue::~MessageQueue() {
     while (!messages_.empty()) {
         MessagePtr dead(&messages_.front());
         messages_.pop_front();
@@ -249,6 +252,7 @@ Result<i64> remove(Namespace& ns, i32 id) {
     TRY_ASSIGN(auto queue, lock_object<MessageQueue>(ns.msg, id));
     TRY(queue->may_control());
     dead = ns.msg.remove(*queue);
+    queue->uncount();  // the messages go with the last who looks at the queue
     queue->end_receivers(Error::idrm);
     queue->wake_senders(true);
     return 0;

@@ -68,6 +68,7 @@ class MessageQueue final : public Object {
     void take_off(MessageReceiver& receiver);
     void take_off(MessageSender& sender);
     void end_receivers(Error why);
+    void uncount();  // its messages are in the name space's sums no more
     void wake_senders(bool all);
 
   private:
