@@ -95,6 +95,7 @@ Result<Ref<Process>> make_process(Task& child, Process& parent, const CloneOptio
     process->dumpable = parent.dumpable;
     process->timer_slack_ns = parent.timer_slack_ns;
     process->oom_score_adjust = parent.oom_score_adjust;
+    process->core_filter = parent.core_filter;
     process->start_time_ns = child.start_time_ns;
     {
         TreeGuard guard(tree_lock());
@@ -202,6 +203,7 @@ Result<i32> clone(const CloneOptions& options, const arch::UserRegs& parent_regs
     // The scheduler takes over a reference; our own serves until the return.
     sched::start(*child);
 
+    if (options.started != nullptr) options.started(tid, options.prepare_context);
     if (vfork_wait) {
         // A kill of this process ends the wait; the child keeps the memory, which is counted.
         (void)vfork_wait->released.wait(sync::WaitMode::killable);

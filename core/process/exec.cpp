@@ -91,7 +91,6 @@ void return_to_user_work(arch::UserRegs& regs) {
         return;
     }
     if (work & (kWorkSignal | kWorkNotify | kWorkRestoreMask)) personality->deliver(regs);
-    if (work & kWorkTrace) self.clear_work(kWorkTrace);  // nobody traces yet
 }
 
 void handle_user_trap(const arch::TrapInfo& trap, arch::UserRegs& regs) {

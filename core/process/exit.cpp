@@ -38,22 +38,10 @@ SignalInfo child_info(Process& child, i32 code) {
     return info;
 }
 
-// Tells the parent of a zombie. True: nobody will wait for it, it may go at once. Tree lock held.
-bool notify_parent_locked(Process& child) {
-    Process& parent = *child.parent;
-    bool reap = false, send = child.exit_signal != 0;
-    {
-        SignalLock lock(parent);
-        if (child.exit_signal == kSigChld) {
-            const SignalAction& action = lock.actions().action[kSigChld];
-            const bool ignored = action.kind == SignalAction::Kind::ignore;
-            reap = ignored || action.no_child_wait;
-            send = !ignored;
-        }
-        if (send) (void)send_locked(parent, nullptr, child_info(child, child.wait_code));
-    }
-    parent.child_wait.wake_all();
-    return reap;
+// True: nobody will wait for it, it may go at once. Tree lock held.
+bool zombie_is_done_locked(Process& zombie) {
+    if (zombie.personality != nullptr && zombie.personality->holds_zombie(zombie)) return false;
+    return notify_parent_locked(zombie);
 }
 
 Process* new_parent_locked(Process& process) {
@@ -82,7 +70,7 @@ void reparent_children_locked(Process& process, DeadList& dead) {
         child.parent = &heir;
         heir.children->list.push_back(child);
         child.exit_signal = kSigChld;
-        if (child.zombie && notify_parent_locked(child)) {
+        if (child.zombie && zombie_is_done_locked(child)) {
             unlink_zombie_locked(child);
             dead.push_back(child);
         }
@@ -107,7 +95,7 @@ void become_zombie_locked(Process& process, DeadList& dead) {
     orphan_check_locked(process, process.parent, true);
     process.zombie = true;
     process.exit_wait.wake_all();
-    if (notify_parent_locked(process)) {
+    if (zombie_is_done_locked(process)) {
         unlink_zombie_locked(process);
         dead.push_back(process);
     }
@@ -126,14 +114,13 @@ void leave_session(Process& process) {
 }
 
 // This thread takes no more signals. True if it is the last one.
-bool begin_exit(Task& self, Process& process, i32 code) {
+bool begin_exit(Task& self, Process& process) {
     bool last, stop_complete = false;
     u32 stop_signal = 0;
     {
         TreeGuard tree(tree_lock());
         SignalLock lock(process);
         self.exiting = true;
-        self.exit_code = code;
         last = --process.live_threads == 0;
         // Its share of a stop in progress is done.
         if (process.stopping && !last && process.stopped_threads == process.live_threads &&
@@ -184,6 +171,7 @@ void leave_tree(Task& self, Process& process) {
             drop_self = true;
         }
         lock.release();
+        if (drop_self && process.personality != nullptr) process.personality->thread_gone(self);
         if (process.thread_count == 1 && process.leader_gone && process.live_threads == 0)
             become_zombie_locked(process, dead);
         else
@@ -198,6 +186,23 @@ void leave_tree(Task& self, Process& process) {
 }
 
 }  // namespace
+
+bool notify_parent_locked(Process& child) {
+    Process& parent = *child.parent;
+    bool reap = false, send = child.exit_signal != 0;
+    {
+        SignalLock lock(parent);
+        if (child.exit_signal == kSigChld) {
+            const SignalAction& action = lock.actions().action[kSigChld];
+            const bool ignored = action.kind == SignalAction::Kind::ignore;
+            reap = ignored || action.no_child_wait;
+            send = !ignored;
+        }
+        if (send) (void)send_locked(parent, nullptr, child_info(child, child.wait_code));
+    }
+    parent.child_wait.wake_all();
+    return reap;
+}
 
 void release_vfork(Task& task) {
     Ref<VforkWait> wait;
@@ -231,8 +236,9 @@ void exit_task(i32 exit_code) {
     Process& process = *self.process;
     if (&process == &kernel_process()) exit_kernel_task();
     TENON_ASSERT(!self.exiting);
+    self.exit_code = exit_code;
     if (process.personality != nullptr) process.personality->task_exiting(self);
-    const bool last = begin_exit(self, process, exit_code);
+    const bool last = begin_exit(self, process);
     if (last) {
         if (process.pid == 1) {
             log::write(log::Level::emerg, "init ({}) ended with status {:#x}", self.name,

@@ -19,6 +19,7 @@ Task::Task() = default;
 Task::~Task() {
     if (kernel_stack != 0) mm::free_kernel_stack(reinterpret_cast<void*>(kernel_stack));
     arch::fpu_free(*this);
+    arch::debug_regs_free(*this);
 }
 
 void Task::on_last_ref() {
@@ -274,6 +275,26 @@ Result<void> set_system_name(SystemName which, std::string_view name) {
     std::memset(place, 0, kSystemNameBytes);
     std::memcpy(place, name.data(), name.size());
     return {};
+}
+
+namespace {
+constinit char g_core_pattern[kCorePatternBytes] = "core";
+constinit std::atomic<bool> g_core_uses_pid{false};
+}  // namespace
+
+void core_pattern(std::span<char, kCorePatternBytes> out) {
+    sync::SpinGuard guard(lock);
+    std::memcpy(out.data(), g_core_pattern, kCorePatternBytes);
+}
+
+void set_core_pattern(std::string_view pattern) {
+    sync::SpinGuard guard(lock);
+    std::memset(g_core_pattern, 0, kCorePatternBytes);
+    std::memcpy(g_core_pattern, pattern.data(), std::min(pattern.size(), kCorePatternBytes - 1));
+}
+
+std::atomic<bool>& core_uses_pid() {
+    return g_core_uses_pid;
 }
 
 namespace {

@@ -31,7 +31,7 @@ void remove_locked(PendingSignals& pending, SignalSet which) {
 void kick_locked(Task& task, bool fatal) {
     task.set_work(kWorkSignal);
     u32 states = sched::kWakeInterruptible;
-    if (fatal) states |= sched::kWakeKillable | sched::kWakeStopped;
+    if (fatal) states |= sched::kWakeKillable | sched::kWakeStopped | sched::kWakeTraced;
     if (!sched::wake(task, states) && &task != current() && task.sched.on_cpu)
         arch::send_reschedule(task.sched.cpu);  // out of user mode, to look at its work flags
 }
@@ -50,7 +50,8 @@ void kill_threads_locked(Process& process, Task* except) {
 void recalculate_locked(Task& task) {
     const Process& process = *task.process;
     const bool work = !((task.pending.set | process.pending.set) & ~task.blocked).empty() ||
-                      process.stopping || process.notify_continued || process.group_exiting;
+                      (process.stopping && task.passed_stop != process.stop_generation + 1) ||
+                      process.notify_continued || process.group_exiting || task.trap_wanted;
     if (work)
         task.set_work(kWorkSignal);
     else if (task.work_flags.load(std::memory_order_relaxed) & kWorkSignal)
@@ -63,10 +64,30 @@ bool default_is_fatal(u32 signal) {
     return !kIgnoredByDefault.has(signal) && !kStopSignals.has(signal);
 }
 
+// A signal that may end the whole process as soon as it is sent: not where its taker has a core to
+// dump or a tracer to ask first.
+bool kills_at_once(const Process& process, const Task& target, const SignalAction& action,
+                   u32 signal) {
+    if (signal == kSigKill) return true;
+    return action.kind == SignalAction::Kind::default_action && default_is_fatal(signal) &&
+           !kDumping.has(signal) && !process.unkillable && !target.waited_for.has(signal) &&
+           target.tracer.load(std::memory_order_relaxed) == 0;
+}
+
+// Whoever is traced with traps for job control learns that something changed.
+void trap_job_control_locked(Task& task) {
+    if (!task.traps_job_control) return;
+    task.trap_wanted = true;
+    kick_locked(task, false);
+    sched::wake(task, sched::kWakeTraced);  // it looks whether it only listens
+}
+
 // Nobody would notice it: not worth queueing. A blocked one may get a handler before it is seen.
 bool ignored_locked(const Process& process, const Task& task, const SignalAction& action,
                     u32 signal) {
     if (task.blocked.has(signal) || task.waited_for.has(signal)) return false;
+    // A tracer may want to know.
+    if (task.tracer.load(std::memory_order_relaxed) != 0) return false;
     if (action.kind == SignalAction::Kind::ignore) return true;
     if (action.kind == SignalAction::Kind::handler) return false;
     return kIgnoredByDefault.has(signal) || process.unkillable;
@@ -81,6 +102,7 @@ void job_control_locked(Process& process, u32 signal) {
         remove_locked(process.pending, kStopSignals);
         for (Task& task : process.threads) remove_locked(task.pending, kStopSignals);
         ++process.stop_generation;
+        for (Task& task : process.threads) trap_job_control_locked(task);
         if (!process.stopping) return;
         if (process.stop_event == Process::StopEvent::stopped ||
             process.stopped_threads >= process.live_threads) {
@@ -123,8 +145,8 @@ Result<void> enqueue(PendingSignals& pending, const SignalInfo& info, const Proc
 bool wants_locked(const Task& task, u32 signal) {
     if (task.exiting) return false;
     if (signal == kSigKill) return true;
-    return !task.blocked.has(signal) &&
-           task.state.load(std::memory_order_relaxed) != TaskState::stopped;
+    const TaskState state = task.state.load(std::memory_order_relaxed);
+    return !task.blocked.has(signal) && state != TaskState::stopped && state != TaskState::traced;
 }
 
 }  // namespace
@@ -157,14 +179,15 @@ Result<void> send_locked(Process& process, Task* task, const SignalInfo& info) {
             }
         if (target == nullptr) return {};  // stays pending until somebody unblocks it
     }
-    const bool fatal = signal == kSigKill || (action.kind == SignalAction::Kind::default_action &&
-                                              default_is_fatal(signal) && !process.unkillable &&
-                                              !target->waited_for.has(signal));
-    if (fatal && !process.group_exiting) {
-        process.group_exiting = true;
-        process.group_exit_code = static_cast<i32>(signal);
-        kill_threads_locked(process, nullptr);
-        return {};
+    if (kills_at_once(process, *target, action, signal)) {
+        if (!process.group_exiting) {
+            process.group_exiting = true;
+            process.group_exit_code = static_cast<i32>(signal);
+            kill_threads_locked(process, nullptr);
+            return {};
+        }
+        // They are on their way out; SIGKILL gets on also who stops there for a tracer.
+        if (signal == kSigKill) kill_threads_locked(process, nullptr);
     }
     kick_locked(*target, signal == kSigKill);
     return {};
@@ -190,7 +213,9 @@ void force_signal(Task& task, const SignalInfo& info) {
         action = {};
         task.blocked.remove(info.signal);
     }
-    if (action.kind == SignalAction::Kind::default_action) process.unkillable = false;
+    // Debugging pid 1 leaves it unkillable.
+    if (action.kind == SignalAction::Kind::default_action && task.tracer == 0)
+        process.unkillable = false;
     (void)send_locked(process, &task, info);
 }
 

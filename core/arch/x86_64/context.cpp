@@ -1,5 +1,6 @@
 // Contexts: kernel stacks, TLS bases, and what a first switch finds.
 #include <tenon/arch/context.h>
+#include <tenon/mm/slab.h>
 #include <tenon/process/task.h>
 
 #include "core/arch/x86_64/boot/start.h"
@@ -58,6 +59,19 @@ void write_user_gs(u64 v) {
         x86::wrmsr(x86::kMsrKernelGsBase, v);
 }
 
+// Spec: Intel SDM 3B 18.2.4: bit 10 reads as one.
+constexpr u64 kDr7Off = 0x400;
+
+void load_debug_regs(const DebugRegs* regs) {
+    asm volatile("mov %0, %%dr7" ::"r"(kDr7Off));
+    if (regs == nullptr || regs->control == 0) return;
+    asm volatile("mov %0, %%dr0" ::"r"(regs->address[0]));
+    asm volatile("mov %0, %%dr1" ::"r"(regs->address[1]));
+    asm volatile("mov %0, %%dr2" ::"r"(regs->address[2]));
+    asm volatile("mov %0, %%dr3" ::"r"(regs->address[3]));
+    asm volatile("mov %0, %%dr7" ::"r"(regs->control | kDr7Off));
+}
+
 void set_kernel_sp(Task& task, SwitchFrame* frame, u64 function, u64 argument) {
     *frame = {};
     frame->rbx = function;
@@ -101,6 +115,8 @@ Task* switch_to(Task& prev, Task& next) {
         write_user_gs(to.user_gs_base);
         x86::fpu_switch_in(to);
     }
+    if (from.debug != nullptr || to.debug != nullptr) [[unlikely]]
+        load_debug_regs(to.debug);
     CpuLocal* local =
         reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
     local->current = &next;
@@ -149,6 +165,35 @@ u64 user_gs(Task& task) {
     IrqGuard guard;
     return &task == current() && !task.is_kernel_thread() ? read_user_gs()
                                                           : task.context.user_gs_base;
+}
+
+Result<void> set_debug_regs(Task& stopped, const DebugRegs& regs) {
+    Context& context = stopped.context;
+    if (context.debug == nullptr) {
+        if (regs.control == 0 &&
+            (regs.address[0] | regs.address[1] | regs.address[2] | regs.address[3]) == 0)
+            return {};
+        auto* fresh = new (std::nothrow) DebugRegs(regs);
+        if (fresh == nullptr) return Err(Error::nomem);
+        context.debug = fresh;
+        return {};
+    }
+    *context.debug = regs;
+    return {};
+}
+DebugRegs debug_regs(const Task& task) {
+    return task.context.debug != nullptr ? *task.context.debug : DebugRegs{};
+}
+void debug_regs_free(Task& task) {
+    delete task.context.debug;
+    task.context.debug = nullptr;
+}
+void debug_regs_reset() {
+    Context& context = current()->context;
+    if (context.debug == nullptr) return;
+    IrqGuard guard;
+    *context.debug = {};
+    load_debug_regs(nullptr);
 }
 
 // From first_switch, with interrupts off and the run queue locked.

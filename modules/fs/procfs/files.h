@@ -63,6 +63,9 @@ TENON_PROC_SHOW(show_session_id);
 TENON_PROC_SHOW(show_personality);
 TENON_PROC_SHOW(show_timer_slack);
 TENON_PROC_SHOW(show_coredump_filter);
+Result<void> store_coredump_filter(const Subject& about, std::string_view text);
+// Error::acces unless the caller may trace the task.
+Result<void> may_look(const Subject& about);
 TENON_PROC_SHOW(show_nothing);
 Result<void> store_comm(const Subject& about, std::string_view text);
 Result<void> store_oom_score_adjust(const Subject& about, std::string_view text);

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "files.h"
+
 namespace tenon::procfs {
 
 namespace {
@@ -246,10 +248,12 @@ class Ops : public vfs::InodeOps {
         if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
-        if (node.entry.name == "mem")
+        if (node.entry.name == "mem") {
+            TRY(may_look(about));
             file.reset(new (std::nothrow) MemoryFile(process::space_of(*about.task)));
-        else
+        } else {
             file.reset(new (std::nothrow) TextFile);
+        }
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }

@@ -94,13 +94,29 @@ Result<void> show_last_pid(Text& out, const Subject&) {
 constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, -0x7fffffff, 0x7fffffff}, panic_on_oops{{0}, 0, 1};
 constinit Knob randomize{{2}, 0, 2}, dmesg_restrict{{0}, 0, 1}, kptr_restrict{{0}, 0, 2};
-constinit Knob perf_paranoid{{3}, -1, 4}, core_uses_pid{{0}, 0, 1}, sysrq{{438}, 0, 511};
+constinit Knob perf_paranoid{{3}, -1, 4}, sysrq{{438}, 0, 511};
 constinit Knob threads_max{{32768}, 1, 4194304}, pid_max{{process::kMaxPid}, 301, 4194304};
 constinit Knob modules_disabled{{0}, 0, 1}, hung_seconds{{0}, 0, 1 << 30};
 constinit Knob autogroup{{0}, 0, 1}, unprivileged_bpf{{2}, 0, 2}, userns_clone{{1}, 0, 1};
 
 Result<void> show_core_pattern(Text& out, const Subject&) {
-    out.write("core\n");
+    char pattern[process::kCorePatternBytes];
+    process::core_pattern(pattern);
+    out.print("{}\n", std::string_view(pattern));
+    return {};
+}
+Result<void> store_core_pattern(const Subject&, std::string_view text) {
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    process::set_core_pattern(text);
+    return {};
+}
+Result<void> show_core_uses_pid(Text& out, const Subject&) {
+    out.print("{}\n", u32{process::core_uses_pid().load(std::memory_order_relaxed)});
+    return {};
+}
+Result<void> store_core_uses_pid(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, parse_number(text));
+    process::core_uses_pid().store(value != 0, std::memory_order_relaxed);
     return {};
 }
 Result<void> show_modprobe(Text& out, const Subject&) {
@@ -155,7 +171,7 @@ constexpr Entry kKernel[] = {
     file("version", show_osversion),
     file("printk", show_printk, 0644, store_printk),
     file("ns_last_pid", show_last_pid),
-    file("core_pattern", show_core_pattern, 0644, store_ignored),
+    file("core_pattern", show_core_pattern, 0644, store_core_pattern),
     file("modprobe", show_modprobe, 0644, store_ignored),
     ipc_setting<Setting::sem>("sem"),
     ipc_setting<Setting::sem_next_id>("sem_next_id", 0444),
@@ -179,7 +195,7 @@ constexpr Entry kKernel[] = {
     knob<&dmesg_restrict>("dmesg_restrict"),
     knob<&kptr_restrict>("kptr_restrict"),
     knob<&perf_paranoid>("perf_event_paranoid"),
-    knob<&core_uses_pid>("core_uses_pid"),
+    file("core_uses_pid", show_core_uses_pid, 0644, store_core_uses_pid),
     knob<&sysrq>("sysrq"),
     knob<&modules_disabled>("modules_disabled"),
     knob<&hung_seconds>("hung_task_timeout_secs"),

@@ -38,7 +38,7 @@ constexpr Entry kNetEntries[] = {
 constexpr Entry kProcessEntries[] = {
     directory("task", {}, 0555, Dynamic::threads),
     file("stat", show_process_stat),
-    file("coredump_filter", show_coredump_filter, 0644, store_ignored),
+    file("coredump_filter", show_coredump_filter, 0644, store_coredump_filter),
     file("mountstats", show_mountstats, 0400),
     file("timerslack_ns", show_timer_slack, 0666, store_timer_slack),
     TENON_PROC_COMMON,

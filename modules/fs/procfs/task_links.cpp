@@ -17,8 +17,6 @@ Result<usize> link_text(std::string_view text, std::span<char> out) {
     return n;
 }
 
-namespace {
-
 // Links show where things are to their owner, and to who may trace him.
 Result<void> may_look(const Subject& about) {
     if (about.process.get() == &process::current_process()) return {};
@@ -32,6 +30,8 @@ Result<void> may_look(const Subject& about) {
     if (!same || !about.process->dumpable) return Err(Error::acces);
     return {};
 }
+
+namespace {
 
 Result<usize> path_link(const vfs::Path& path, std::span<char> out) {
     constexpr usize kBytes = 4096;

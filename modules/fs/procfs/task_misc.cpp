@@ -3,6 +3,7 @@
 #include <tenon/mm/slab.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "files.h"
@@ -177,8 +178,24 @@ Result<void> store_timer_slack(const Subject& about, std::string_view text) {
     return {};
 }
 
-Result<void> show_coredump_filter(Text& out, const Subject&) {
-    out.write("00000033\n");
+Result<void> show_coredump_filter(Text& out, const Subject& about) {
+    out.print("{:08x}\n", about.process->core_filter);
+    return {};
+}
+
+Result<void> store_coredump_filter(const Subject& about, std::string_view text) {
+    // Hexadecimal with 0x, as it is mostly written.
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+    u32 value = 0;
+    if (text.starts_with("0x")) {
+        const char* const end = text.data() + text.size();
+        const auto r = std::from_chars(text.data() + 2, end, value, 16);
+        if (r.ec != std::errc() || r.ptr != end) return Err(Error::inval);
+    } else {
+        TRY_ASSIGN(const i64 number, parse_number(text));
+        value = static_cast<u32>(number);
+    }
+    about.process->core_filter = value & 0x1ff;
     return {};
 }
 

@@ -87,8 +87,9 @@ Result<void> show_status(Text& out, const Subject& about) {
     if (Ref<process::FsContext> fs = process::fs_of(task))
         out.print("\nUmask:\t{:04o}", fs->umask.load(std::memory_order_relaxed));
     const i32 group = process::group_id(process), session = process::session_id(process);
-    out.print("\nState:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n",
-              state.letter, state.word, process.pid, task.tid, process::parent_pid(process));
+    out.print("\nState:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n",
+              state.letter, state.word, process.pid, task.tid, process::parent_pid(process),
+              task.tracer.load(std::memory_order_relaxed));
     Ref<process::Credentials> cred = process::credentials_of(task);
     if (cred) {
         out.print("Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", cred->uid, cred->euid, cred->suid,

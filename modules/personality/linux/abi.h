@@ -72,6 +72,7 @@ namespace tenon::uapi {
 #include <linux/pidfd.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
+#include <linux/ptrace.h>
 #include <linux/quota.h>
 #include <linux/random.h>
 #include <linux/reboot.h>

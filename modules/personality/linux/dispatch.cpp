@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "personality/linux/error_number.h"
+#include "personality/linux/linux_task.h"
 
 namespace tenon::personality {
 
@@ -39,6 +40,14 @@ void entry(arch::UserRegs& regs) {
     if (is_restart(result.error())) [[unlikely]]
         current()->set_work(kWorkSignal);  // deliver() turns the code into a restart or EINTR
     regs.set_syscall_result(static_cast<u64>(-errno_of(result.error())));
+}
+
+void choose_entry(Task& task) {
+    const auto mode = linux_task(task).seccomp.mode.load(std::memory_order_relaxed);
+    auto* const way = trace::is_traced(task)          ? &trace::entry
+                      : mode != SECCOMP_MODE_DISABLED ? &filtered_entry
+                                                      : &personality::entry;
+    __atomic_store_n(&task.syscall_entry, way, __ATOMIC_RELEASE);
 }
 
 }  // namespace tenon::personality

@@ -6,6 +6,10 @@
 
 #include "personality/linux/generated/syscall_count.h"
 
+namespace tenon {
+class Task;
+}
+
 namespace tenon::personality {
 
 using SyscallHandler = Result<i64> (*)(const arch::UserRegs&);
@@ -44,6 +48,8 @@ extern const SyscallInfo kSyscallInfos[kSyscallCount];
 
 // What every task of this personality enters the kernel through (Task::syscall_entry).
 void entry(arch::UserRegs& regs);
+// Gives a task the way in that it needs: this one, or one past a tracer or filters.
+void choose_entry(Task& task);
 // Error::nosys, and one line in the log for each number the first time.
 Result<i64> missing_syscall(const arch::UserRegs& regs);
 

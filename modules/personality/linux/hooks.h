@@ -9,9 +9,9 @@ class Task;
 
 namespace tenon::personality {
 
+// Robust futexes and clear_child_tid, of a task that leaves its address space.
+void leave_memory(Task& task);
 // Walks a dying task's robust futexes (the futex family sets it; null: none).
 void exit_robust_list(u64 head);
-// A task gives its memory up, by exit or exec: its robust futexes, and the word that tells of it.
-void leave_user_memory(Task& task);
 
 }  // namespace tenon::personality

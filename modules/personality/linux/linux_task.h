@@ -5,6 +5,7 @@
 
 #include "personality/linux/ipc/undo.h"
 #include "personality/linux/seccomp/seccomp.h"
+#include "personality/linux/trace/tracee.h"
 
 namespace tenon::personality {
 
@@ -23,6 +24,7 @@ class LinuxTask final : public process::TaskExtension {
     u32 trap_number = 0, trap_error = 0;
     u64 trap_address = 0;
     seccomp::State seccomp;
+    trace::Side trace;
     Ref<ipc::UndoList> undo;     // of semaphores; null until there is something to undo
     bool made_segments = false;  // of shared memory: some may have this task as their creator
 

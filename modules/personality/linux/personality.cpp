@@ -6,6 +6,7 @@
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/futex.h>
 
+#include "personality/linux/dispatch.h"
 #include "personality/linux/exec/arguments.h"
 #include "personality/linux/exec/elf.h"
 #include "personality/linux/exec/script.h"
@@ -13,6 +14,7 @@
 #include "personality/linux/ipc/shm.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/time/linux_process.h"
+#include "personality/linux/trace/core_dump.h"
 
 namespace tenon::personality {
 
@@ -56,6 +58,9 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     if (fresh == nullptr) return Err(Error::nomem);
     child.extension.reset(fresh);
     const LinuxTask& parent = linux_task();
+    // Tracing is not inherited like this: see trace/clone.cpp.
+    child.syscall_entry = &personality::entry;
+    (void)trace::take_trap_flag(arch::user_regs(child));
     fresh->persona = parent.persona;
     fresh->io_priority = parent.io_priority;
     seccomp::inherit(child);
@@ -73,7 +78,20 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     return {};
 }
 
-void leave_user_memory(Task& task) {
+void LinuxPersonality::task_exiting(Task& task) {
+    if (!task.extension) return;
+    trace::wait_for_dump(task);
+    trace::exiting(task);
+    if (task.space) {
+        leave_memory(task);
+        LinuxTask& own = linux_task(task);
+        own.undo.reset();
+        if (own.made_segments) ipc::creator_exits(task.tid);
+    }
+    trace::detach_all(task);
+}
+
+void leave_memory(Task& task) {
     LinuxTask& own = linux_task(task);
     if (own.robust_list != 0) {
         exit_robust_list(own.robust_list);
@@ -88,14 +106,6 @@ void leave_user_memory(Task& task) {
             (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
         }
     }
-}
-
-void LinuxPersonality::task_exiting(Task& task) {
-    if (!task.extension || !task.space) return;
-    leave_user_memory(task);
-    LinuxTask& own = linux_task(task);
-    own.undo.reset();
-    if (own.made_segments) ipc::creator_exits(task.tid);
 }
 
 void LinuxPersonality::process_exiting(process::Process& process) {

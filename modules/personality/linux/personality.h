@@ -3,6 +3,8 @@
 
 #include <tenon/process/personality.h>
 
+#include "personality/linux/trace/tracee.h"
+
 namespace tenon::personality {
 
 class LinuxPersonality final : public process::Personality {
@@ -16,6 +18,8 @@ class LinuxPersonality final : public process::Personality {
     void task_exiting(Task& task) override;
     void process_exiting(process::Process& process) override;
     void exec_done(Task& task) override;
+    void thread_gone(Task& task) override { trace::thread_gone(task); }
+    bool holds_zombie(process::Process& process) override { return trace::holds_zombie(process); }
 };
 
 extern LinuxPersonality g_personality;

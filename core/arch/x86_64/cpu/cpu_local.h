@@ -19,10 +19,10 @@ struct [[gnu::packed]] Tss {
 };
 
 // Interrupt stack table slots; 0 is "stay on this stack".
-enum IstSlot : u8 { kIstDoubleFault = 1, kIstNmi = 2, kIstMachineCheck = 3 };
-inline constexpr u32 kIstStacks = 3;
-// The boot CPU needs its trap stacks before there is memory to allocate them from. Whole pages, as a
-// trap in a module pushes with the module's rights.
+enum IstSlot : u8 { kIstDoubleFault = 1, kIstNmi = 2, kIstMachineCheck = 3, kIstDebug = 4 };
+inline constexpr u32 kIstStacks = 4;
+// The boot CPU needs its trap stacks before there is memory to allocate them from. Whole pages, as
+// a trap in a module pushes with the module's rights.
 inline constexpr usize kIstStackSize = 8192;
 extern u8 boot_ist[kIstStacks][kIstStackSize];
 

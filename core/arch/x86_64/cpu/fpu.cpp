@@ -194,6 +194,29 @@ Result<std::span<const u8>> fpu_save() {
     return std::span<const u8>(context.fpu->bytes, g_size);
 }
 
+Result<std::span<const u8>> fpu_save(Task& stopped) {
+    Context& context = stopped.context;
+    if (context.fpu == nullptr) return Err(Error::nomem);
+    // Switching away saved them; an untouched area is the initial state.
+    return std::span<const u8>(context.fpu->bytes, g_size);
+}
+
+Result<void> fpu_load(Task& stopped, FpuFill fill, u64 argument) {
+    Context& context = stopped.context;
+    if (context.fpu == nullptr) return Err(Error::nomem);
+    TRY_ASSIGN(FpuState * state, allocate());
+    Result<void> result = fill({state->bytes, g_size}, argument);
+    if (result && !loadable(state->bytes)) result = Err(Error::inval);
+    if (result) {
+        // In place: a kill may wake the task under our hands, and either half is loadable.
+        std::memcpy(context.fpu->bytes, state->bytes, g_size);
+        context.fpu_fresh = false;
+        context.fpu_cpu = ~0u;
+    }
+    g_cache->free(state);
+    return result;
+}
+
 Result<void> fpu_load(FpuFill fill, u64 argument) {
     Context& context = current()->context;
     if (context.fpu == nullptr) return Err(Error::nomem);

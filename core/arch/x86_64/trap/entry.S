@@ -163,6 +163,8 @@ LOCAL trap_stubs
     .endif
     .if (vector == 2) || (vector == 8) || (vector == 18)
     jmp paranoid_entry
+    .elseif (vector == 1)
+    jmp debug_entry
     .else
     jmp common_entry
     .endif
@@ -218,6 +220,26 @@ kernel_entry:
     popq %rdi
     addq $8, %rsp
     iretq
+
+    /* Debug exceptions have a stack of their own: one that MOV SS held back comes after SYSCALL, still
+       on the user's stack and with the user's GS. From user mode they go to the task's stack. */
+debug_entry:
+    testb $3, 24(%rsp)
+    jz paranoid_entry
+    swapgs
+    pushq %rdi
+    movq %rsp, %rdi
+    movq %gs:LOCAL_KERNEL_STACK, %rsp
+    pushq 56(%rdi)
+    pushq 48(%rdi)
+    pushq 40(%rdi)
+    pushq 32(%rdi)
+    pushq 24(%rdi)
+    pushq 16(%rdi)
+    pushq 8(%rdi)
+    movq (%rdi), %rdi
+    swapgs
+    jmp common_entry
 
     /* On a stack of its own (IST), in an unknown GS state. %r14: the GS base to put back. */
 paranoid_entry:

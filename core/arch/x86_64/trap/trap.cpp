@@ -226,6 +226,13 @@ TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
             redirect(*regs, mark, irqs_on);
         return;
     }
+    if (vector == kVectorDebug) {
+        // The kernel met a watchpoint of the user's (in user memory: no other can be set), or one
+        // that MOV SS had held back was let go by SYSCALL. It is not told.
+        asm volatile("mov %0, %%dr6" ::"r"(u64{0xffff0ff0}));
+        regs->rflags |= kFlagResume;
+        return;
+    }
     const u64 address = read_cr2();
     if (vector == kVectorDoubleFault) {
         // A double fault with the stack pointer at a guard page is an overflow: the push faulted.
@@ -277,6 +284,7 @@ void init_idt() {
         g.selector = KERNEL_CS;
         g.type = v == 3 || v == 4 ? kUserInterruptGate : kInterruptGate;
     }
+    g_idt[kVectorDebug].ist = kIstDebug;
     g_idt[2].ist = kIstNmi;
     g_idt[8].ist = kIstDoubleFault;
     g_idt[18].ist = kIstMachineCheck;

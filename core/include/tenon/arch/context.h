@@ -19,6 +19,7 @@ namespace tenon::arch {
 inline constexpr usize kKernelStackSize = 16 * 1024;  // bytes, without the guard page
 
 struct Context;
+struct DebugRegs;
 
 // Prepares `task` (its kernel stack is set) so that its first switch_to runs entry(argument) in
 // kernel mode.
@@ -58,6 +59,19 @@ TENON_API Result<std::span<const u8>> fpu_save();
 // Error::inval for what the CPU would fault on (reserved bits, MXCSR).
 using FpuFill = Result<void> (*)(std::span<u8> area, u64 argument);
 TENON_API Result<void> fpu_load(FpuFill fill, u64 argument);
+
+// The same for a task that a tracer has stopped, once it is off its CPU.
+TENON_API Result<std::span<const u8>> fpu_save(Task& stopped);
+TENON_API Result<void> fpu_load(Task& stopped, FpuFill fill, u64 argument);
+
+// Hardware break- and watchpoints (struct DebugRegs, impl/context.h) of a stopped task. The caller
+// has made sure that they concern user addresses only; none in use: they cost nothing.
+// Error::nomem.
+TENON_API Result<void> set_debug_regs(Task& stopped, const DebugRegs& regs);
+TENON_API DebugRegs debug_regs(const Task& task);
+void debug_regs_free(Task& task);
+// Exec: the old program's are of no use to the new one. Current only.
+TENON_API void debug_regs_reset();
 
 // True when user mode may use `ip`/`sp`-like addresses (canonical, below the user limit).
 inline constexpr u64 kUserLimit =

@@ -36,6 +36,11 @@ class Personality {
     virtual void task_exiting(Task& task) = 0;
     virtual void process_exiting(Process& process) = 0;  // last thread
     virtual void exec_done(Task& task) = 0;
+    // Under the tree lock, no sleeping. A thread that is not the leader has left its process.
+    virtual void thread_gone(Task& task) = 0;
+    // Likewise. A process is a zombie. True: its parent is to be told later, by
+    // notify_parent_locked().
+    virtual bool holds_zombie(Process& process) = 0;
 };
 
 TENON_API Result<void> register_personality(Personality& personality);

@@ -134,6 +134,7 @@ class Process : public RefCounted<Process> {
     Ref<vfs::File> executable;
     u64 start_time_ns = 0;
     i32 oom_score_adjust = 0;
+    u32 core_filter = 0x33;  // what a core dump holds, by the personality's bits
     sync::Mutex exec_update{sync::LockRank::exec_update};  // exec vs ptrace and /proc readers
     u32 timer_slack_ns = 50000;
     sync::RcuHead rcu;
@@ -196,6 +197,8 @@ struct CloneOptions {
     Result<void> (*prepare)(Task& child, void* context) = nullptr;
     // Called after the child is in the tree and before it runs; cannot fail.
     void (*publish)(Task& child, void* context) = nullptr;
+    // Called when the child runs, before a wait for vfork's end. May sleep.
+    void (*started)(i32 tid, void* context) = nullptr;
     void* prepare_context = nullptr;
 };
 // The child's tid; with vfork, returns after the child released the address space. Errors: again

@@ -52,7 +52,6 @@ enum : u32 {
     kWorkSignal = 1,        // a signal may be deliverable
     kWorkReschedule = 2,    // also per CPU; set by the timer
     kWorkNotify = 4,        // personality callback (rseq, task work)
-    kWorkTrace = 8,         // ptrace, seccomp, syscall log: slow syscall entry
     kWorkRestoreMask = 16,  // sigsuspend, pselect: put the saved mask back
 };
 
@@ -150,6 +149,12 @@ class Task : public RefCounted<Task> {
     bool notify_on_switch = false;
     Ref<process::VforkWait> vfork_wait;  // whom to tell that the address space is free
     sync::RcuHead rcu;
+
+    // --- Being traced (a personality's debugger interface; guarded by actions->lock)
+    std::atomic<i32> tracer{0};      // its tracer's tid, 0: none; changes under the tree lock, too
+    bool trap_wanted = false;        // on the way to user mode the tracer is told
+    bool traps_job_control = false;  // what job control does to it sets trap_wanted
+    u32 passed_stop = 0;             // the stop (stop_generation + 1) that its tracer led it out of
 
     Task();
     TENON_API ~Task();

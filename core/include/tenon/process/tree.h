@@ -25,7 +25,12 @@ class VforkWait : public RefCounted<VforkWait> {
 // them in between.
 class SignalLock {
   public:
-    explicit SignalLock(Process& process) : state_(arch::irq_save()) {
+    explicit SignalLock(Process& process) { acquire(process); }
+    ~SignalLock() { release(); }
+    TENON_NONCOPYABLE(SignalLock);
+    // Again, after release().
+    void acquire(Process& process) {
+        state_ = arch::irq_save();
         preempt_disable();
         for (;;) {
             actions_ = process.actions.load();
@@ -36,8 +41,6 @@ class SignalLock {
             actions_->lock.unlock_raw();
         }
     }
-    ~SignalLock() { release(); }
-    TENON_NONCOPYABLE(SignalLock);
     void release() {
         if (actions_ == nullptr) return;
         actions_->lock.unlock_raw();
@@ -48,7 +51,7 @@ class SignalLock {
     SignalActions& actions() { return *actions_; }
 
   private:
-    SignalActions* actions_;
+    SignalActions* actions_ = nullptr;
     arch::IrqState state_;
 };
 
@@ -92,6 +95,9 @@ inline constexpr SignalSet kStopSignals = signals({kSigStop, kSigTstp, kSigTtin,
 inline constexpr SignalSet kIgnoredByDefault = signals({kSigCont, kSigChld, kSigWinch, kSigUrg});
 inline constexpr SignalSet kSynchronous =
     signals({kSigSegv, kSigBus, kSigIll, kSigTrap, kSigFpe, kSigSys});
+// Those whose default leaves a core dump.
+inline constexpr SignalSet kDumping = signals({kSigQuit, kSigIll, kSigTrap, kSigAbrt, kSigFpe,
+                                               kSigSegv, kSigBus, kSigSys, kSigXcpu, kSigXfsz});
 inline constexpr SignalSet kUnblockable = signals({kSigKill, kSigStop});
 
 TENON_API Result<void> send_locked(Process& process, Task* task, const SignalInfo& info);
@@ -107,6 +113,9 @@ TENON_API void notify_parent_of_stop(Process& process, bool continued, u32 signa
 TENON_API void release_vfork(Task& task);
 // Takes a zombie out of the tree; the caller drops what it holds. Tree lock held.
 TENON_API void unlink_zombie_locked(Process& process);
+// Tells the parent of a zombie. True: nobody will wait for it, so it is to be unlinked. Tree lock
+// held.
+TENON_API bool notify_parent_locked(Process& child);
 // Drops the references that the tree held. No lock held.
 TENON_API void drop_zombie(Process& process);
 

@@ -28,6 +28,7 @@ enum : u32 {
     kWakeUninterruptible = 2,
     kWakeStopped = 4,
     kWakeKillable = 8,
+    kWakeTraced = 16,
     kWakeAny = 15 & ~4u
 };
 TENON_API bool wake(Task& task, u32 states = kWakeAny);

@@ -15,8 +15,10 @@ using process::Credentials;
 
 namespace {
 
-void apply_set_ids(Credentials& c, vfs::File& file) {
-    if (seccomp::no_new_privileges() ||
+void apply_set_ids(Credentials& c, vfs::File& file, const Credentials& old) {
+    // Who is traced gains nothing that his tracer may not have.
+    const bool held_down = !trace::tracer_is_capable() && !old.has(Capability::setuid);
+    if (seccomp::no_new_privileges() || held_down ||
         (file.path().mount && (file.path().mount->flags & vfs::kMountNoSuid)))
         return;
     vfs::Inode& inode = file.inode();
@@ -49,7 +51,7 @@ Result<void> prepare_credentials(vfs::File& file, CredentialChange& out) {
     const Credentials& old = process::current_credentials();
     TRY_ASSIGN(out.fresh, Credentials::copy_of(old));
     Credentials& c = *out.fresh;
-    apply_set_ids(c, file);
+    apply_set_ids(c, file, old);
     compute_capabilities(c, old);
     c.suid = c.fsuid = c.euid;
     c.sgid = c.fsgid = c.egid;

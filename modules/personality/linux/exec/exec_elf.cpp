@@ -127,7 +127,11 @@ Result<void> load(process::ExecRequest& request, Program& program, mm::AddressSp
     arch::fpu_reset(self);
     arch::set_user_tls(self, 0);
     arch::set_user_gs(self, 0);
-    arch::user_regs(self) = arch::UserRegs::at_entry(start.entry, sp);
+    arch::UserRegs& regs = arch::user_regs(self);
+    const u64 call = regs.original_rax;  // a tracer still sees which it was
+    regs = arch::UserRegs::at_entry(start.entry, sp);
+    regs.original_rax = call;
+    if (regs.in_syscall()) regs.set_syscall_result(static_cast<u64>(-i64{ENOSYS}));
     return {};
 }
 
@@ -168,10 +172,12 @@ Result<void> exec(process::ExecRequest& request) {
     space->limit_data = process.limit(process::Limits::data);
     space->limit_locked = process.limit(process::Limits::memlock);
 
+    const i32 old_tid = self.tid;
     TRY(become_single_threaded());
     name_task(self, request);
-    if (task.clear_child_tid != 0 || task.robust_list != 0) leave_user_memory(self);
+    if (task.clear_child_tid != 0 || task.robust_list != 0) leave_memory(self);
     task.forget_program();
+    arch::debug_regs_reset();
     self.notify_on_switch = false;
     process::replace_space(space);
     {
@@ -180,13 +186,13 @@ Result<void> exec(process::ExecRequest& request) {
         process.executable.swap(file);  // the old one goes after the lock
     }
     process.personality = &g_personality;
-    if (task.seccomp.mode.load(std::memory_order_relaxed) == SECCOMP_MODE_DISABLED)
-        self.syscall_entry = &personality::entry;
+    choose_entry(self);
     apply_credentials(change);
     finish_exec();
     if (auto r = load(request, program, *space, change, randomize); !r) {
         process::exit_group(process::kSigSegv);
     }
+    trace::exec_event(old_tid);
     return {};
 }
 

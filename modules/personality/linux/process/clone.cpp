@@ -1,4 +1,6 @@
 // fork, vfork, clone, clone3. Spec: man 2 clone; Linux kernel/fork.c for the order of the checks.
+#include "personality/linux/trace/clone.h"
+
 #include <tenon/mm/user_copy.h>
 #include <tenon/vfs/file_table.h>
 
@@ -43,12 +45,14 @@ struct Preparation {
     const Arguments& arguments;
     i32 pidfd = -1;
     Ref<vfs::File> pidfd_file;
+    trace::CloneTrace trace;
 };
 
 Result<void> prepare(Task& child, void* context) {
     auto& p = *static_cast<Preparation*>(context);
     const Arguments& a = p.arguments;
     LinuxTask& task = linux_task(child);
+    TRY(p.trace.prepare(child));
     if (a.flags & CLONE_CHILD_CLEARTID) task.clear_child_tid = a.child_tid;
     if (a.flags & CLONE_CHILD_SETTID) {
         task.set_child_tid = a.child_tid;
@@ -76,6 +80,7 @@ Result<i64> do_clone(const Arguments& a) {
     TRY(check(a));
     const u64 f = a.flags;
     Preparation preparation{a};
+    TRY(preparation.trace.plan(f, a.exit_signal));
     process::CloneOptions options;
     options.share_space = f & CLONE_VM;
     options.share_files = f & CLONE_FILES;
@@ -100,12 +105,17 @@ Result<i64> do_clone(const Arguments& a) {
         auto& p = *static_cast<Preparation*>(context);
         if (p.pidfd >= 0) current()->files->publish(p.pidfd, std::move(p.pidfd_file));
         p.pidfd = -1;
+        p.trace.publish(child);
+    };
+    options.started = [](i32 tid, void* context) {
+        static_cast<Preparation*>(context)->trace.started(tid);
     };
     auto r = process::clone(options, arch::user_regs(*current()));
     if (!r) {
         if (preparation.pidfd >= 0) current()->files->cancel(preparation.pidfd);
         return Err(r.error());
     }
+    if (f & CLONE_VFORK) preparation.trace.vfork_done(*r);
     return *r;
 }
 

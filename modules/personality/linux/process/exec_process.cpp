@@ -4,6 +4,8 @@
 #include <tenon/process/tree.h>
 #include <tenon/vfs/file_table.h>
 
+#include "personality/linux/trace/tracee.h"
+
 namespace tenon::personality {
 
 using namespace process;
@@ -35,12 +37,15 @@ Result<void> end_other_threads(Task& self, Process& process) {
 // The pid belongs to whoever runs the new program.
 void take_over_leader(Task& self, Process& process) {
     Task* old = nullptr;
+    Ref<trace::Tracee> untraced;
+    trace::Tracee* old_leader_traced = nullptr;
     {
         TreeGuard guard(tree_lock());
         SignalLock lock(process);
         process.group_exec_task = nullptr;
         if (process.leader == &self) return;
         old = process.leader;
+        old_leader_traced = trace::side(*old).own.get();
         process.threads.erase(process.threads.iterator_to(*old));
         process.thread_count = 1;
         process.leader = &self;
@@ -50,6 +55,11 @@ void take_over_leader(Task& self, Process& process) {
         self.tid = process.pid;
         self.start_time_ns = old->start_time_ns;
         g_thread_count.fetch_sub(1, std::memory_order_relaxed);
+        lock.release();
+        // Its tracer is not told: whoever has its number goes on.
+        if (old_leader_traced != nullptr) untraced = trace::unlink_locked(*old_leader_traced);
+        for (trace::Tracee& tracee : trace::side(self).tracees)
+            tracee.task->tracer.store(self.tid, std::memory_order_relaxed);
     }
     old->unref();
 }

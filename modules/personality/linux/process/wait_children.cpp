@@ -2,13 +2,15 @@
 
 #include <tenon/process/tree.h>
 
+#include "personality/linux/trace/wait.h"
+
 namespace tenon::personality {
 
 using namespace process;
 
 namespace {
 
-bool matches(const Process& child, const WaitRequest& request, i32 tid) {
+bool matches(Process& child, const WaitRequest& request, i32 tid) {
     switch (request.who) {
         case WaitRequest::Who::any:
             break;
@@ -22,7 +24,8 @@ bool matches(const Process& child, const WaitRequest& request, i32 tid) {
     }
     if (request.this_thread_only && child.creator_tid != tid) return false;
     // "Clone children" are those that do not send SIGCHLD.
-    return request.all_children || (child.exit_signal != kSigChld) == request.clones_only;
+    return request.all_children || trace::traces_locked(child) ||
+           (child.exit_signal != kSigChld) == request.clones_only;
 }
 
 void fill_common(WaitAnswer& answer, Process& child) {
@@ -44,9 +47,10 @@ void fill_exited(WaitAnswer& answer, Process& child) {
 }
 
 // A stop or continuation that was not reported yet. Tree lock held.
-bool take_stop_event(Process& child, const WaitRequest& request, WaitAnswer& answer) {
+// One's own tracee's stops are reported thread by thread.
+bool take_stop_event(Process& child, bool traced, const WaitRequest& request, WaitAnswer& answer) {
     SignalLock lock(child);
-    if (request.stopped && child.stop_event == Process::StopEvent::stopped) {
+    if (request.stopped && !traced && child.stop_event == Process::StopEvent::stopped) {
         fill_common(answer, child);
         answer.code = kCodeStopped;
         answer.status = static_cast<i32>(child.stop_signal);
@@ -67,6 +71,7 @@ enum class Scan : u8 { found, none_ready, no_child };
 
 // One pass over the children. `reaped` is a zombie that left the tree.
 Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
+    Ref<trace::Tracee> gone;
     Process& self = current_process();
     const i32 tid = current()->tid;
     bool any = false;
@@ -75,7 +80,7 @@ Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
         if (!matches(child, request, tid)) continue;
         any = true;
         if (child.zombie) {
-            if (!request.exited) continue;
+            if (!request.exited || trace::is_held(child)) continue;
             fill_exited(answer, child);
             answer.usage = child.dead_usage;
             answer.usage.add(child.children_usage);
@@ -86,12 +91,15 @@ Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
             }
             return Scan::found;
         }
-        if ((request.stopped || request.continued) && take_stop_event(child, request, answer)) {
+        if ((request.stopped || request.continued) &&
+            take_stop_event(child, trace::traces_locked(child), request, answer)) {
             answer.usage = child.dead_usage;
             return Scan::found;
         }
     }
-    return any ? Scan::none_ready : Scan::no_child;
+    const trace::Found traced = trace::find_tracee_locked(request, answer, gone, reaped);
+    if (traced == trace::Found::answer) return Scan::found;
+    return any || traced == trace::Found::waiting ? Scan::none_ready : Scan::no_child;
 }
 
 }  // namespace

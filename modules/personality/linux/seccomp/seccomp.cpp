@@ -28,7 +28,7 @@ void assign_locked(Task& task, State& state, u32 mode, Filter* filter) {
     if (old != nullptr) old->unref();
     // Pairs with the acquire in filtered_entry().
     state.mode.store(mode, std::memory_order_release);
-    __atomic_store_n(&task.syscall_entry, &filtered_entry, __ATOMIC_RELEASE);
+    choose_entry(task);
 }
 
 bool may_assign(const State& state, u32 mode) {
@@ -211,7 +211,7 @@ void kill(arch::UserRegs& regs, u32 number, u32 action) {
 }
 
 // True: the call goes on.
-bool decide(arch::UserRegs& regs, const Filter* chain) {
+bool decide(arch::UserRegs& regs, const Filter* chain, bool asked_tracer = false) {
     const u32 number = static_cast<u32>(regs.syscall_number());
     uapi::seccomp_data data{};
     data.nr = static_cast<i32>(number);
@@ -236,6 +236,13 @@ bool decide(arch::UserRegs& regs, const Filter* chain) {
             send_sigsys(regs, number, reason);
             return false;
         case SECCOMP_RET_TRACE:
+            if (asked_tracer) return true;
+            if (trace::event(PTRACE_EVENT_SECCOMP, reason)) {
+                // It may have changed the call, or left it out.
+                if (process::fatal_signal_pending() || !regs.in_syscall()) return false;
+                return decide(regs, chain, true);
+            }
+            [[fallthrough]];
         case SECCOMP_RET_USER_NOTIF:
             regs.set_syscall_result(static_cast<u64>(-static_cast<i64>(ENOSYS)));
             return false;

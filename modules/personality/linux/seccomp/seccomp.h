@@ -11,7 +11,7 @@
 // just then lives on, being part of the new chain. All changes happen under the process-tree lock.
 //
 // Limits: SECCOMP_RET_USER_NOTIF is not there: NEW_LISTENER is refused, the action answers ENOSYS,
-// as without a listener; SECCOMP_RET_TRACE answers ENOSYS as without a tracer.
+// as without a listener.
 // Spec: man 2 seccomp, man 2 prctl (PR_SET_SECCOMP); Linux kernel/seccomp.c.
 #pragma once
 

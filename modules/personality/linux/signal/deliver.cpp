@@ -66,6 +66,7 @@ void handle(arch::UserRegs& regs, const process::SignalInfo& info,
     rseq_before_signal(regs);
     const bool restore = self.work_flags.load(std::memory_order_relaxed) & kWorkRestoreMask;
     const process::SignalSet mask = restore ? self.saved_blocked : self.blocked;
+    const bool stepping = trace::take_trap_flag(regs);
     if (!push_signal_frame(regs, info, action, mask)) {
         // The handler of SIGSEGV itself cannot start: the default is all that is left.
         if (info.signal == SIGSEGV) {
@@ -79,6 +80,7 @@ void handle(arch::UserRegs& regs, const process::SignalInfo& info,
     process::SignalSet blocked = self.blocked | action.mask;
     if (!(action.flags & SA_NODEFER)) blocked.add(info.signal);
     set_blocked(blocked);
+    if (stepping) (void)trace::stop_for_event(SIGTRAP, 0);  // at the handler's first instruction
 }
 
 }  // namespace

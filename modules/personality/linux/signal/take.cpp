@@ -5,6 +5,8 @@
 
 #include <bit>
 
+#include "personality/linux/trace/core_dump.h"
+
 namespace tenon::personality {
 
 using namespace process;
@@ -49,7 +51,9 @@ bool take_next(Task& self, Process& process, SignalInfo& info) {
 void stop_here(Task& self, Process& process, SignalLock& lock) {
     const u32 generation = process.stop_generation;
     const u32 signal = process.stop_signal;
-    ++process.stopped_threads;
+    trace::Side& traced = trace::side(self);
+    if (traced.counted_stop != generation + 1) ++process.stopped_threads;
+    traced.counted_stop = generation + 1;
     const bool complete = process.stopped_threads >= process.live_threads &&
                           process.stop_event != Process::StopEvent::stopped;
     if (complete) process.stop_event = Process::StopEvent::stopped;
@@ -59,7 +63,7 @@ void stop_here(Task& self, Process& process, SignalLock& lock) {
         {
             SignalLock again(process);
             if (!process.stopping || process.stop_generation != generation ||
-                self.pending.set.has(kSigKill))
+                self.pending.set.has(kSigKill) || trace::is_traced(self))
                 return;
             // Under the lock, so that whoever ends the stop sees a task to wake.
             self.state.store(TaskState::stopped, std::memory_order_release);
@@ -77,7 +81,13 @@ void begin_stop(Task& self, Process& process, u32 signal, u32 generation) {
     if (signal != kSigStop && in_orphaned_group(process)) return;
     SignalLock lock(process);
     // A SIGCONT in between has undone the stop before it began.
-    if (process.stop_generation != generation || process.group_exiting || process.stopping) return;
+    if (process.stop_generation != generation || process.group_exiting) return;
+    if (process.stopping) {
+        // Its tracer had led it out of the stop.
+        if (trace::is_traced(self)) process.stop_signal = signal;
+        self.passed_stop = 0;
+        return;
+    }
     process.stopping = true;
     process.stop_signal = signal;
     process.stopped_threads = 0;
@@ -104,13 +114,25 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
             notify_parent_of_stop(process, true, kSigCont);
             continue;
         }
-        if (process.stopping) {
+        const bool traced = trace::is_traced(self);
+        if (process.stopping && self.passed_stop != process.stop_generation + 1 && !traced) {
             stop_here(self, process, lock);
+            continue;
+        }
+        if (traced && (self.trap_wanted ||
+                       (process.stopping && self.passed_stop != process.stop_generation + 1))) {
+            lock.release();
+            trace::stop_for_job_control();
             continue;
         }
         if (!take_next(self, process, info)) {
             recalculate_locked(self);
             return false;
+        }
+        if (traced) [[unlikely]] {
+            lock.release();
+            if (trace::stop_for_signal(info) == 0) continue;
+            lock.acquire(process);
         }
         const u32 signal = info.signal;
         SignalAction& installed = lock.actions().action[signal];
@@ -129,7 +151,8 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
             continue;
         }
         lock.release();
-        exit_group(static_cast<i32>(signal));
+        const bool dumped = kDumping.has(signal) && trace::dump_core(info);
+        exit_group(static_cast<i32>(signal | (dumped ? 0x80 : 0)));
     }
 }
 

@@ -47,7 +47,12 @@ process::SignalInfo trap_signal(const arch::TrapInfo& trap, const arch::UserRegs
         case UserTrap::divide_error:
             return make(SIGFPE, FPE_INTDIV, regs.ip());
         case UserTrap::debug:
-            return make(SIGTRAP, TRAP_TRACE, regs.ip());
+            // The status register's bits: 0 to 3 are breakpoints, 14 a single step.
+            return make(SIGTRAP,
+                        (trap.error_code & 0x4000) ? TRAP_TRACE
+                        : (trap.error_code & 0xf)  ? TRAP_HWBKPT
+                                                   : TRAP_BRKPT,
+                        regs.ip());
         case UserTrap::breakpoint:
             return make(SIGTRAP, SI_KERNEL, 0);
         case UserTrap::invalid_opcode:
@@ -75,6 +80,10 @@ void LinuxPersonality::user_trap(const arch::TrapInfo& trap, arch::UserRegs& reg
     LinuxTask& task = linux_task();
     task.trap_number = trap.vector;
     task.trap_error = trap.error_code;
+    if (trap.trap == arch::UserTrap::debug) {
+        task.trap_error = 0;
+        task.trace.debug_status = trap.error_code & 0x400f;
+    }
     process::force_signal(self, trap_signal(trap, regs));
 }
 
