@@ -23,7 +23,7 @@ StateName state_of(const Task& task) {
         case TaskState::zombie:
             return {'Z', "zombie"};
         case TaskState::dead:
-            return {'X', "dead"};
+            return {'Z', "zombie"};  // gone, and not waited for: else it is not found
     }
     return {'R', "running"};
 }
