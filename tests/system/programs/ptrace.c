@@ -644,8 +644,8 @@ static void reparented(void) {
     while (field(pid, "State:", &number) != 'Z') usleep(1000);
     wait_how("parent", pid, WNOHANG);
     write(go[1], &c, 1);
-    wait_how("parent waits", pid, 0);
     waitpid(tracer, &st, 0);
+    wait_how("parent waits", pid, 0);
     close(to[0]), close(to[1]), close(from[0]), close(from[1]), close(go[0]), close(go[1]);
 }
 
