@@ -41,6 +41,7 @@ class Files : public module::Service {
     virtual Result<void> store(Setting which, std::string_view text) = 0;
 };
 
+// The name that the service is found by (tenon/module/service.h).
 inline constexpr std::string_view kService = "linux-ipc";
 
 }  // namespace tenon::linux_ipc
