@@ -293,8 +293,11 @@ void set_core_pattern(std::string_view pattern) {
     std::memcpy(g_core_pattern, pattern.data(), std::min(pattern.size(), kCorePatternBytes - 1));
 }
 
-std::atomic<bool>& core_uses_pid() {
-    return g_core_uses_pid;
+bool core_uses_pid() {
+    return g_core_uses_pid.load(std::memory_order_relaxed);
+}
+void set_core_uses_pid(bool on) {
+    g_core_uses_pid.store(on, std::memory_order_relaxed);
 }
 
 namespace {
@@ -322,6 +325,16 @@ void tell_exit_listener(i32 pid) {
         told = listener.handle.alias();
     }
     if (told) told.call(&ExitListener::exited, pid);
+}
+
+void set_oom_score_adjust(Process& process, i32 value) {
+    process.oom_score_adjust = value;
+}
+void set_core_filter(Process& process, u32 bits) {
+    process.core_filter = bits;
+}
+void set_timer_slack(Process& process, u32 slack_ns) {
+    process.timer_slack_ns = slack_ns;
 }
 
 }  // namespace tenon::process

@@ -111,12 +111,12 @@ Result<void> store_core_pattern(const Subject&, std::string_view text) {
     return {};
 }
 Result<void> show_core_uses_pid(Text& out, const Subject&) {
-    out.print("{}\n", u32{process::core_uses_pid().load(std::memory_order_relaxed)});
+    out.print("{}\n", u32{process::core_uses_pid()});
     return {};
 }
 Result<void> store_core_uses_pid(const Subject&, std::string_view text) {
     TRY_ASSIGN(const i64 value, parse_number(text));
-    process::core_uses_pid().store(value != 0, std::memory_order_relaxed);
+    process::set_core_uses_pid(value != 0);
     return {};
 }
 Result<void> show_modprobe(Text& out, const Subject&) {

@@ -1,6 +1,7 @@
 // A task's small files.
 #include <tenon/mm/address_space.h>
 #include <tenon/mm/slab.h>
+#include <tenon/process/tree.h>
 
 #include <algorithm>
 #include <charconv>
@@ -133,7 +134,7 @@ Result<void> store_oom_score_adjust(const Subject& about, std::string_view text)
     if (value < about.process->oom_score_adjust &&
         !process::capable(process::Capability::sys_resource))
         return Err(Error::acces);
-    about.process->oom_score_adjust = static_cast<i32>(value);
+    process::set_oom_score_adjust(*about.process, static_cast<i32>(value));
     return {};
 }
 
@@ -174,7 +175,7 @@ Result<void> show_timer_slack(Text& out, const Subject& about) {
 
 Result<void> store_timer_slack(const Subject& about, std::string_view text) {
     TRY_ASSIGN(const i64 value, parse_number(text));
-    about.process->timer_slack_ns = value <= 0 ? 50000 : static_cast<u32>(value);
+    process::set_timer_slack(*about.process, value <= 0 ? 50000 : static_cast<u32>(value));
     return {};
 }
 
@@ -195,7 +196,7 @@ Result<void> store_coredump_filter(const Subject& about, std::string_view text) 
         TRY_ASSIGN(const i64 number, parse_number(text));
         value = static_cast<u32>(number);
     }
-    about.process->core_filter = value & 0x1ff;
+    process::set_core_filter(*about.process, value & 0x1ff);
     return {};
 }
 

@@ -22,7 +22,8 @@ TENON_API Result<void> set_system_name(SystemName which, std::string_view name);
 inline constexpr usize kCorePatternBytes = 128;  // with the NUL
 TENON_API void core_pattern(std::span<char, kCorePatternBytes> out);
 TENON_API void set_core_pattern(std::string_view pattern);  // cut to what there is room for
-TENON_API std::atomic<bool>& core_uses_pid();
+TENON_API bool core_uses_pid();
+TENON_API void set_core_uses_pid(bool on);
 
 inline constexpr std::string_view kSystemType = "Linux", kSystemRelease = "6.1.0-tenon",
                                   kSystemVersion = "#1 SMP PREEMPT_DYNAMIC Tenon";

@@ -109,6 +109,12 @@ TENON_API void remove_locked(PendingSignals& pending, SignalSet which);
 // Tells the parent of a stop or a continuation. No signal lock held.
 TENON_API void notify_parent_of_stop(Process& process, bool continued, u32 signal);
 
+// --- core/process/process.cpp: what procfs sets of a Process, which no module that can fail may
+// write itself. Any context.
+TENON_API void set_oom_score_adjust(Process& process, i32 value);  // -1000 to 1000
+TENON_API void set_core_filter(Process& process, u32 bits);
+TENON_API void set_timer_slack(Process& process, u32 slack_ns);
+
 // --- core/process/exit.cpp
 TENON_API void release_vfork(Task& task);
 // Takes a zombie out of the tree; the caller drops what it holds. Tree lock held.

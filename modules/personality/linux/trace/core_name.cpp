@@ -107,8 +107,7 @@ Result<void> make_core_name(CoreName& out, u32 signal) {
         }
         rest.remove_prefix(1);
     }
-    if (!out.pipe && !with_pid && core_uses_pid().load(std::memory_order_relaxed))
-        fmt::print(sink, ".{}", current_process().pid);
+    if (!out.pipe && !with_pid && core_uses_pid()) fmt::print(sink, ".{}", current_process().pid);
     out.text[sink.text().size()] = '\0';
     if (sink.text().empty()) return Err(Error::noent);
     return {};

@@ -8,3 +8,4 @@ awk '{print NF}' /proc/loadavg; awk '{print NF}' /proc/uptime; awk '{print NF}' 
 awk '$2=="/proc"{print $3}' /proc/mounts; awk '$2=="/dev/pts"{print $3}' /proc/mounts
 ls /dev/fd/; echo via > /dev/stdout; cat /proc/self/oom_score_adj; ls /proc/self/task | wc -l
 cat /proc/self/mountinfo | awk '{print NF>=10}' | sort -u; tty; test -t 0; echo $?
+(echo 300 >/proc/self/oom_score_adj; cat /proc/self/oom_score_adj; echo 0x7f >/proc/self/coredump_filter; cat /proc/self/coredump_filter)
