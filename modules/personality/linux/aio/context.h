@@ -54,7 +54,7 @@ class Context : public RefCounted<Context> {
     Context(u32 requests, u32 slots) : requests_(requests), slots_(slots) {}
     Result<i64> take(i64 most, u64 events);
     const u32 requests_, slots_;
-    sync::Mutex mutex_{sync::LockRank::sleeping_leaf};
+    sync::Mutex mutex_{sync::LockRank::pipe};  // user memory is copied under it
     List<Completion, &Completion::hook> done_;
     std::atomic<u32> used_{0};  // reserved, or in done_
     std::atomic<u32> ready_{0};
