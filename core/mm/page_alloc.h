@@ -44,6 +44,8 @@ u64 free_left_by(uptr text, usize text_bytes);
 void for_each_left_by(uptr text, usize text_bytes,
                       void (*visit)(uptr site, usize size_bytes, void*), void* context);
 
+// Of the cache that a page of slabs belongs to.
+const char* cache_name(const Page& page);
 // Whose the memory at `address` is, in words.
 void describe_data(uptr address, fmt::Sink& out);
 

@@ -26,6 +26,7 @@
 #include "core/mm/fail.h"
 #include "core/mm/kasan.h"
 #include "core/mm/page_alloc.h"
+#include "core/mm/poison.h"
 #include "core/mm/slab_classes.h"
 #include "core/module/crossing.h"
 #include "core/module/quota.h"
@@ -38,8 +39,6 @@ constexpr u32 kMaxCaches = 96;
 constexpr u32 kNone = ~u32{0};
 constexpr u16 kEnd = 0xffff;
 constexpr uptr kForgotten = 1;  // as a site: of a module that is gone; another may lie there now
-constexpr u8 kPoison = 0x6b;
-constexpr uptr kPoisonWord = ~uptr{0} / 0xff * kPoison;
 
 struct Magazine {
     u32 count;
@@ -55,19 +54,6 @@ SlabCache* caches[kMaxCaches];
 
 u16& next_index(void* object) {
     return *static_cast<u16*>(object);
-}
-
-void poison(void* object, u32 stride) {
-    std::memset(object, kPoison, stride);
-}
-void check_poison(const SlabCache* cache, const char* name, void* object, u32 stride) {
-    const auto* bytes = static_cast<const u8*>(object);
-    for (u32 i = 2; i < stride; ++i) {
-        if (bytes[i] == kPoison) continue;
-        log::err("slab {} {}: object {:#x} was written at byte {} after it was freed", name,
-                 static_cast<const void*>(cache), reinterpret_cast<u64>(object), i);
-        panic("use after free");
-    }
 }
 
 }  // namespace
@@ -88,6 +74,14 @@ struct Slabs {
     static uptr& site_of(const SlabCache& cache, void* object) {
         return *reinterpret_cast<uptr*>(static_cast<u8*>(object) + cache.object_bytes_ -
                                         sizeof(uptr));
+    }
+    // As a site: zero, or what a debug kernel fills a free object with.
+    static bool is_free(uptr site) { return site == 0 || site == kPoisonWord; }
+    static void forget_site(SlabCache& cache, void* object) {
+        uptr& site = site_of(cache, object);
+        if (is_free(site)) panic("kfree: the object is free already");
+        module::uncharge(site, cache.object_bytes_);
+        site = 0;
     }
     static void* alloc_for_module(usize size, Alloc flags, uptr site) {
         SlabCache& cache = module_classes[class_of(size)];
@@ -176,8 +170,7 @@ struct Slabs {
         if (at >= cache.objects_per_slab_ || frame(pfn).count >= cache.objects_per_slab_)
             return false;
         if (!is_of_modules(cache)) return true;
-        const uptr site = site_of(cache, object_at(cache, pfn, at));
-        return site == 0 || site == kPoisonWord;
+        return is_free(site_of(cache, object_at(cache, pfn, at)));
     }
 
     // Takes up to `wanted` objects. Lock held.
@@ -396,7 +389,6 @@ struct Slabs {
                 .pages_per_slab = u64{1} << cache.order_};
     }
 
-    static usize bytes_with_site(const SlabCache& cache) { return cache.object_bytes_; }
     static usize usable_bytes(const SlabCache& cache) {
         return is_of_modules(cache) ? cache.object_bytes_ - sizeof(uptr) : cache.stride_;
     }
@@ -553,13 +545,7 @@ void kfree(void* p) {
     Page& page = frame_of_address(p);
     if (page.kind == Page::Kind::slab) [[likely]] {
         SlabCache& cache = *static_cast<SlabCache*>(page.slab.cache);
-        if (Slabs::is_of_modules(cache)) {
-            uptr& site = Slabs::site_of(cache, p);
-            // Zero, or what a debug kernel fills a free object with.
-            if (site == 0 || site == kPoisonWord) panic("kfree: the object is free already");
-            module::uncharge(site, Slabs::bytes_with_site(cache));
-            site = 0;
-        }
+        if (Slabs::is_of_modules(cache)) Slabs::forget_site(cache, p);
         Slabs::free(cache, p);
         return;
     }
@@ -617,22 +603,8 @@ void* krealloc(void* p, usize new_size, Alloc flags) {
     return fresh;
 }
 
-void describe_data(uptr address, fmt::Sink& out) {
-    const arch::KernelLayout& layout = arch::kernel_layout();
-    const uptr array = reinterpret_cast<uptr>(frames);
-    const Page* page = nullptr;
-    if (address >= layout.direct_map && address < layout.direct_map_end)
-        page = page_of(Pfn::of({address - layout.direct_map}));
-    if (address - array < frame_count * sizeof(Page))
-        out.write("frame array");
-    else if (address >= layout.image_start && address < layout.image_end)
-        fmt::print(out, "core image+{:#x}", address - layout.image_start);
-    else if (page != nullptr && page->kind == Page::Kind::slab)
-        fmt::print(out, "an object of {}",
-                   Slabs::info(*static_cast<SlabCache*>(page->slab.cache)).name);
-    else
-        out.write(page != nullptr && page->kind == Page::Kind::page_table ? "page table"
-                                                                          : "core memory");
+const char* cache_name(const Page& page) {
+    return Slabs::info(*static_cast<SlabCache*>(page.slab.cache)).name;
 }
 
 }  // namespace tenon::mm

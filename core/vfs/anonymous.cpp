@@ -23,14 +23,7 @@ class AnonymousType final : public FileSystemType {
   private:
     std::string_view name_;
 };
-class AnonymousSuperOps final : public SuperOps {
-  public:
-    FsStatistics statistics(SuperBlock& super) override {
-        FsStatistics s;
-        s.magic = super.magic;
-        return s;
-    }
-};
+class AnonymousSuperOps final : public SuperOps {};
 class AnonymousInodeOps final : public InodeOps {};
 
 constinit AnonymousType pipe_type{"pipefs"}, anonymous_type{"anon_inodefs"};

@@ -191,6 +191,13 @@ Result<u64> File::seek(i64 offset, FileOps::Whence whence) {
     return position;
 }
 
+Result<u64> FileOps::seek_number(const File& file, i64 offset, Whence whence) {
+    if (whence == Whence::current) offset += static_cast<i64>(file.position());
+    if ((whence != Whence::set && whence != Whence::current) || offset < 0)
+        return Err(Error::inval);
+    return static_cast<u64>(offset);
+}
+
 Result<u64> FileOps::seek(File& file, i64 offset, Whence whence) {
     if (file.is_stream()) return Err(Error::spipe);
     Inode& inode = file.inode();

@@ -8,14 +8,7 @@
 namespace tenon::procfs {
 namespace {
 
-class Super final : public vfs::SuperOps {
-  public:
-    vfs::FsStatistics statistics(vfs::SuperBlock& super) override {
-        vfs::FsStatistics s;
-        s.magic = super.magic;
-        return s;
-    }
-};
+class Super final : public vfs::SuperOps {};
 constinit Super super_ops;
 
 // The one tree, for every mount: there is one pid namespace. Made by the first mount.

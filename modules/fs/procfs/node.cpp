@@ -188,10 +188,7 @@ class DirectoryFile final : public vfs::FileOps {
         }
     }
     Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
-        if (whence == Whence::current) offset += static_cast<i64>(file.position());
-        if ((whence != Whence::set && whence != Whence::current) || offset < 0)
-            return Err(Error::inval);
-        return static_cast<u64>(offset);
+        return seek_number(file, offset, whence);
     }
 };
 constinit DirectoryFile directory_file;

@@ -11,14 +11,7 @@ namespace {
 constexpr std::string_view kNames[] = {"block",    "bus", "class",  "dev",    "devices",
                                        "firmware", "fs",  "kernel", "module", "power"};
 
-class Super final : public vfs::SuperOps {
-  public:
-    vfs::FsStatistics statistics(vfs::SuperBlock& super) override {
-        vfs::FsStatistics s;
-        s.magic = super.magic;
-        return s;
-    }
-};
+class Super final : public vfs::SuperOps {};
 constinit Super super_ops;
 
 class Type final : public vfs::FileSystemType {

@@ -72,11 +72,6 @@ i64 index_of(std::string_view name) {
 class Super final : public vfs::SuperOps {
   public:
     explicit Super(const Options& o) : options(o) {}
-    vfs::FsStatistics statistics(vfs::SuperBlock& super) override {
-        vfs::FsStatistics s;
-        s.magic = super.magic;
-        return s;
-    }
     void describe(vfs::SuperBlock&, fmt::Sink& sink) override {
         if (options.has_uid) fmt::print(sink, ",uid={}", options.uid);
         if (options.has_gid) fmt::print(sink, ",gid={}", options.gid);
@@ -127,10 +122,7 @@ class RootFile final : public vfs::FileOps {
         return {};
     }
     Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
-        if (whence == Whence::current) offset += static_cast<i64>(file.position());
-        if ((whence != Whence::set && whence != Whence::current) || offset < 0)
-            return Err(Error::inval);
-        return static_cast<u64>(offset);
+        return seek_number(file, offset, whence);
     }
 };
 

@@ -1,8 +1,5 @@
 /* POSIX message queues: every call, errnos, order, sleeping, notification, the file system, limits. */
-#include "check.h"
 #include <dirent.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <mqueue.h>
 #include <poll.h>
@@ -15,58 +12,11 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
+#include "children.h"
+
 static int raw_open(const char *name, int flags, int mode, struct mq_attr *a) { return syscall(SYS_mq_open, name, flags, mode, a); }
-static void become(int uid) {
-    setgroups(0, 0);
-    setresgid(uid, uid, uid);
-    setresuid(uid, uid, uid);
-}
-/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
-static pid_t start(void (*f)(void)) {
-    fflush(stdout);
-    pid_t c = fork();
-    if (c == 0) {
-        char name[40];
-        sprintf(name, "/tmp/said.%d", getpid());
-        freopen(name, "w", stdout);
-        f();
-        fflush(stdout);
-        _exit(0);
-    }
-    return c;
-}
-static int finish(pid_t c) {
-    char name[40], line[400];
-    int st;
-    waitpid(c, &st, 0);
-    sprintf(name, "/tmp/said.%d", c);
-    FILE *said = fopen(name, "r");
-    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
-    if (said) fclose(said);
-    unlink(name);
-    return st;
-}
-static void in_child(void (*f)(void)) {
-    printf("child %x\n", finish(start(f)));
-}
-static void until_asleep(pid_t p) {
-    char path[40], b[300];
-    sprintf(path, "/proc/%d/stat", p);
-    for (int i = 0; i < 3000; i++) {
-        int fd = open(path, O_RDONLY);
-        b[0] = 0;
-        int n = read(fd, b, sizeof b - 1);
-        close(fd);
-        b[n < 0 ? 0 : n] = 0;
-        char *e = strrchr(b, ')');
-        if (e && e[2] == 'S') break;
-        usleep(1000);
-    }
-    usleep(20000);
-}
 static int q;
 static void receive(int line) {
     char b[9000];
@@ -87,13 +37,10 @@ static void show(const char *what) {
 }
 static void file_text(const char *path) {
     char b[300];
-    int fd = open(path, O_RDONLY);
-    int n = read(fd, b, sizeof b - 1);
-    b[n < 0 ? 0 : n] = 0;
+    read_text(path, b, sizeof b);
     char *pid = strstr(b, "NOTIFY_PID:");
     if (pid && atoi(pid + 11) == getpid()) strcpy(pid, "NOTIFY_PID:self\n");
     printf("%s: %s", path, b);
-    close(fd);
 }
 
 static void opening(void) {
@@ -434,21 +381,10 @@ static void tree(void) {
     close(q), close(g);
 }
 static void text(const char *path) {
-    char b[400];
     struct stat st;
     stat(path, &st);
-    int fd = open(path, O_RDONLY);
-    int n = read(fd, b, sizeof b - 1);
-    b[n < 0 ? 0 : n] = 0;
-    printf("%s %o: %s", path, st.st_mode, b);
-    close(fd);
-}
-static void put(const char *path, const char *what) {
-    int fd = open(path, O_WRONLY);
-    printf("%s to %s: ", what, path);
-    int r = fd < 0 ? -1 : write(fd, what, strlen(what));
-    printf("%s\n", r < 0 ? strerrorname_np(errno) : "ok");
-    close(fd);
+    printf("%o ", st.st_mode);
+    show_text(path);
 }
 static void few(void) {
     become(1000);

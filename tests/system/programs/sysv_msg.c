@@ -1,13 +1,11 @@
 /* System V message queues: every call, command and flag, errnos, sleeping, limits. */
-#include "check.h"
-#include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
-#include <sys/wait.h>
+
+#include "children.h"
 
 #ifndef MSG_COPY
 #define MSG_COPY 040000
@@ -44,55 +42,7 @@ static void show(const char *what) {
            d.msg_lspid == getpid() ? "self" : d.msg_lspid ? "other" : "0", d.msg_lrpid == getpid() ? "self" : d.msg_lrpid ? "other" : "0",
            d.msg_stime != 0, d.msg_rtime != 0, d.msg_ctime != 0);
 }
-/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
-static pid_t start(void (*f)(void)) {
-    fflush(stdout);
-    pid_t c = fork();
-    if (c == 0) {
-        char name[40];
-        sprintf(name, "/tmp/said.%d", getpid());
-        freopen(name, "w", stdout);
-        f();
-        fflush(stdout);
-        _exit(0);
-    }
-    return c;
-}
-static int finish(pid_t c) {
-    char name[40], line[400];
-    int st;
-    waitpid(c, &st, 0);
-    sprintf(name, "/tmp/said.%d", c);
-    FILE *said = fopen(name, "r");
-    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
-    if (said) fclose(said);
-    unlink(name);
-    return st;
-}
-static void in_child(void (*f)(void)) {
-    printf("child %x\n", finish(start(f)));
-}
-static void become(int uid) {
-    setgroups(0, 0);
-    setresgid(uid, uid, uid);
-    setresuid(uid, uid, uid);
-}
 static void on_signal(int s) {}
-static void until_asleep(pid_t p) { /* it sleeps in the kernel */
-    char path[40], b[300];
-    sprintf(path, "/proc/%d/stat", p);
-    for (int i = 0; i < 3000; i++) {
-        int fd = open(path, O_RDONLY);
-        b[0] = 0;
-        int n = read(fd, b, sizeof b - 1);
-        close(fd);
-        b[n < 0 ? 0 : n] = 0;
-        char *e = strrchr(b, ')');
-        if (e && e[2] == 'S') break;
-        usleep(1000);
-    }
-    usleep(20000);
-}
 
 static void getting(void) {
     SAY(msgget(0x4321, 0));
@@ -285,23 +235,8 @@ static void control(void) {
     in_child(as_user);
     show("after its owner");
 }
-static void text(const char *path) {
-    char b[4000];
-    int fd = open(path, O_RDONLY);
-    int n = read(fd, b, sizeof b - 1);
-    b[n < 0 ? 0 : n] = 0;
-    printf("%s: %s", path, b);
-    close(fd);
-}
-static void put(const char *path, const char *what) {
-    int fd = open(path, O_WRONLY);
-    printf("%s to %s: ", what, path);
-    int r = fd < 0 ? -1 : write(fd, what, strlen(what));
-    printf("%s\n", r < 0 ? strerrorname_np(errno) : "ok");
-    close(fd);
-}
 static void settings(void) {
-    text("/proc/sysvipc/msg");
+    show_text("/proc/sysvipc/msg");
     put("/proc/sys/kernel/msgmax", "20000");
     put("/proc/sys/kernel/msgmnb", "40000");
     id = msgget(IPC_PRIVATE, 0600);

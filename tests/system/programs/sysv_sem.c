@@ -1,14 +1,12 @@
 /* System V semaphores: every call, command and flag, errnos, undo, interruption, limits. */
-#include "check.h"
-#include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
+
+#include "children.h"
 
 union arg {
     int val;
@@ -34,24 +32,7 @@ static void show(const char *what, int id) {
         for (unsigned i = 0; i < d.sem_nsems; i++) printf(" %d(%s)", v[i], ctl(id, i, GETPID, 0) == getpid() ? "self" : ctl(id, i, GETPID, 0) ? "other" : "0");
     puts("");
 }
-static void in_child(void (*f)(void)) {
-    fflush(stdout);
-    pid_t c = fork();
-    if (c == 0) {
-        f();
-        fflush(stdout);
-        _exit(0);
-    }
-    int st;
-    waitpid(c, &st, 0);
-    printf("child %x\n", st);
-}
 static int id;
-static void become(int uid) {
-    setgroups(0, 0);
-    setresgid(uid, uid, uid);
-    setresuid(uid, uid, uid);
-}
 static void on_signal(int s) {}
 static void until_waiting(int n, int cmd, int count) {
     for (int i = 0; i < 3000 && ctl(id, n, cmd, 0) != count; i++) usleep(1000);
@@ -198,31 +179,6 @@ static void signaled(void) {
     ualarm(20000, 20000);
     SAY(semtimedop(id, &b, 1, &t));
 }
-/* A child's lines come out when finish() waits for it: they must not race with its waker's. */
-static pid_t start(void (*f)(void)) {
-    fflush(stdout);
-    pid_t c = fork();
-    if (c == 0) {
-        char name[40];
-        sprintf(name, "/tmp/said.%d", getpid());
-        freopen(name, "w", stdout);
-        f();
-        fflush(stdout);
-        _exit(0);
-    }
-    return c;
-}
-static int finish(pid_t c) {
-    char name[40], line[400];
-    int st;
-    waitpid(c, &st, 0);
-    sprintf(name, "/tmp/said.%d", c);
-    FILE *said = fopen(name, "r");
-    while (said && fgets(line, sizeof line, said)) fputs(line, stdout);
-    if (said) fclose(said);
-    unlink(name);
-    return st;
-}
 static void sleeping(void) {
     id = semget(IPC_PRIVATE, 2, 0600);
     pid_t a = start(sleeper_a);
@@ -355,25 +311,10 @@ static void undoing(void) {
     wait(0);
     SAY(ctl(id, 0, IPC_RMID, 0));
 }
-static void text(const char *path) {
-    char b[4000];
-    int fd = open(path, O_RDONLY);
-    int n = read(fd, b, sizeof b - 1);
-    b[n < 0 ? 0 : n] = 0;
-    printf("%s: %s", path, b);
-    close(fd);
-}
-static void put(const char *path, const char *what) {
-    int fd = open(path, O_WRONLY);
-    printf("%s to %s: ", what, path);
-    int r = fd < 0 ? -1 : write(fd, what, strlen(what));
-    printf("%s\n", r < 0 ? strerrorname_np(errno) : "ok");
-    close(fd);
-}
 static void settings(void) {
-    text("/proc/sysvipc/sem");
+    show_text("/proc/sysvipc/sem");
     put("/proc/sys/kernel/sem", "10\t20\t3\t2");
-    text("/proc/sys/kernel/sem");
+    show_text("/proc/sys/kernel/sem");
     SAY(semget(IPC_PRIVATE, 11, 0600));
     int a = OK(semget(IPC_PRIVATE, 10, 0600)), b = OK(semget(IPC_PRIVATE, 10, 0600));
     SAY(semget(IPC_PRIVATE, 1, 0600));
@@ -386,12 +327,12 @@ static void settings(void) {
     SAY(ctl(a, 0, IPC_RMID, 0));
     SAY(ctl(b, 0, IPC_RMID, 0));
     put("/proc/sys/kernel/sem", "32000 1024000000");
-    text("/proc/sys/kernel/sem");
+    show_text("/proc/sys/kernel/sem");
     put("/proc/sys/kernel/sem", "32000 1024000000 500 32769");
     put("/proc/sys/kernel/sem", "32000 1024000000 500 -1");
     put("/proc/sys/kernel/sem", "x");
     put("/proc/sys/kernel/sem", "32000 1024000000 500 32000");
-    text("/proc/sys/kernel/sem");
+    show_text("/proc/sys/kernel/sem");
 }
 int main(int argc, char **argv) {
     if (argc > 1) {

@@ -1,7 +1,4 @@
 /* System V shared memory: every call, command and flag, errnos, attach counts, permissions. */
-#include "check.h"
-#include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
@@ -11,25 +8,9 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
-static void in_child(void (*f)(void)) {
-    fflush(stdout);
-    pid_t c = fork();
-    if (c == 0) {
-        f();
-        fflush(stdout);
-        _exit(0);
-    }
-    int st;
-    waitpid(c, &st, 0);
-    printf("child %x\n", st);
-}
-static void become(int uid) {
-    setgroups(0, 0);
-    setresgid(uid, uid, uid);
-    setresuid(uid, uid, uid);
-}
+#include "children.h"
+
 static void show(const char *what, int id) {
     struct shmid_ds d;
     memset(&d, 0xee, sizeof d);
@@ -53,8 +34,6 @@ static void maps(void) { /* lines of /proc/self/maps about segments, without the
         if (strstr(line, "SYSV")) printf("maps: %s", strchr(line, ' '));
     fclose(f);
 }
-static char sig_seen;
-static void on_signal(int s) { sig_seen = s; }
 
 static void getting(void) {
     SAY(shmget(0x1234, 4096, 0));
@@ -304,22 +283,6 @@ static void numbers(void) { /* how numbers are given out */
     }
     for (int i = 0; i < 100; i++) shmctl(ids[i], IPC_RMID, 0);
 }
-static void text(const char *path) {
-    char b[4000];
-    int fd = open(path, O_RDONLY);
-    int n = read(fd, b, sizeof b - 1);
-    if (n < 0) n = 0;
-    b[n] = 0;
-    printf("%s: %s", path, b);
-    close(fd);
-}
-static void put(const char *path, const char *what) {
-    int fd = open(path, O_WRONLY);
-    printf("%s to %s: ", what, path);
-    int r = fd < 0 ? -1 : write(fd, what, strlen(what));
-    printf("%s\n", r < 0 ? strerrorname_np(errno) : "ok");
-    close(fd);
-}
 static void settings(void) {
     static const char *const kernel[] = {"shmmax", "shmall", "shmmni", "shm_rmid_forced", "shm_next_id", "sem", "sem_next_id", "msgmax", "msgmnb", "msgmni", "msg_next_id", "auto_msgmni"};
     char path[100];
@@ -328,14 +291,14 @@ static void settings(void) {
         sprintf(path, "/proc/sys/kernel/%s", kernel[i]);
         stat(path, &st);
         printf("%o ", st.st_mode);
-        text(path);
+        show_text(path);
     }
-    text("/proc/sysvipc/shm");
+    show_text("/proc/sysvipc/shm");
     put("/proc/sys/kernel/shmmax", "4096");
     SAY(shmget(IPC_PRIVATE, 4097, 0600));
     put("/proc/sys/kernel/shmmax", "x");
     put("/proc/sys/kernel/shmmax", "18446744073692774399");
-    text("/proc/sys/kernel/shmmax");
+    show_text("/proc/sys/kernel/shmmax");
     put("/proc/sys/kernel/shmmni", "32769");
     put("/proc/sys/kernel/shmmni", "-1");
     put("/proc/sys/kernel/shmmni", "1");
@@ -365,13 +328,13 @@ static void settings(void) {
     SAY(count(a));
     put("/proc/sys/kernel/shm_rmid_forced", "0");
     put("/proc/sys/kernel/shm_next_id", "4000");
-    text("/proc/sys/kernel/shm_next_id");
+    show_text("/proc/sys/kernel/shm_next_id");
     SAY(a = shmget(IPC_PRIVATE, 1, 0600));
-    text("/proc/sys/kernel/shm_next_id");
+    show_text("/proc/sys/kernel/shm_next_id");
     SAY(shmctl(a, IPC_RMID, 0));
     put("/proc/sys/kernel/auto_msgmni", "1");
     put("/proc/sys/kernel/auto_msgmni", "5");
-    text("/proc/sys/kernel/auto_msgmni");
+    show_text("/proc/sys/kernel/auto_msgmni");
 }
 static void key(void) { /* the same page for futexes of both processes */
     int id = shmget(IPC_PRIVATE, 4096, 0600);

@@ -53,6 +53,8 @@ class FileOps {
     // Default: SEEK_SET/CUR/END on the inode's size for seekable files.
     enum class Whence : u8 { set, current, end, data, hole };
     TENON_API virtual Result<u64> seek(File& file, i64 offset, Whence whence);
+    // For a directory whose positions are numbers of its own: SEEK_SET and SEEK_CUR. Error::inval.
+    TENON_API static Result<u64> seek_number(const File& file, i64 offset, Whence whence);
     // Default for files with a mapping: pages of the inode's page cache. A device returns a backing
     // in the request.
     virtual Result<void> map(File& file, mm::MapRequest& request) { return Err(Error::nodev); }

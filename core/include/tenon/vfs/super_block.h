@@ -8,7 +8,8 @@ namespace tenon::vfs {
 class SuperOps {
   public:
     virtual ~SuperOps() = default;
-    virtual FsStatistics statistics(SuperBlock& super) = 0;
+    // Default: nothing is counted.
+    virtual FsStatistics statistics(SuperBlock& super);
     virtual Result<void> sync(SuperBlock& super) { return {}; }
     virtual Result<void> remount(SuperBlock& super, u32 flags, std::string_view data) { return {}; }
     // Options for /proc/mounts beyond rw/ro: ",size=..." or nothing.
@@ -45,6 +46,12 @@ class SuperBlock : public RefCounted<SuperBlock> {
     module::Gated<SuperOps> ops_;
     std::atomic<u64> next_ino_{2};
 };
+
+inline FsStatistics SuperOps::statistics(SuperBlock& super) {
+    FsStatistics s;
+    s.magic = super.magic;
+    return s;
+}
 
 // For Context::hold(): gives a reference back, also when the module failed.
 TENON_API void release_super_block(void* super);

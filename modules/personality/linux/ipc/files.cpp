@@ -15,38 +15,40 @@ namespace {
 using linux_ipc::Listing;
 using linux_ipc::Setting;
 
-// A line is made on the stack under the object's lock: a sink may allocate.
+// A line for each object, made on the stack under its lock: a sink may allocate.
+template <typename T, typename MakeLine>
+void write_lines(Table& table, fmt::Sink& out, MakeLine&& make_line) {
+    sync::ReadGuard guard(table.lock);
+    table.for_each([&](Object& o) {
+        auto& object = static_cast<T&>(o);
+        object.lock.lock();
+        const auto line = make_line(object);
+        object.lock.unlock();
+        out.write(line.view());
+    });
+}
+
 void list_shm(Namespace& ns, fmt::Sink& out) {
     out.write(
         "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  "
         "cgid      atime      dtime      ctime                   rss                  swap\n");
-    sync::ReadGuard guard(ns.shm.lock);
-    ns.shm.for_each([&](Object& o) {
-        auto& s = static_cast<Segment&>(o);
-        s.lock.lock();
-        const fmt::Line<320> line(
+    write_lines<Segment>(ns.shm, out, [](Segment& s) {
+        return fmt::Line<320>(
             "{:10} {:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} "
             "{:21}\n",
             s.key, s.id, s.mode, s.size_bytes, s.creator_pid, s.last_pid, s.attached, s.uid, s.gid,
             s.cuid, s.cgid, s.attach_time, s.detach_time, s.change_time,
             s.resident_pages() << kPageShift, 0);
-        s.lock.unlock();
-        out.write(line.view());
     });
 }
 
 void list_sem(Namespace& ns, fmt::Sink& out) {
     out.write(
         "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-    sync::ReadGuard guard(ns.sem.lock);
-    ns.sem.for_each([&](Object& o) {
-        auto& s = static_cast<SemaphoreArray&>(o);
-        s.lock.lock();
-        const fmt::Line<256> line("{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n",
-                                  s.key, s.id, s.mode, s.count(), s.uid, s.gid, s.cuid, s.cgid,
-                                  s.operation_time, s.change_time);
-        s.lock.unlock();
-        out.write(line.view());
+    write_lines<SemaphoreArray>(ns.sem, out, [](SemaphoreArray& s) {
+        return fmt::Line<256>("{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", s.key,
+                              s.id, s.mode, s.count(), s.uid, s.gid, s.cuid, s.cgid,
+                              s.operation_time, s.change_time);
     });
 }
 
@@ -54,16 +56,11 @@ void list_msg(Namespace& ns, fmt::Sink& out) {
     out.write(
         "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid   "
         "   stime      rtime      ctime\n");
-    sync::ReadGuard guard(ns.msg.lock);
-    ns.msg.for_each([&](Object& o) {
-        auto& q = static_cast<MessageQueue&>(o);
-        q.lock.lock();
-        const fmt::Line<256> line(
+    write_lines<MessageQueue>(ns.msg, out, [](MessageQueue& q) {
+        return fmt::Line<256>(
             "{:10} {:10}  {:4o}  {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n",
             q.key, q.id, q.mode, q.bytes, q.count, q.send_pid, q.receive_pid, q.uid, q.gid, q.cuid,
             q.cgid, q.send_time, q.receive_time, q.change_time);
-        q.lock.unlock();
-        out.write(line.view());
     });
 }
 

@@ -63,10 +63,7 @@ class DirectoryFile final : public vfs::FileOps {
         return {};
     }
     Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
-        if (whence == Whence::current) offset += static_cast<i64>(file.position());
-        if ((whence != Whence::set && whence != Whence::current) || offset < 0)
-            return Err(Error::inval);
-        return static_cast<u64>(offset);
+        return seek_number(file, offset, whence);
     }
 };
 
@@ -197,14 +194,7 @@ class DirectoryOps final : public vfs::InodeOps {
 };
 constinit DirectoryOps directory_ops;
 
-class Super final : public vfs::SuperOps {
-  public:
-    vfs::FsStatistics statistics(vfs::SuperBlock& super) override {
-        vfs::FsStatistics s;
-        s.magic = super.magic;
-        return s;
-    }
-};
+class Super final : public vfs::SuperOps {};
 constinit Super super_ops;
 
 // --- The one instance ----------------------------------------------------------------------------

@@ -209,24 +209,19 @@ Result<i64> information(Namespace& ns, i32 cmd, u64 to) {
 }
 
 Result<i64> status(Namespace& ns, i32 id, i32 cmd, u64 to) {
-    uapi::msqid64_ds out{};
-    i64 result;
-    {
-        TRY_ASSIGN(auto queue, lock_object<MessageQueue>(ns.msg, id, cmd != IPC_STAT));
-        if (cmd != MSG_STAT_ANY) TRY(queue->may(0444));
-        out.msg_perm = queue->describe();
-        out.msg_stime = queue->send_time;
-        out.msg_rtime = queue->receive_time;
-        out.msg_ctime = queue->change_time;
-        out.msg_cbytes = queue->bytes;
-        out.msg_qnum = queue->count;
-        out.msg_qbytes = queue->limit_bytes;
-        out.msg_lspid = queue->send_pid;
-        out.msg_lrpid = queue->receive_pid;
-        result = cmd == IPC_STAT ? 0 : queue->id;
-    }
-    TRY(mm::UserOut<uapi::msqid64_ds>(to).write(out));
-    return result;
+    return tell_status<MessageQueue, uapi::msqid64_ds>(
+        ns.msg, id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, to,
+        [](const MessageQueue& queue, uapi::msqid64_ds& out) {
+            out.msg_perm = queue.describe();
+            out.msg_stime = queue.send_time;
+            out.msg_rtime = queue.receive_time;
+            out.msg_ctime = queue.change_time;
+            out.msg_cbytes = queue.bytes;
+            out.msg_qnum = queue.count;
+            out.msg_qbytes = queue.limit_bytes;
+            out.msg_lspid = queue.send_pid;
+            out.msg_lrpid = queue.receive_pid;
+        });
 }
 
 Result<i64> set(Namespace& ns, i32 id, u64 from) {

@@ -5,6 +5,7 @@
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
 #include <tenon/lib/result.h>
+#include <tenon/mm/user_copy.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/rcu.h>
 
@@ -145,6 +146,22 @@ Result<Locked<T>> lock_object(Table& table, i32 id, bool any_sequence = false) {
     Locked<T> locked(static_cast<T*>(object));
     if (object->removed) return Err(Error::idrm);
     return locked;
+}
+
+// What IPC_STAT and its two relatives share: `fill` says it under the object's lock. `by_slot`: not
+// IPC_STAT; `of_any`: *_STAT_ANY.
+template <typename T, typename Out, typename Fill>
+Result<i64> tell_status(Table& table, i32 id, bool by_slot, bool of_any, u64 to, Fill&& fill) {
+    Out out{};
+    i64 result;
+    {
+        TRY_ASSIGN(auto object, lock_object<T>(table, id, by_slot));
+        if (!of_any) TRY(object->may(0444));
+        fill(*object, out);
+        result = by_slot ? object->id : 0;
+    }
+    TRY(mm::UserOut<Out>(to).write(out));
+    return result;
 }
 
 // What shmget, semget and msgget share. `check` judges an object that is there, `make` makes one

@@ -98,19 +98,14 @@ Result<i64> information(Namespace& ns, i32 cmd, u64 to) {
 }
 
 Result<i64> status(Namespace& ns, i32 id, i32 cmd, u64 to) {
-    uapi::semid64_ds out{};
-    i64 result;
-    {
-        TRY_ASSIGN(auto array, lock_object<SemaphoreArray>(ns.sem, id, cmd != IPC_STAT));
-        if (cmd != SEM_STAT_ANY) TRY(array->may(0444));
-        out.sem_perm = array->describe();
-        out.sem_otime = array->operation_time;
-        out.sem_ctime = array->change_time;
-        out.sem_nsems = array->count();
-        result = cmd == IPC_STAT ? 0 : array->id;
-    }
-    TRY(mm::UserOut<uapi::semid64_ds>(to).write(out));
-    return result;
+    return tell_status<SemaphoreArray, uapi::semid64_ds>(
+        ns.sem, id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, to,
+        [](const SemaphoreArray& array, uapi::semid64_ds& out) {
+            out.sem_perm = array.describe();
+            out.sem_otime = array.operation_time;
+            out.sem_ctime = array.change_time;
+            out.sem_nsems = array.count();
+        });
 }
 
 Result<i64> set(Namespace& ns, i32 id, u64 from) {

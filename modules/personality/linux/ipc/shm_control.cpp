@@ -43,23 +43,18 @@ Result<i64> usage(Namespace& ns, u64 to) {
 }
 
 Result<i64> status(Namespace& ns, i32 id, i32 cmd, u64 to) {
-    uapi::shmid64_ds out{};
-    i64 result;
-    {
-        TRY_ASSIGN(auto segment, lock_object<Segment>(ns.shm, id, cmd != IPC_STAT));
-        if (cmd != SHM_STAT_ANY) TRY(segment->may(0444));
-        out.shm_perm = segment->describe();
-        out.shm_segsz = segment->size_bytes;
-        out.shm_atime = segment->attach_time;
-        out.shm_dtime = segment->detach_time;
-        out.shm_ctime = segment->change_time;
-        out.shm_cpid = segment->creator_pid;
-        out.shm_lpid = segment->last_pid;
-        out.shm_nattch = segment->attached;
-        result = cmd == IPC_STAT ? 0 : segment->id;
-    }
-    TRY(mm::UserOut<uapi::shmid64_ds>(to).write(out));
-    return result;
+    return tell_status<Segment, uapi::shmid64_ds>(
+        ns.shm, id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, to,
+        [](const Segment& segment, uapi::shmid64_ds& out) {
+            out.shm_perm = segment.describe();
+            out.shm_segsz = segment.size_bytes;
+            out.shm_atime = segment.attach_time;
+            out.shm_dtime = segment.detach_time;
+            out.shm_ctime = segment.change_time;
+            out.shm_cpid = segment.creator_pid;
+            out.shm_lpid = segment.last_pid;
+            out.shm_nattch = segment.attached;
+        });
 }
 
 Result<i64> set(Namespace& ns, i32 id, u64 from) {
