@@ -523,6 +523,8 @@ bool revoke_interrupted(const Fault& at, uptr& mark, bool& irqs_on) {
 }
 
 void SleepScope::enter() {
+    // As in schedule(), but before this hangs in the list: the call ends here.
+    TENON_ASSERT(may_sleep());
     sync::IrqSpinGuard guard(g_sleepers_lock);
     sleepers().push_back(*this);
     entered_ = true;

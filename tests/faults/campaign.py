@@ -101,7 +101,7 @@ def run(pairs: list[tuple[str, str]], args, parameters: str = "") -> list[tuple[
         if done < current:
             verdict = "panic" if "TENON PANIC" in text else "hang" if silent else "ended"
             print(*pairs[current - 1], verdict, flush=True)
-            print("   ", "\n    ".join(text.splitlines()[-args.lines:]), flush=True)
+            print("   ", "\n    ".join((text.splitlines() + err.splitlines())[-args.lines:]), flush=True)
             verdicts.append((pairs[current - 1], verdict))
         elif verdicts[-1][1] == "unserved":
             print("   ", "\n    ".join(err.splitlines()[-args.lines:]), flush=True)
@@ -143,6 +143,7 @@ def main() -> int:
     parser.add_argument("--preset", default=os.environ.get("TENON_TEST_PRESET", "release"))
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--only", default="", help="pairs whose 'KIND CONTEXT' holds this")
+    parser.add_argument("--list", default="", help="KIND CONTEXT,KIND CONTEXT,...: these, in this order")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--count", type=int, default=0, help="so many pairs drawn at random")
     parser.add_argument("--controls", action="store_true", help="no fault: no restart; no containment: a panic")
@@ -163,6 +164,8 @@ def main() -> int:
     random.Random(seed).shuffle(pairs)
     if args.count:
         pairs = pairs[:args.count]
+    if args.list:
+        pairs = [tuple(pair.split()) for pair in args.list.split(",")]
     return summary(run(pairs, args), seed, args)
 
 
