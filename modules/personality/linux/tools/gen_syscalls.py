@@ -94,4 +94,5 @@ def main():
          f"inline constexpr u32 kSyscallCount = {count};\n\n}}  // namespace tenon::personality\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
