@@ -8,6 +8,7 @@ namespace {
 
 constinit const char kTag = 0;
 constinit sync::Mutex watch_lock{sync::LockRank::none};
+constinit u64 walk = 0;  // the number of the walk through sets; watch_lock
 constexpr u32 kMaxNesting = 5;
 constexpr u32 kPrivate = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE;
 constexpr u32 kExclusiveAllowed =
@@ -154,18 +155,33 @@ void Epoll::file_closed(vfs::File& file) {
     }
 }
 
-// Does a chain of watches lead from this set to `goal`, or is it too deep? watch_lock held, which
-// keeps all chains still.
-bool Epoll::reaches(const Epoll& goal, u32 depth) {
-    if (this == &goal || depth >= kMaxNesting) return true;
+// How many levels of sets there are from this one down, or kMaxNesting if `goal` is among them. A
+// set that many watch is looked at once in a walk. watch_lock held, which keeps all chains still.
+u32 Epoll::levels_below(const Epoll& goal) {
+    if (this == &goal) return kMaxNesting;
+    if (walk_ == walk) return levels_;
+    walk_ = walk;
+    u32 most = 0;
     for (EpollItem& item : items_) {
         Epoll* below = epoll_of(*item.file);
-        if (below != nullptr && below->reaches(goal, depth + 1)) return true;
+        if (below != nullptr) most = std::max(most, below->levels_below(goal));
     }
-    return false;
+    return levels_ = 1 + most;
 }
 
-Result<void> Epoll::add(vfs::File& target, i32 fd, const uapi::epoll_event& event) {
+// And from this one up: a chain that grows at its lower end becomes as deep as one that grows at
+// its upper end, and each level costs stack, in poll and in a wake-up.
+u32 Epoll::levels_above() {
+    if (walk_ == walk) return levels_;
+    walk_ = walk;
+    u32 most = 0;
+    auto* item = static_cast<EpollItem*>(own_->watchers.load(std::memory_order_relaxed));
+    for (; item != nullptr; item = item->watch_next)
+        most = std::max(most, item->owner->levels_above());
+    return levels_ = 1 + most;
+}
+
+Result<void> Epoll::add(vfs::File& own, vfs::File& target, i32 fd, const uapi::epoll_event& event) {
     Epoll* nested = epoll_of(target);
     u32 wanted = event.events | EPOLLERR | EPOLLHUP;
     if ((event.events & EPOLLEXCLUSIVE) &&
@@ -181,7 +197,13 @@ Result<void> Epoll::add(vfs::File& target, i32 fd, const uapi::epoll_event& even
     fresh->exclusive = event.events & EPOLLEXCLUSIVE;
 
     sync::MutexGuard watch(watch_lock);
-    if (nested != nullptr && nested->reaches(*this, 1)) return Err(Error::loop);
+    own_ = &own;
+    if (nested != nullptr) {
+        ++walk;
+        const u32 below = nested->levels_below(*this);
+        ++walk;
+        if (below + levels_above() > kMaxNesting) return Err(Error::loop);
+    }
     sync::MutexGuard guard(lock_);
     if (find_locked(target, fd) != nullptr) return Err(Error::exist);
     EpollItem& item = *fresh.release();

@@ -53,7 +53,8 @@ class Epoll final : public vfs::FileOps {
     Result<u64> seek(vfs::File&, i64, Whence) override { return u64{0}; }
     const void* tag() const override;
 
-    Result<void> add(vfs::File& target, i32 fd, const uapi::epoll_event& event);
+    // `own` is this set's file.
+    Result<void> add(vfs::File& own, vfs::File& target, i32 fd, const uapi::epoll_event& event);
     Result<void> modify(vfs::File& target, i32 fd, const uapi::epoll_event& event);
     Result<void> remove(vfs::File& target, i32 fd);
     Result<i64> wait(u64 user_events, i32 max_events, sync::Deadline deadline);
@@ -89,9 +90,15 @@ class Epoll final : public vfs::FileOps {
     void destroy_locked(EpollItem& item);  // watch_lock and lock_ held
     EpollItem* take_ready();
     void unready(EpollItem& item);
-    bool reaches(const Epoll& goal, u32 depth);
+    u32 levels_below(const Epoll& goal);
+    u32 levels_above();
     Result<i32> send_events(u64 user_events, i32 max_events);
 
+    // Under watch_lock: its own file, once it watches something; what the walk of that number
+    // found.
+    vfs::File* own_ = nullptr;
+    u64 walk_ = 0;
+    u32 levels_ = 0;
     sync::Mutex lock_{sync::LockRank::none};
     Items items_;
     sync::SpinLock ready_lock_{sync::LockRank::none};

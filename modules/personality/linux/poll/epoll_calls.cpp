@@ -65,7 +65,7 @@ Result<i64> sys_epoll_ctl(i32 epfd, i32 op, i32 fd, u64 user_event) {
     if (epoll == nullptr || file.get() == target.get()) return Err(Error::inval);
     switch (op) {
         case EPOLL_CTL_ADD:
-            TRY(epoll->add(*target, fd, event));
+            TRY(epoll->add(*file, *target, fd, event));
             return 0;
         case EPOLL_CTL_DEL:
             TRY(epoll->remove(*target, fd));
