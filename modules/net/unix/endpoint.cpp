@@ -21,8 +21,9 @@ Ref<Endpoint> peer_of(Endpoint& endpoint) {
 
 void link_pair(const Ref<Endpoint>& a, const Ref<Endpoint>& b) {
     for (auto [x, y] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+        Ref<Endpoint> peer = *y;  // takes what was there, and drops it outside the lock
         sync::SpinGuard guard((*x)->lock);
-        (*x)->peer = *y;
+        (*x)->peer.swap(peer);
         (*x)->state = State::connected;
         (*x)->theirs = (*y)->own;
     }

@@ -50,6 +50,14 @@ class Endpoint : public RefCounted<Endpoint> {
     vfs::Path node;                 // of a path name
     Endpoint* name_next = nullptr;  // of an abstract one
 
+    // --- guarded by flight_lock (flight.cpp): while its file lies in packets
+    struct Flight {
+        u32 references = 0, outside = 0;
+        bool candidate = false, reached = false;
+        vfs::File* file = nullptr;
+        Endpoint *next = nullptr, *previous = nullptr, *work = nullptr;
+    } flight;
+
     sync::Mutex reading{sync::LockRank::socket};
     sync::WaitQueue read_wait, write_wait;
 };

@@ -1,6 +1,7 @@
 #include <tenon/mm/slab.h>
 #include <tenon/module/module.h>
 
+#include "flight.h"
 #include "socket.h"
 
 namespace tenon::net::local {
@@ -18,6 +19,7 @@ class NetUnix final : public module::Instance {
     }
 
   private:
+    Collector collector_;
     module::Held family_;
 };
 

@@ -72,18 +72,21 @@ Result<void> bind_name(Endpoint& endpoint, const Address& address) {
         return Err(r.error() == Error::exist ? Error::addrinuse : r.error());
     TRY_ASSIGN(vfs::Path node, vfs::lookup(start, path, 0));
     // After the node, as Linux: a name that is taken is told first.
-    if (name_of(endpoint).length != 0) {
-        (void)vfs::unlink(start, path, vfs::UnlinkKind::file);
-        return Err(Error::inval);
-    }
-    sync::MutexGuard guard(names_lock);
-    endpoint.name = address;
-    // As Linux tells it back: with the final NUL.
-    endpoint.name.length = static_cast<u32>(kPathOffset + path.size() + 1);
-    endpoint.name.bytes[std::min<usize>(kPathOffset + path.size(), sizeof(address.bytes) - 1)] = 0;
-    endpoint.node = std::move(node);
-    endpoint.node.dentry->inode()->attach(&endpoint);
-    return {};
+    const auto attach = [&] {
+        sync::MutexGuard guard(names_lock);
+        if (endpoint.name.length != 0) return false;
+        endpoint.name = address;
+        // As Linux tells it back: with the final NUL.
+        endpoint.name.length = static_cast<u32>(kPathOffset + path.size() + 1);
+        endpoint.name.bytes[std::min<usize>(kPathOffset + path.size(), sizeof(address.bytes) - 1)] =
+            0;
+        endpoint.node = std::move(node);
+        endpoint.node.dentry->inode()->attach(&endpoint);
+        return true;
+    };
+    if (attach()) return {};
+    (void)vfs::unlink(start, path, vfs::UnlinkKind::file);
+    return Err(Error::inval);
 }
 
 Result<void> bind_automatically(Endpoint& endpoint) {

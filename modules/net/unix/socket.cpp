@@ -1,6 +1,8 @@
 // The socket around an endpoint.
 #include "socket.h"
 
+#include "flight.h"
+
 namespace tenon::net::local {
 
 bool LocalSocket::is_listening() const {
@@ -149,6 +151,7 @@ void LocalSocket::close_now() {
     closed_ = true;
     unbind_name(*endpoint_);
     close_endpoint(*endpoint_);
+    collect_soon();
 }
 
 LocalSocket::~LocalSocket() {

@@ -1,7 +1,7 @@
 // Moving bytes, descriptors and credentials. Spec: man 7 unix, man 2 sendmsg, man 2 recvmsg.
 #include <tenon/process/process.h>
 
-#include "endpoint.h"
+#include "flight.h"
 
 namespace tenon::net::local {
 
@@ -54,6 +54,7 @@ Result<Packet*> make_packet(Message& message, usize length, Endpoint& from) {
     packet->ancillary.files = std::move(message.ancillary.files);
     packet->ancillary.file_count = std::exchange(message.ancillary.file_count, 0);
     if (from.kind == Kind::datagram) packet->from = name_of(from);
+    begin_flight(packet->ancillary);
     return packet.release();
 }
 
@@ -96,7 +97,7 @@ Result<usize> send_stream(Endpoint& from, Message& message, bool nonblocking,
         }
         const usize length = (*packet)->length;
         if (!deliver(*to, *packet)) {
-            delete *packet;
+            drop(*packet);
             if (sent != 0) return sent;
             return broken_pipe(message, from.kind);
         }
@@ -122,11 +123,11 @@ Result<usize> send_record(Endpoint& from, Message& message, bool nonblocking,
     TRY(wait_for_room(from, *to, nonblocking, deadline));
     TRY_ASSIGN(Packet * packet, make_packet(message, total, from));
     if (packet->length != total) {
-        delete packet;
+        drop(packet);
         return Err(Error::fault);
     }
     if (!deliver(*to, packet)) {
-        delete packet;
+        drop(packet);
         if (from.kind == Kind::datagram) return Err(Error::connrefused);
         return broken_pipe(message, from.kind);
     }
@@ -155,7 +156,7 @@ void pop_front(Endpoint& at) {
         --at.queued_packets;
         peer = at.peer;
     }
-    delete packet;
+    drop(packet);
     at.write_wait.wake_all();
     if (peer) peer->write_wait.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
 }
@@ -174,15 +175,12 @@ void take_ancillary(Packet& packet, Message& message, bool peek, const Options& 
     }
     if (packet.ancillary.file_count == 0) return;
     if (!peek) {
+        end_flight(packet.ancillary);
         message.ancillary.files = std::move(packet.ancillary.files);
         message.ancillary.file_count = std::exchange(packet.ancillary.file_count, 0);
         return;
     }
-    const u32 n = packet.ancillary.file_count;
-    message.ancillary.files.reset(new (std::nothrow) Ref<vfs::File>[n]);
-    if (!message.ancillary.files) return;
-    for (u32 i = 0; i < n; ++i) message.ancillary.files[i] = packet.ancillary.files[i];
-    message.ancillary.file_count = n;
+    (void)copy_in_flight(packet.ancillary, message.ancillary);
 }
 
 // What lies there now; 0 when nothing does. `reading` held.
@@ -240,7 +238,7 @@ void drop_packets(Endpoint& endpoint) {
             packet = &endpoint.queue.front();
             endpoint.queue.pop_front();
         }
-        delete packet;
+        drop(packet);
     }
 }
 
