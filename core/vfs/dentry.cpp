@@ -182,19 +182,29 @@ void Dentry::invalidate() {
     if (inode() != nullptr && inode()->is_dir()) DentryCache::shrink_below(*this);
 }
 
-void DentryCache::dispose(Dentry& dentry) {
-    Inode* inode = dentry.inode_.load();
-    Dentry* parent = dentry.parent_.load();
-    // Readers under RCU may still look at the inode's fields and at the parent: both wait for a
-    // grace period themselves before their memory goes.
-    if (inode != nullptr) inode->unref();
-    sync::rcu_call(dentry.rcu_, [](sync::RcuHead* head) {
-        auto* d = reinterpret_cast<Dentry*>(reinterpret_cast<u8*>(head) - offsetof(Dentry, rcu_));
-        const Dentry::Name* name = d->name_.load();
-        if (name != d->inline_name()) mm::kfree(const_cast<Dentry::Name*>(name));
-        delete d;
-    });
-    if (parent != nullptr) parent->unref();
+// Upwards in a loop: of a tree that was removed under an open descriptor, the lowest directory
+// keeps all those above.
+void DentryCache::dispose(Dentry& first) {
+    for (Dentry* dentry = &first; dentry != nullptr;) {
+        Inode* inode = dentry->inode_.load();
+        Dentry* parent = dentry->parent_.load();
+        // Readers under RCU may still look at the inode's fields and at the parent: both wait for a
+        // grace period themselves before their memory goes.
+        if (inode != nullptr) inode->unref();
+        sync::rcu_call(dentry->rcu_, [](sync::RcuHead* head) {
+            auto* d =
+                reinterpret_cast<Dentry*>(reinterpret_cast<u8*>(head) - offsetof(Dentry, rcu_));
+            const Dentry::Name* name = d->name_.load();
+            if (name != d->inline_name()) mm::kfree(const_cast<Dentry::Name*>(name));
+            delete d;
+        });
+        dentry = nullptr;
+        if (parent == nullptr) continue;
+        if (parent->freeze_if_unique())
+            dentry = parent;
+        else
+            parent->unref();
+    }
 }
 
 void Dentry::on_last_ref() {

@@ -38,13 +38,22 @@ sync::Mutex& MountTable::lock() {
 
 Mount::~Mount() = default;
 
+// What the mount held goes now; only the memory waits for readers. Upwards in a loop: the innermost
+// of a tree that was unmounted under an open descriptor keeps all those around it.
 void Mount::on_last_ref() {
-    // What the mount held goes now; only the memory waits for readers.
-    parent.reset();
-    mount_point.reset();
-    root.reset();
-    super.reset();
-    sync::rcu_delete<offsetof(Mount, rcu_)>(this);
+    for (Mount* mount = this; mount != nullptr;) {
+        Mount* above = mount->parent.release();
+        mount->mount_point.reset();
+        mount->root.reset();
+        mount->super.reset();
+        sync::rcu_delete<offsetof(Mount, rcu_)>(mount);
+        mount = nullptr;
+        if (above == nullptr) continue;
+        if (above->freeze_if_unique())
+            mount = above;
+        else
+            above->unref();
+    }
 }
 
 Mount* MountTable::find_rcu(const Mount& parent, const Dentry& at) {
