@@ -48,21 +48,24 @@ process::SignalInfo info_for(const vfs::File& file, i32 fd, i32 code) {
 
 }  // namespace
 
-void own_signals(vfs::File& file) {
-    if (file.owner_pid != 0) return;
+void name_owner(vfs::File& file, i32 pid, u8 type) {
     const process::Credentials& cred = process::current_credentials();
-    file.owner_type = F_OWNER_PID;
-    file.owner_pid = process::current_process().pid;
     file.owner_uid = cred.uid;
     file.owner_euid = cred.euid;
+    file.owner_type = type;
+    file.owner_pid = pid;
+}
+
+void own_signals(vfs::File& file) {
+    if (file.owner_pid == 0) name_owner(file, process::current_process().pid, F_OWNER_PID);
 }
 
 void signal_owner(vfs::File& file, i32 fd, i32 code) {
     if (file.owner_pid == 0) return;
     const process::SignalInfo info = info_for(file, fd, code);
     auto tell = [&](process::Process& process) {
-        if (process.leader != nullptr && may_tell(file, *process::credentials_of(*process.leader)))
-            (void)process::send_to_process(process, info);
+        const auto target = process.leader ? process::credentials_of(*process.leader) : nullptr;
+        if (target && may_tell(file, *target)) (void)process::send_to_process(process, info);
     };
     switch (file.owner_type) {
         case F_OWNER_TID:
@@ -74,8 +77,10 @@ void signal_owner(vfs::File& file, i32 fd, i32 code) {
             if (Ref<process::Process> one = process::find_process(file.owner_pid); one) tell(*one);
             break;
         default:
-            if (Ref<process::ProcessGroup> group = process::find_group(file.owner_pid); group)
-                (void)process::send_to_group(*group, info);
+            // To those of the group that the setter may signal.
+            for (auto one = process::next_process(1); one;
+                 one = process::next_process(one->pid + 1))
+                if (process::group_id(*one) == file.owner_pid) tell(*one);
             break;
     }
 }

@@ -1,6 +1,7 @@
 // fcntl and flock. Spec: man 2 fcntl, flock.
 #include <tenon/vfs/pipe.h>
 
+#include "personality/linux/file/async.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
@@ -156,8 +157,7 @@ Result<i64> set_owner_ex(vfs::File& file, u64 arg) {
                                                 : static_cast<bool>(process::find_task(owner.pid));
         if (!there) return Err(Error::srch);
     }
-    file.owner_type = static_cast<u8>(owner.type);
-    file.owner_pid = owner.pid;
+    name_owner(file, owner.pid, static_cast<u8>(owner.type));
     return 0;
 }
 
@@ -165,8 +165,7 @@ Result<i64> set_owner_pid(vfs::File& file, i32 who) {
     if (who == INT32_MIN) return Err(Error::inval);
     if (who > 0 && !process::find_process(who)) return Err(Error::srch);
     if (who < 0 && !process::find_group(-who)) return Err(Error::srch);
-    file.owner_type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-    file.owner_pid = who < 0 ? -who : who;
+    name_owner(file, who < 0 ? -who : who, who < 0 ? F_OWNER_PGRP : F_OWNER_PID);
     return 0;
 }
 
