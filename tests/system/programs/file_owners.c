@@ -8,9 +8,13 @@
 
 /* A victim of user `uid` in a group of its own; it ends with 7 when it is told, with 0 otherwise. */
 static pid_t victim(int uid, pid_t group) {
+    int pipes[2];
+    char byte;
+    pipe(pipes);
     pid_t child = fork();
     if (child == 0) {
         setresuid(uid, uid, uid);
+        write(pipes[1], "x", 1);
         sigset_t set;
         sigemptyset(&set);
         sigaddset(&set, SIGUSR1);
@@ -18,6 +22,8 @@ static pid_t victim(int uid, pid_t group) {
         _exit(sigtimedwait(&set, 0, &limit) == SIGUSR1 ? 7 : 0);
     }
     setpgid(child, group ? group : child);
+    read(pipes[0], &byte, 1);
+    close(pipes[0]), close(pipes[1]);
     return child;
 }
 
