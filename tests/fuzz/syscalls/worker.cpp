@@ -174,11 +174,11 @@ void run_calls(Context& c, u64 count, bool leader) {
                                   u64{1} << 32 | number, u64{134}, u64{425}});
         bool child_ends = number == SYS_vfork || number == SYS_clone3;
         if (number == SYS_clone) child_ends = (c.drawn[0] & CLONE_VM) != 0 || c.drawn[1] != 0;
+        if (!g_in_child) slot.calls.fetch_add(1, std::memory_order_relaxed);
         if (leader && !g_in_child) {
             slot.index.store(index, std::memory_order_relaxed);
             for (unsigned i = 0; i < 6; i++)
                 slot.arguments[i].store(c.drawn[i], std::memory_order_relaxed);
-            slot.calls.fetch_add(1, std::memory_order_relaxed);
         }
         if (g_life.verbose) print_call(call, c.drawn, 0);
         const i64 result = enter_kernel(number, c.drawn, child_ends);

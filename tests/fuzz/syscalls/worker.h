@@ -12,7 +12,7 @@ constexpr unsigned kMaxNumber = 512;
 constexpr const char* kRoot = "/tmp/fuzz";
 
 struct Slot {
-    std::atomic<u64> calls;  // of this life
+    std::atomic<u64> calls;  // of this life, by both threads
     std::atomic<u64> generation;
     std::atomic<u32> index;  // of the call of the first thread, in kCalls
     std::atomic<u64> arguments[6];
