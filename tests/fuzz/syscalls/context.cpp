@@ -80,7 +80,8 @@ constexpr const char* kWorldPaths[] = {
 };
 constexpr const char* kAdminPaths[] = {"/",    "/f0",  "/d0/f1", "null", "zero",
                                        "full", "ptmx", "tty",    "/null"};
-constexpr const char* kPrograms[] = {"exec", "/bin/true", "/bin/sh", "f0", "d0", "fifo", "missing"};
+constexpr const char* kPrograms[] = {"exec", "elf", "elf",  "/bin/true", "/bin/sh",
+                                     "f0",   "d0",  "fifo", "missing"};
 constexpr const char* kFileSystems[] = {"tmpfs", "tmpfs", "ramfs", "devpts", "mqueue",
                                         "proc",  "sysfs", "ext4",  "none",   ""};
 constexpr const char* kQueues[] = {"fz0", "fz1", "fz2", "", "fz/0", ".", "missing"};

@@ -30,6 +30,8 @@
 
 #include "worker.h"
 
+extern const char __ehdr_start;  // by the linker: this program's ELF header
+
 namespace fuzz {
 
 namespace {
@@ -106,7 +108,18 @@ void enter_sandbox(unsigned slot, Profile profile) {
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
-void make_files() {
+// A program whose headers are this one's, with some bytes changed.
+void write_program(Random& random) {
+    u8 image[4096];
+    memcpy(image, &__ehdr_start, sizeof(image));
+    for (u64 left = random.below(6); left != 0; left--)
+        image[random.below(random.one_in(2) ? 64 : 1024)] = static_cast<u8>(random.next());
+    const int fd = open("elf", O_RDWR | O_CREAT | O_TRUNC, 0777);
+    (void)!write(fd, image, random.one_in(4) ? random.below(sizeof(image)) : sizeof(image));
+    close(fd);
+}
+
+void make_files(Random& random) {
     write_file("f0", 100);
     write_file("f1", 8192);
     write_file("big", 100000);
@@ -122,6 +135,7 @@ void make_files() {
     mkfifo("fifo", 0666);
     write_file("exec", 64);
     chmod("exec", 0777);
+    write_program(random);
 }
 
 void make_resource(Context& c, unsigned which) {
@@ -212,6 +226,9 @@ void make_resource(Context& c, unsigned which) {
             c.remember(msgget(static_cast<key_t>(c.random.below(4)), IPC_CREAT | 0666));
             break;
         }
+        case 19:
+            write_program(c.random);
+            break;
         default:
             syscall(SYS_pidfd_open, getpid(), 0);
     }

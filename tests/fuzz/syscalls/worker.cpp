@@ -233,9 +233,9 @@ void run_worker(const Life& life) {
     enter_sandbox(life.slot, profile);
     if (profile == Profile::user) snprintf(g_home, sizeof(g_home), "%s/%u", kRoot, life.slot);
     umask(0);
-    make_files();
     Arena::map_common(life.shared_page);
     Context c(mixed(life.seed, life.slot, life.generation * 2), profile, 0);
+    make_files(c.random);
     for (unsigned kind = 0; kind < kResourceKinds; kind++) make_resource(c, kind);
     take_signals();
     pthread_attr_t attributes;

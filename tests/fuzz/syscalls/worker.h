@@ -44,8 +44,9 @@ inline Profile profile_of(const Life& life) {
 
 // resources.cpp
 void enter_sandbox(unsigned slot, Profile profile);  // exits where it cannot
-void make_files();
+void make_files(Random& random);
+void write_program(Random& random);
 void make_resource(Context& context, unsigned which);
-constexpr unsigned kResourceKinds = 20;
+constexpr unsigned kResourceKinds = 21;
 
 }  // namespace fuzz
