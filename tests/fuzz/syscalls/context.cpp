@@ -13,10 +13,10 @@ namespace fuzz {
 namespace {
 
 constexpr const char* kOwnPaths[] = {
-    "f0",        "f1",       "f2",       "f3",   "d0",   "d1",         "d0/f0",
-    "d0/f1",     "d0/d2",    "l0",       "l1",   "loop", "fifo",       "sock",
-    "big",       "f0/",      "d0/",      ".",    "",     "missing/f0", "f0/below",
-    "./d0/./f0", "d0/../f1", "dangling", "exec", "m0",   "m0/f0",      "m1",
+    "f0",    "f1",  "f2", "f3",         "d0",       "d1",        "d0/f0",    "d0/f1",
+    "d0/d2", "l0",  "l1", "loop",       "fifo",     "sock",      "big",      "f0/",
+    "d0/",   ".",   "",   "missing/f0", "f0/below", "./d0/./f0", "d0/../f1", "dangling",
+    "exec",  "elf", "m0", "m0/f0",      "m1",
 };
 // For those who can do no harm there.
 constexpr const char* kWorldPaths[] = {

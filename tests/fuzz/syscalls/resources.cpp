@@ -30,7 +30,7 @@
 
 #include "worker.h"
 
-extern const char __ehdr_start;  // by the linker: this program's ELF header
+extern const char __ehdr_start[];  // by the linker: this program's ELF header
 
 namespace fuzz {
 
@@ -111,7 +111,7 @@ void enter_sandbox(unsigned slot, Profile profile) {
 // A program whose headers are this one's, with some bytes changed.
 void write_program(Random& random) {
     u8 image[4096];
-    memcpy(image, &__ehdr_start, sizeof(image));
+    memcpy(image, __ehdr_start, sizeof(image));
     for (u64 left = random.below(6); left != 0; left--)
         image[random.below(random.one_in(2) ? 64 : 1024)] = static_cast<u8>(random.next());
     const int fd = open("elf", O_RDWR | O_CREAT | O_TRUNC, 0777);
