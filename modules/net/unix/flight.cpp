@@ -4,6 +4,9 @@
 #include <tenon/process/task.h>
 #include <tenon/time/clock.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "socket.h"
 
 namespace tenon::net::local {
@@ -17,6 +20,8 @@ constinit Endpoint* g_flying = nullptr;  // chained by flight.next; flight_lock
 constinit Collector* g_collector = nullptr;
 constinit module::Gate* g_own_gate = nullptr;
 constexpr u64 kCollectNs = 10'000'000;
+constexpr u64 kShare = 8;  // of the time goes at most one part into looking
+constinit std::atomic<u64> g_not_before_ns{0};
 
 // The endpoint behind a file, if it is a local socket of this instance of the module.
 Endpoint* endpoint_of(vfs::File& file) {
@@ -110,8 +115,11 @@ constinit sync::SpinLock drains_lock{sync::LockRank::spin_leaf};
 constinit Drain* g_drains = nullptr;
 
 void collect() {
+    const u64 began_ns = time::monotonic_ns();
     Packets garbage;
     find_garbage(garbage);
+    const u64 ended_ns = time::monotonic_ns();
+    g_not_before_ns.store(ended_ns + (ended_ns - began_ns) * kShare, std::memory_order_relaxed);
     while (!garbage.empty()) {
         Packet* packet = &garbage.front();
         garbage.pop_front();
@@ -207,7 +215,9 @@ Collector::~Collector() {
 }
 
 void Collector::arm() {
-    if (!timer_.armed()) timer_.arm_at(time::monotonic_ns() + kCollectNs);
+    if (timer_.armed()) return;
+    timer_.arm_at(std::max(time::monotonic_ns() + kCollectNs,
+                           g_not_before_ns.load(std::memory_order_relaxed)));
 }
 
 }  // namespace tenon::net::local

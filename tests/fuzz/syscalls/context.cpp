@@ -203,6 +203,8 @@ u64 Context::draw(const Call& call, unsigned index) {
     if (const Values* values = values_for(call, argument)) return draw_value(random, *values);
     switch (argument.kind) {
         case Kind::fd:
+            if (argument.name.ends_with("dfd") && !random.one_in(3))
+                return static_cast<u64>(AT_FDCWD);
             return fd();
         case Kind::pid:
             return pid();
@@ -228,6 +230,13 @@ u64 Context::draw(const Call& call, unsigned index) {
     if (argument.name == "arg" && random.one_in(2)) return pointer(call, argument.name);
     if (argument.name == "data" || argument.name == "addr")
         return random.one_in(2) ? arena.room(random, 512) : draw_number(random);
+    if (argument.name.ends_with("uid") || argument.name.ends_with("gid") ||
+        argument.name == "user" || argument.name == "group")
+        return random.of(
+            {u64{geteuid()}, u64{getegid()}, u64{geteuid()}, ~u64{0}, u64{0}, random.below(70000)});
+    if (argument.name.ends_with("count") || argument.name == "vlen" || argument.name == "nr" ||
+        argument.name == "nr_segs" || argument.name == "nr_futexes")
+        return random.one_in(6) ? draw_number(random) : random.below(9);
     if (argument.name.ends_with("len")) return draw_size(random);
     return random.one_in(10) ? recent() : draw_number(random);
 }

@@ -94,7 +94,7 @@ void enter_sandbox(unsigned slot, Profile profile) {
     limit(RLIMIT_NOFILE, 64);
     limit(RLIMIT_NPROC, 40);
     limit(RLIMIT_CORE, 256 << 10);
-    limit(RLIMIT_MSGQUEUE, 65536);
+    limit(RLIMIT_MSGQUEUE, 819200);
     limit(RLIMIT_SIGPENDING, 64);
     prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     const unsigned id = (profile == Profile::admin ? 20000 : 30000) + slot;

@@ -211,8 +211,7 @@ constexpr u64 kMessageFlags[] = {
     MSG_MORE, MSG_CMSG_CLOEXEC, MSG_ERRQUEUE, MSG_EOR,    MSG_WAITFORONE, MSG_DONTROUTE};
 constexpr u64 kClocks[] = {0, 1, 2,  3,  4,       5,       6,       7,
                            8, 9, 11, 12, ~u64{5}, ~u64{6}, ~u64{7}, ~u64{0}};
-constexpr u64 kSignals[] = {0,  1,  2,  10, 12, 13, 14, 15, 17, 18,
-                            20, 21, 23, 28, 32, 34, 40, 64, 65};
+constexpr u64 kSignals[] = {0, 1, 2, 10, 12, 13, 14, 15, 17, 18, 20, 21, 23, 28, 34, 40, 64, 65};
 constexpr u64 kSignalsOfAction[] = {1,  2,  3,  6,  10, 12, 13, 14, 15, 17, 18, 21,
                                     22, 23, 29, 34, 40, 63, 64, 0,  9,  19, 65};
 constexpr u64 kWaitOptions[] = {WNOHANG,  WUNTRACED,  WCONTINUED, WEXITED,   WNOWAIT,
@@ -261,12 +260,49 @@ constexpr u64 kDevices[] = {0x103, 0x105, 0x107, 0x109, 0x500, 0x502, 0xff00, 0x
 constexpr u64 kTimeouts[] = {0, 0, 1, 2, 5, 1000, ~u64{0}, 0x80000000};
 constexpr u64 kStatxMask[] = {0x7ff, 0xfff, 0x1000, 0x2000, 0x80000000};
 constexpr u64 kSeconds[] = {0, 0, 1, 2, 0xffffffff};
+constexpr u64 kSetBytes[] = {8, 8, 8, 8, 8, 8, 4, 128, 0};
+constexpr u64 kProtocols[] = {0, 0, 0, 0, 15, 1, 0x0300, 0x0008, 16};
+constexpr u64 kWatchOrders[] = {1, 1, 1, 2, 3, 3, 4};
+constexpr u64 kXattrFlags[] = {0, 0, 0, 1, 2, 3};
+constexpr u64 kTimerFlags[] = {0, 0, 1, 3, 2};
+constexpr u64 kFutexFlags[] = {0, 0, 0, 1};
+constexpr u64 kWaitKinds[] = {0, 0, 1, 2, 3, 4};
+constexpr u64 kFallocate[] = {0, 0, 1, 3, 8, 0x10, 0x20};
+constexpr u64 kNoFlags[] = {0, 0, 0, 0, 1, 2, 0x80000000};
+constexpr u64 kNiceWho[] = {0, 1, 2, 3};
 constexpr u64 kSpliceFlags[] = {1, 2, 4, 8};
 constexpr u64 kMemoryPolicies[] = {0, 1, 2, 3, 4, 5, 0x8000, 0x4000, 0x2000};
 constexpr u64 kSealsOf[] = {1, 2, 4, 0x15, 0x80000000};
 constexpr u64 kMembarrier[] = {0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 
 constexpr Values kValues[] = {
+    {"", "sigsetsize", false, kSetBytes},
+    {"", "sizemask", false, kSetBytes},
+    {"", "protocol", false, kProtocols},
+    {"epoll_ctl", "op", false, kWatchOrders},
+    {"setxattr", "flags", false, kXattrFlags},
+    {"lsetxattr", "flags", false, kXattrFlags},
+    {"fsetxattr", "flags", false, kXattrFlags},
+    {"timer_settime", "flags", false, kTimerFlags},
+    {"futex_waitv", "flags", false, kFutexFlags},
+    {"waitid", "which", false, kWaitKinds},
+    {"fallocate", "mode", false, kFallocate},
+    {"process_vm_readv", "flags", false, kNoFlags},
+    {"process_vm_writev", "flags", false, kNoFlags},
+    {"copy_file_range", "flags", false, kNoFlags},
+    {"clock_nanosleep", "flags", false, kTimerFlags},
+    {"renameat2", "flags", false, kNoFlags},
+    {"preadv2", "flags", false, kNoFlags},
+    {"pwritev2", "flags", false, kNoFlags},
+    {"umount2", "flags", false, kNoFlags},
+    {"memfd_create", "flags", false, kNoFlags},
+    {"pidfd_send_signal", "flags", false, kNoFlags},
+    {"process_madvise", "flags", false, kNoFlags},
+    {"shutdown", "how", false, kNiceWho},
+    {"getpriority", "which", false, kNiceWho},
+    {"setpriority", "which", false, kNiceWho},
+    {"ioprio_set", "which", false, kNiceWho},
+    {"ioprio_get", "which", false, kNiceWho},
     {"ioctl", "cmd", false, kIoctls},
     {"fcntl", "cmd", false, kFcntls},
     {"open", "flags", true, kOpenFlags},
