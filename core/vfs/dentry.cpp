@@ -293,6 +293,14 @@ void DentryCache::shrink_super(SuperBlock& super) {
     }
 }
 
+void DentryCache::shrink_children(Dentry& top) {
+    while (shrink_pass(
+        state_->list_lock, state_->list,
+        [&](Dentry& d) { return d.parent() == &top && !d.is_mount_point(); },
+        [](Dentry& d) { drop(d, Drop::forgotten); })) {
+    }
+}
+
 void DentryCache::shrink_below(Dentry& top) {
     while (shrink_pass(
         state_->list_lock, state_->list,

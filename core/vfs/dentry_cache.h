@@ -54,6 +54,9 @@ class DentryCache {
     // Forgets everything unused of a super block (unmount), or below a dentry.
     static void shrink_super(SuperBlock& super);
     static void shrink_below(Dentry& top);
+    // The same of a removed directory: it was empty, so that only names that are not there lie in
+    // it.
+    static void shrink_children(Dentry& top);
     static u64 count();
 
     static u32 add_mount_point(Dentry& d) { return d.mount_points_.fetch_add(1); }

@@ -159,7 +159,7 @@ Result<void> unlink(const LookupStart& start, std::string_view path, UnlinkKind 
                           : dir.ops().call(&InodeOps::unlink, dir, walk.last(), inode));
         }
         DentryCache::drop(*victim, DentryCache::Drop::unlinked);
-        if (directory) DentryCache::shrink_below(*victim);
+        if (directory) DentryCache::shrink_children(*victim);
         notify(kNotifyDelete, &dir, walk.last(), inode);
         notify(inode.nlink != 0 ? kNotifyAttrib : kNotifyDeleteSelf, nullptr, {}, inode);
     }
@@ -303,7 +303,7 @@ Result<void> rename(const LookupStart& from, std::string_view from_path, const L
         else
             names.move(*source, *to_parent.dentry, target.get());
         if (replaced != nullptr && replaced->is_dir() && !exchange)
-            DentryCache::shrink_below(*target);
+            DentryCache::shrink_children(*target);
         cookie = move_cookie.fetch_add(1, std::memory_order_relaxed) + 1;
     }
     Inode& moved = *source->inode();
