@@ -30,6 +30,14 @@ Result<i64> kill_one(process::Process& target, const process::SignalInfo& info) 
     return 0;
 }
 
+// A thread's number names its process. Error::srch.
+Result<Ref<process::Process>> process_of(i32 pid) {
+    if (auto target = process::find_process(pid)) return target;
+    auto task = process::find_task(pid);
+    if (!task) return Err(Error::srch);
+    return Ref<process::Process>(task->process);
+}
+
 // Every process that may be signalled; success if there is one, as kill(2) defines for groups.
 template <typename Wanted>
 Result<i64> kill_many(const process::SignalInfo& info, Wanted&& wanted, Error none) {
@@ -55,12 +63,7 @@ Result<i64> kill_many(const process::SignalInfo& info, Wanted&& wanted, Error no
 Result<i64> sys_kill(i32 pid, i32 sig) {
     const process::SignalInfo info = sent_by_us(static_cast<u32>(sig), SI_USER);
     if (pid > 0) {
-        auto target = process::find_process(pid);
-        if (!target) {
-            auto task = process::find_task(pid);  // a thread's number names its process
-            if (!task) return Err(Error::srch);
-            target = task->process;
-        }
+        TRY_ASSIGN(auto target, process_of(pid));
         return kill_one(*target, info);
     }
     if (pid == static_cast<i32>(0x80000000)) return Err(Error::srch);
@@ -92,8 +95,7 @@ Result<process::SignalInfo> read_info(u64 uinfo, i32 sig) {
 
 // Nobody may pretend to be the kernel or kill(2).
 Result<void> check_code(const process::SignalInfo& info, i32 pid) {
-    if ((info.code >= 0 || info.code == SI_TKILL) && pid != process::current_process().pid)
-        return Err(Error::perm);
+    if ((info.code >= 0 || info.code == SI_TKILL) && pid != current()->tid) return Err(Error::perm);
     return {};
 }
 
@@ -112,8 +114,7 @@ Result<i64> sys_tgkill(i32 tgid, i32 pid, i32 sig) {
 Result<i64> sys_rt_sigqueueinfo(i32 pid, i32 sig, u64 uinfo) {
     TRY_ASSIGN(const auto info, read_info(uinfo, sig));
     TRY(check_code(info, pid));
-    auto target = process::find_process(pid);
-    if (!target) return Err(Error::srch);
+    TRY_ASSIGN(auto target, process_of(pid));
     return kill_one(*target, info);
 }
 
