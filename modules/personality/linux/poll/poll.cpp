@@ -121,8 +121,7 @@ Result<i64> sys_ppoll(u64 ufds, u32 nfds, u64 tsp, u64 sigmask, u64 sigsetsize) 
         mask.leave_to_signal();
         r = Err(Error::restart_no_hand);
     }
-    if (tsp != 0) (void)store_remaining(tsp, deadline);
-    return r;
+    return finish_timeout(r, tsp, TimeoutKind::timespec, deadline);
 }
 
 }  // namespace tenon::personality

@@ -104,14 +104,7 @@ Result<i64> sys_select(i32 n, u64 inp, u64 outp, u64 exp, u64 tvp) {
     }
     Result<i64> r = do_select(n, inp, outp, exp, deadline);
     if (!r && r.error() == Error::restart) r = Err(Error::restart_no_hand);
-    if (tvp != 0 && !deadline.is_never()) {
-        u64 ns = remaining_ns(deadline);
-        uapi::__kernel_old_timeval left = {};
-        left.tv_sec = static_cast<i64>(ns / 1'000'000'000);
-        left.tv_usec = static_cast<i64>(ns % 1'000'000'000 / 1000);
-        (void)mm::copy_to_user(UserAddr{tvp}, &left, sizeof(left));
-    }
-    return r;
+    return finish_timeout(r, tvp, TimeoutKind::timeval, deadline);
 }
 
 Result<i64> sys_pselect6(i32 n, u64 inp, u64 outp, u64 exp, u64 tsp, u64 sig) {
@@ -125,8 +118,7 @@ Result<i64> sys_pselect6(i32 n, u64 inp, u64 outp, u64 exp, u64 tsp, u64 sig) {
         mask.leave_to_signal();
         r = Err(Error::restart_no_hand);
     }
-    if (tsp != 0) (void)store_remaining(tsp, deadline);
-    return r;
+    return finish_timeout(r, tsp, TimeoutKind::timespec, deadline);
 }
 
 }  // namespace tenon::personality

@@ -2,6 +2,7 @@
 
 #include <tenon/time/clock.h>
 
+#include "personality/linux/linux_task.h"
 #include "personality/linux/signal/take.h"
 
 namespace tenon::personality {
@@ -68,13 +69,22 @@ u64 remaining_ns(sync::Deadline deadline) {
     return deadline.ns > now ? deadline.ns - now : 0;
 }
 
-Result<void> store_remaining(u64 user, sync::Deadline deadline) {
-    if (deadline.is_never()) return {};
-    u64 ns = remaining_ns(deadline);
-    uapi::__kernel_timespec left = {};
-    left.tv_sec = static_cast<i64>(ns / 1'000'000'000);
-    left.tv_nsec = static_cast<i64>(ns % 1'000'000'000);
-    return mm::copy_to_user(UserAddr{user}, &left, sizeof(left));
+Result<i64> finish_timeout(Result<i64> answer, u64 user_timeout, TimeoutKind kind,
+                           sync::Deadline deadline) {
+    if (user_timeout == 0) return answer;
+    if ((linux_task().persona & uapi::STICKY_TIMEOUTS) == 0) {
+        if (deadline.ns == 0 || deadline.is_never()) return answer;
+        const u64 ns = remaining_ns(deadline);
+        const u64 fraction = ns % 1'000'000'000;
+        // struct timeval has microseconds where struct timespec has nanoseconds.
+        const u64 left[2] = {ns / 1'000'000'000,
+                             kind == TimeoutKind::timeval ? fraction / 1000 : fraction};
+        static_assert(sizeof(left) == sizeof(uapi::__kernel_timespec) &&
+                      sizeof(left) == sizeof(uapi::__kernel_old_timeval));
+        if (mm::copy_to_user(UserAddr{user_timeout}, left, sizeof(left))) return answer;
+    }
+    if (!answer && answer.error() == Error::restart_no_hand) return Err(Error::intr);
+    return answer;
 }
 
 Result<void> CallMask::apply(u64 user_mask, u64 size) {

@@ -44,8 +44,12 @@ class PollWaiter final : public vfs::PollTable {
 Result<sync::Deadline> deadline_from_timespec(u64 user);
 // What is left until then; 0 when it has passed.
 u64 remaining_ns(sync::Deadline deadline);
-// Writes what is left to the caller's time-out, as Linux does for ppoll and pselect6.
-Result<void> store_remaining(u64 user_timespec, sync::Deadline deadline);
+// The end of select, pselect6 and ppoll, with `answer`: writes what is left to the caller's
+// time-out (null: there is none). Where that cannot be or personality(STICKY_TIMEOUTS) forbids it,
+// the call is not begun again after a signal, or it would wait for the whole time once more.
+enum class TimeoutKind : u8 { timeval, timespec };
+Result<i64> finish_timeout(Result<i64> answer, u64 user_timeout, TimeoutKind kind,
+                           sync::Deadline deadline);
 
 // A signal mask that holds for one call.
 class CallMask {
