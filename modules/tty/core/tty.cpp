@@ -11,6 +11,7 @@ Tty::Tty(std::string_view name, vfs::DeviceNumber number, module::Gated<Driver> 
     : number_(number), driver_(std::move(driver)), discipline_(*this) {
     const usize n = std::min(name.size(), sizeof(name_) - 1);
     std::memcpy(name_, name.data(), n);
+    if (!driver_.call(&Driver::has_line)) discipline_.termios.cflag &= ~u32{HUPCL};
 }
 Tty::~Tty() = default;
 

@@ -42,6 +42,7 @@ class Pty final : public Driver {
     void termios_changed(Tty& tty, const Termios& old) override;
     void flow_changed(Tty&, bool stopped) override;
     void input_flushed(Tty&) override;
+    bool has_line() const override { return false; }
     bool is_dead(Tty&) override { return !master_open_.load(std::memory_order_acquire); }
     ~Pty() override;
 

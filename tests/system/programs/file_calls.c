@@ -104,7 +104,7 @@ static void termio(void) {
     SAY(ioctl(open("/tmp/sync", O_RDONLY), TCGETA, &t));
     SAY(ioctl(s, TCGETS2, &before));
     SAY(ioctl(s, TCGETA, &t));
-    printf("%x %x %x %x %d %d\n", t.c_iflag, t.c_oflag, t.c_cflag & ~HUPCL, t.c_lflag, t.c_line, t.c_cc[0]);
+    printf("%x %x %x %x %d %d\n", t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag, t.c_line, t.c_cc[0]);
     t.c_iflag = IGNBRK, t.c_lflag = 0, t.c_cc[0] = 7;
     SAY(ioctl(s, TCSETA, &t));
     SAY(ioctl(s, TCSETAW, &t));

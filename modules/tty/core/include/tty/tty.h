@@ -30,6 +30,8 @@ class Driver {
     virtual void flow_changed(Tty& tty, bool stopped) {}
     virtual void input_flushed(Tty& tty) {}
     virtual void send_break(Tty& tty) {}
+    // Is there a line that the last close may hang up? Then HUPCL is set at first. Asked once.
+    virtual bool has_line() const { return true; }
     virtual void hung_up(Tty& tty) {}
     virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
     // The other end is gone for good: reads answer EIO.
