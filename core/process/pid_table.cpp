@@ -149,5 +149,11 @@ Ref<Process> next_process(i32 pid) {
 i32 last_pid() {
     return pids::g_last;
 }
+Result<void> set_last_pid(i32 pid) {
+    if (pid < 0 || pid >= kMaxPid) return Err(Error::inval);
+    sync::IrqSpinGuard guard(pids::g_lock);
+    pids::g_last = pid;
+    return {};
+}
 
 }  // namespace tenon::process

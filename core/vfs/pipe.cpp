@@ -30,13 +30,27 @@ Err broken_pipe() {
     return Err(Error::pipe);
 }
 
+constinit std::atomic<u32> limit_bytes{1 << 20};
+
 }  // namespace
+
+u32 pipe_limit_bytes() {
+    return limit_bytes.load(std::memory_order_relaxed);
+}
+void set_pipe_limit_bytes(u32 bytes) {
+    limit_bytes.store(bytes, std::memory_order_relaxed);
+}
 
 Result<Ref<Pipe>> Pipe::create() {
     auto* p = new (std::nothrow) Pipe();
     if (p == nullptr) return Err(Error::nomem);
     p->slots_ = p->first_slots_;
-    p->ring_.init(p->slots_, kDefaultSlots);
+    u32 slots = kDefaultSlots;
+    if (const u32 limit = pipe_limit_bytes();
+        limit < slots * kPageSize && !process::capable(process::Capability::sys_resource))
+        [[unlikely]]
+        slots = limit >> kPageShift;
+    p->ring_.init(p->slots_, slots);
     return adopt_ref(p);
 }
 

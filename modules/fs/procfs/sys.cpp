@@ -4,6 +4,10 @@
 #include <tenon/lib/random.h>
 #include <tenon/process/system_name.h>
 #include <tenon/trace/log.h>
+#include <tenon/vfs/pipe.h>
+
+#include <algorithm>
+#include <bit>
 
 #include "files.h"
 #include "ipc.h"
@@ -90,6 +94,25 @@ Result<void> show_last_pid(Text& out, const Subject&) {
     out.print("{}\n", process::last_pid());
     return {};
 }
+Result<void> store_last_pid(const Subject&, std::string_view text) {
+    if (!process::capable(process::Capability::checkpoint_restore) &&
+        !process::capable(process::Capability::sys_admin))
+        return Err(Error::perm);
+    TRY_ASSIGN(const i64 pid, parse_number(text));
+    if (pid < 0 || pid > INT32_MAX) return Err(Error::inval);
+    return process::set_last_pid(static_cast<i32>(pid));
+}
+Result<void> show_pipe_max(Text& out, const Subject&) {
+    out.print("{}\n", vfs::pipe_limit_bytes());
+    return {};
+}
+Result<void> store_pipe_max(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 bytes, parse_number(text));
+    if (bytes < 0 || bytes > INT32_MAX) return Err(Error::inval);
+    vfs::set_pipe_limit_bytes(
+        static_cast<u32>(std::bit_ceil(std::max(static_cast<u64>(bytes), u64{kPageSize}))));
+    return {};
+}
 
 constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, -0x7fffffff, 0x7fffffff}, panic_on_oops{{0}, 0, 1};
@@ -170,7 +193,7 @@ constexpr Entry kKernel[] = {
     file("osrelease", show_osrelease),
     file("version", show_osversion),
     file("printk", show_printk, 0644, store_printk),
-    file("ns_last_pid", show_last_pid),
+    file("ns_last_pid", show_last_pid, 0666, store_last_pid),
     file("core_pattern", show_core_pattern, 0644, store_core_pattern),
     file("modprobe", show_modprobe, 0644, store_ignored),
     ipc_setting<Setting::sem>("sem"),
@@ -240,7 +263,7 @@ constexpr Entry kVm[] = {
 // --- fs -----------------------------------------------------------------------------------------
 
 constinit Knob file_max{{0x7fffffff}, 0, 0x7fffffffffff}, nr_open{{1048576}, 64, 2147483584};
-constinit Knob pipe_max{{1048576}, 4096, 1 << 30}, pipe_soft{{16384}, 0, 1 << 30};
+constinit Knob pipe_soft{{16384}, 0, 1 << 30};
 constinit Knob pipe_hard{{0}, 0, 1 << 30}, lease_time{{45}, 0, 1 << 20}, suid_dump{{0}, 0, 2};
 constinit Knob hardlinks{{1}, 0, 1}, symlinks{{1}, 0, 1}, fifos{{1}, 0, 2}, regular{{2}, 0, 2};
 constinit Knob mount_max{{100000}, 1, 1 << 30}, aio_max{{65536}, 0, 1 << 30};
@@ -275,7 +298,7 @@ constexpr Entry kFs[] = {
     file("file-nr", show_file_nr),
     file("inode-nr", show_inode_nr),
     knob<&nr_open>("nr_open"),
-    knob<&pipe_max>("pipe-max-size"),
+    file("pipe-max-size", show_pipe_max, 0644, store_pipe_max),
     knob<&pipe_soft>("pipe-user-pages-soft"),
     knob<&pipe_hard>("pipe-user-pages-hard"),
     knob<&lease_time>("lease-break-time"),

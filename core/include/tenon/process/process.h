@@ -177,6 +177,8 @@ TENON_API u32 thread_total();
 inline constexpr i32 kMaxPid = 32768;
 // The number that was given out last (/proc/loadavg, /proc/sys/kernel/ns_last_pid).
 TENON_API i32 last_pid();
+// The next one is looked for after it. Error::inval.
+TENON_API Result<void> set_last_pid(i32 pid);
 TENON_API i32 parent_pid(Process& process);
 TENON_API i32 group_id(Process& process);
 TENON_API i32 session_id(Process& process);

@@ -65,6 +65,10 @@ struct PipeEnds {
 };
 // flags: kOpenNonblock, kOpenDirect (packet mode).
 TENON_API Result<PipeEnds> make_pipe(u32 flags);
+// How much a pipe may hold without Capability::sys_resource (/proc/sys/fs/pipe-max-size), a power
+// of two from a page on.
+TENON_API u32 pipe_limit_bytes();
+TENON_API void set_pipe_limit_bytes(u32 bytes);
 // The pipe or FIFO behind a file; null when it is none.
 TENON_API Pipe* pipe_of(File& file);
 
