@@ -182,11 +182,18 @@ void Dentry::invalidate() {
     if (inode() != nullptr && inode()->is_dir()) DentryCache::shrink_below(*this);
 }
 
+void DentryCache::tell_if_gone(const Dentry& dentry) {
+    Inode* inode = dentry.inode_.load();
+    if (is_watched(inode) && inode->nlink == 0 && dentry.is_unlinked()) [[unlikely]]
+        notify_slow(kNotifyDeleteSelf, nullptr, {}, *inode, 0);
+}
+
 // Upwards in a loop: of a tree that was removed under an open descriptor, the lowest directory
 // keeps all those above.
 void DentryCache::dispose(Dentry& first) {
     for (Dentry* dentry = &first; dentry != nullptr;) {
         Inode* inode = dentry->inode_.load();
+        tell_if_gone(*dentry);
         Dentry* parent = dentry->parent_.load();
         // Readers under RCU may still look at the inode's fields and at the parent: both wait for a
         // grace period themselves before their memory goes.

@@ -50,6 +50,8 @@ class DentryCache {
     static void instantiate(Dentry& dentry, Ref<Inode> inode);
     // Out of the cache. `unlinked`: the name is gone from the file system, too.
     enum class Drop : u8 { forgotten, unlinked };
+    // Tells who watches the inode that it is gone, if this was the last of its names.
+    static void tell_if_gone(const Dentry& dentry);
     static void drop(Dentry& dentry, Drop why);
     // Forgets everything unused of a super block (unmount), or below a dentry.
     static void shrink_super(SuperBlock& super);

@@ -160,8 +160,10 @@ Result<void> unlink(const LookupStart& start, std::string_view path, UnlinkKind 
         }
         DentryCache::drop(*victim, DentryCache::Drop::unlinked);
         if (directory) DentryCache::shrink_children(*victim);
+        if (!directory) notify(kNotifyAttrib, nullptr, {}, inode);
+        // While somebody else has it open it is not gone yet: see DentryCache::dispose().
+        if (victim->ref_count() == 1) DentryCache::tell_if_gone(*victim);
         notify(kNotifyDelete, &dir, walk.last(), inode);
-        notify(inode.nlink != 0 ? kNotifyAttrib : kNotifyDeleteSelf, nullptr, {}, inode);
     }
     return {};
 }
@@ -250,7 +252,14 @@ Result<void> rename(const LookupStart& from, std::string_view from_path, const L
     Ref<Dentry> source, target;
     Inode& from_dir = *from_parent.dentry->inode();
     Inode& to_dir = *to_parent.dentry->inode();
-    u32 cookie = 0;
+    auto tell = [](Inode& dir, std::string_view name, Inode& new_dir, std::string_view new_name,
+                   Inode& moved, Inode* replaced) {
+        const u32 cookie = move_cookie.fetch_add(1, std::memory_order_relaxed) + 1;
+        notify(kNotifyMovedFrom, &dir, name, moved, cookie);
+        notify(kNotifyMovedTo, &new_dir, new_name, moved, cookie);
+        if (replaced != nullptr) notify(kNotifyAttrib, nullptr, {}, *replaced);
+        notify(kNotifyMoveSelf, nullptr, {}, moved);
+    };
     {
         TwoDirectories locks(*from_parent.dentry, *to_parent.dentry);
         TRY_ASSIGN(source, lookup_child(*from_parent.dentry, from_walk.last(), DirLock::held));
@@ -303,13 +312,12 @@ Result<void> rename(const LookupStart& from, std::string_view from_path, const L
         else
             names.move(*source, *to_parent.dentry, target.get());
         if (replaced != nullptr && replaced->is_dir() && !exchange)
-            DentryCache::shrink_children(*target);
-        cookie = move_cookie.fetch_add(1, std::memory_order_relaxed) + 1;
+            DentryCache::shrink_below(*target);
     }
-    Inode& moved = *source->inode();
-    notify(kNotifyMovedFrom, &from_dir, from_walk.last(), moved, cookie);
-    notify(kNotifyMovedTo, &to_dir, to_walk.last(), moved, cookie);
-    notify(kNotifyMoveSelf, nullptr, {}, moved);
+    Inode* other = target->inode();
+    tell(from_dir, from_walk.last(), to_dir, to_walk.last(), *source->inode(),
+         exchange ? nullptr : other);
+    if (exchange) tell(to_dir, to_walk.last(), from_dir, from_walk.last(), *other, nullptr);
     return {};
 }
 

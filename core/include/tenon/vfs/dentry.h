@@ -73,7 +73,8 @@ inline void notify_dentry(u32 event, Dentry& dentry) {
     Inode* inode = dentry.inode();
     Inode* directory = dentry.parent() != nullptr ? dentry.parent()->inode() : nullptr;
     if (inode != nullptr && (is_watched(inode) || is_watched(directory))) [[unlikely]]
-        notify_slow(event, directory, dentry.name(), *inode, 0);
+        notify_slow(event | (dentry.is_unlinked() ? u32{kNotifyUnlinked} : 0), directory,
+                    dentry.name(), *inode, 0);
 }
 
 class Mount : public RefCounted<Mount> {

@@ -182,6 +182,7 @@ enum : u32 {
     kNotifyDeleteSelf = 0x400,
     kNotifyMoveSelf = 0x800,
     kNotifyUnmount = 0x2000,
+    kNotifyUnlinked = 0x8000'0000,  // with another: the name it went by is gone
 };
 // Tells the personality's hook. `directory` holds `name` (null and empty for events of the inode
 // alone).

@@ -6,12 +6,12 @@
 #include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/poll/watch.h"
 
 namespace tenon::personality {
 
 namespace {
 
-constexpr u32 kMaxPipeBytes = 1 << 20;
 constexpr u64 kOffsetMax = 0x7fff'ffff'ffff'ffff;
 constexpr u32 kSettable = O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME;
 
@@ -229,9 +229,8 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             TRY(set_lease(*file, fd, arg));
             return 0;
         case F_NOTIFY:
-            if (!file->inode().is_dir()) return Err(Error::notdir);
-            // As a Linux without dnotify, except that ending a watch that is none is no error.
-            return (arg & ~u64{DN_MULTISHOT}) == 0 ? Result<i64>(0) : Err(Error::inval);
+            TRY(watch_directory(*file, fd, arg));
+            return 0;
         case F_GETPIPE_SZ: {
             vfs::Pipe* pipe = vfs::pipe_of(*file);
             return pipe != nullptr ? Result<i64>(pipe->capacity_bytes()) : Err(Error::badf);
@@ -241,7 +240,8 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             if (pipe == nullptr) return Err(Error::badf);
             const u32 wanted = static_cast<u32>(arg);
             if (wanted > (1u << 31)) return Err(Error::inval);
-            if (wanted > kMaxPipeBytes && !process::capable(process::Capability::sys_resource))
+            if (wanted > vfs::pipe_limit_bytes() &&
+                !process::capable(process::Capability::sys_resource))
                 return Err(Error::perm);
             // Linux asks for one kmalloc of 40 bytes a page, and that ends at 4 MiB.
             if (wanted > (256u << 20)) return Err(Error::nomem);

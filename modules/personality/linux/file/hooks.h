@@ -7,8 +7,8 @@ namespace tenon::personality {
 
 void install_file_hooks();
 void remove_file_hooks();
-// The core's notify hook, for inotify.
-void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
-                   u32 cookie);
+// The core's notify hook, for inotify and dnotify.
+void tell_watches(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
+                  u32 cookie);
 
 }  // namespace tenon::personality

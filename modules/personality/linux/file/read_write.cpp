@@ -8,6 +8,7 @@
 #include "personality/linux/file/locks.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/poll/epoll.h"
+#include "personality/linux/poll/watch.h"
 
 namespace tenon::personality {
 
@@ -25,9 +26,10 @@ constexpr u32 kReadFlags = RWF_HIPRI | RWF_NOWAIT;
 constexpr u32 kWriteFlags = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
 
 Result<i64> read_vector(i32 fd, u64 vec, u64 count, i64 position, u32 flags) {
-    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
-    if (!file->readable()) return Err(Error::badf);
     if (position < -1) return Err(Error::inval);
+    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
+    if (position != -1 && file->is_stream()) return Err(Error::spipe);
+    if (!file->readable()) return Err(Error::badf);
     UserVector vector;
     TRY(vector.load(vec, count));
     if (flags & ~kReadFlags) return Err(Error::opnotsupp);
@@ -39,9 +41,10 @@ Result<i64> read_vector(i32 fd, u64 vec, u64 count, i64 position, u32 flags) {
 }
 
 Result<i64> write_vector(i32 fd, u64 vec, u64 count, i64 position, u32 flags) {
-    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
-    if (!file->writable()) return Err(Error::badf);
     if (position < -1) return Err(Error::inval);
+    TRY_ASSIGN(vfs::FileRef file, file_of(fd));
+    if (position != -1 && file->is_stream()) return Err(Error::spipe);
+    if (!file->writable()) return Err(Error::badf);
     UserVector vector;
     TRY(vector.load(vec, count));
     if (flags & ~kWriteFlags) return Err(Error::opnotsupp);
@@ -65,7 +68,8 @@ Result<usize> size_limit(u64 position, usize length) {
 }
 
 void file_closed(vfs::File& file) {
-    if (file.watchers.load(std::memory_order_acquire) != nullptr) Epoll::file_closed(file);
+    if (file.watchers.load(std::memory_order_acquire) != nullptr)
+        file.inode().is_dir() ? directory_closed(file) : Epoll::file_closed(file);
     release_file_locks(file);
     if (leases_exist()) release_lease(file);
 }
@@ -74,7 +78,7 @@ constexpr vfs::FileHooks kHooks = {.file_closed = file_closed,
                                    .descriptor_closed = release_record_locks,
                                    .inode_gone = release_inode_locks,
                                    .size_limit = size_limit,
-                                   .notify = inotify_event,
+                                   .notify = tell_watches,
                                    .show_locks = show_locks};
 
 }  // namespace

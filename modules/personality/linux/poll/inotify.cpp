@@ -1,20 +1,16 @@
 // inotify: watches on inodes, events in a queue per instance. Spec: man 7 inotify.
-//
-// Each watched inode carries the chain of its watches; the core's notify hook looks at the inode
-// and at the directory its name is in. One mutex guards all chains and queues: events are rare next
-// to what causes them, and files nobody watches never come here.
 #include <tenon/mm/slab.h>
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/poll/watch.h"
 
 namespace tenon::personality {
 
 namespace {
 
 constinit const char kTag = 0;
-constinit sync::Mutex notify_lock{sync::LockRank::none};
 constexpr u32 kMaxQueued = 16384;
 constexpr u32 kMaxWatches = 65536;
 
@@ -34,13 +30,15 @@ struct QueuedEvent {
 
 class Inotify;
 
-struct Watch {
-    Inotify* owner;
-    Ref<vfs::Inode> inode;
-    i32 wd;
-    u32 mask;
-    Watch* next_on_inode;
-    Watch* next_of_owner;
+class InotifyWatch final : public Watch {
+  public:
+    InotifyWatch(Inotify& its_owner, u32 wanted) : owner(its_owner) { mask = wanted; }
+    bool tell(const WatchEvent& what) override;
+    void leave_owner() override;
+
+    Inotify& owner;
+    i32 wd = 0;
+    InotifyWatch* next_of_owner = nullptr;
 };
 
 class Inotify final : public vfs::FileOps {
@@ -59,8 +57,9 @@ class Inotify final : public vfs::FileOps {
 
     Result<i32> add_watch(vfs::Inode& inode, u32 mask);
     Result<void> remove_watch(i32 wd);
-    void queue_locked(const Watch& watch, u32 mask, u32 cookie, std::string_view name);
-    void drop_locked(Watch& watch, Ref<vfs::Inode>& inode);
+    void describe(vfs::File&, fmt::Sink& sink) override;
+    void queue_locked(const InotifyWatch& watch, u32 mask, u32 cookie, std::string_view name);
+    void forget_locked(InotifyWatch& watch);
 
   private:
     static usize record_size(const QueuedEvent& e) {
@@ -71,15 +70,11 @@ class Inotify final : public vfs::FileOps {
     QueuedEvent* last_ = nullptr;
     u32 queued_ = 0;
     std::atomic<bool> has_events_{false};
-    Watch* watches_ = nullptr;
+    InotifyWatch* watches_ = nullptr;
     u32 watch_count_ = 0;
     i32 next_wd_ = 1;
     sync::WaitQueue wait_;
 };
-
-Watch* chain_of(vfs::Inode& inode) {
-    return static_cast<Watch*>(inode.watches.load(std::memory_order_relaxed));
-}
 
 void Inotify::append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name) {
     u32 padded = name.empty() ? 0 : static_cast<u32>(align_up(name.size() + 1, 16));
@@ -101,35 +96,52 @@ void Inotify::append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name)
     wait_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
 }
 
-void Inotify::queue_locked(const Watch& watch, u32 mask, u32 cookie, std::string_view name) {
+void Inotify::queue_locked(const InotifyWatch& watch, u32 mask, u32 cookie, std::string_view name) {
     if (queued_ == kMaxQueued) return append_locked(-1, IN_Q_OVERFLOW, 0, {});
     if (queued_ > kMaxQueued) return;
     append_locked(watch.wd, mask, cookie, name);
 }
 
-// Takes the watch out of both chains; the inode's reference goes to the caller, to be dropped
-// without the lock.
-void Inotify::drop_locked(Watch& watch, Ref<vfs::Inode>& inode) {
-    Watch* head = chain_of(*watch.inode);
-    if (head == &watch) {
-        watch.inode->watches.store(watch.next_on_inode, std::memory_order_relaxed);
-    } else {
-        while (head->next_on_inode != &watch) head = head->next_on_inode;
-        head->next_on_inode = watch.next_on_inode;
-    }
-    Watch** link = &watches_;
+void Inotify::forget_locked(InotifyWatch& watch) {
+    InotifyWatch** link = &watches_;
     while (*link != &watch) link = &(*link)->next_of_owner;
     *link = watch.next_of_owner;
     watch_count_--;
-    inode = std::move(watch.inode);
-    delete &watch;
+}
+
+void InotifyWatch::leave_owner() {
+    owner.forget_locked(*this);
+}
+
+bool InotifyWatch::tell(const WatchEvent& what) {
+    if ((mask & IN_EXCL_UNLINK) && what.is_unlinked) return false;
+    bool last = what.event == IN_DELETE_SELF && what.name.empty();
+    if (mask & what.event) {
+        // Of what happens to a directory itself, Linux does not say that it is one.
+        constexpr u32 of_itself = IN_DELETE_SELF | IN_MOVE_SELF;
+        const u32 flags = what.is_directory && !(what.event & of_itself) ? IN_ISDIR : 0;
+        owner.queue_locked(*this, what.event | flags, what.cookie, what.name);
+        last |= (mask & IN_ONESHOT) != 0;
+    }
+    if (last) owner.queue_locked(*this, IN_IGNORED, 0, {});
+    return last;
+}
+
+// /proc/PID/fdinfo. Deviates: Linux adds a file handle.
+void Inotify::describe(vfs::File&, fmt::Sink& sink) {
+    sync::MutexGuard guard(watch_lock);
+    for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
+        const vfs::DeviceNumber device = w->inode->super().device;
+        fmt::print(sink, "inotify wd:{:x} ino:{:x} sdev:{:x} mask:{:x} ignored_mask:0\n", w->wd,
+                   w->inode->ino(), device.major << 20 | device.minor, w->mask);
+    }
 }
 
 Result<usize> Inotify::read(vfs::File& file, vfs::IoBuffer& buffer, u64&) {
     usize done = 0;
     for (;;) {
         {
-            sync::MutexGuard guard(notify_lock);
+            sync::MutexGuard guard(watch_lock);
             while (first_ != nullptr) {
                 QueuedEvent* e = first_;
                 if (buffer.remaining() < record_size(*e)) {
@@ -161,7 +173,7 @@ Result<i64> Inotify::ioctl(vfs::File&, u32 command, u64 argument) {
     if (command != FIONREAD) return Err(Error::notty);
     i32 bytes = 0;
     {
-        sync::MutexGuard guard(notify_lock);
+        sync::MutexGuard guard(watch_lock);
         for (QueuedEvent* e = first_; e != nullptr; e = e->next)
             bytes += static_cast<i32>(record_size(*e));
     }
@@ -172,9 +184,9 @@ Result<i64> Inotify::ioctl(vfs::File&, u32 command, u64 argument) {
 void Inotify::release(vfs::File&) {
     for (;;) {
         Ref<vfs::Inode> inode;
-        sync::MutexGuard guard(notify_lock);
+        sync::MutexGuard guard(watch_lock);
         if (watches_ == nullptr) break;
-        drop_locked(*watches_, inode);
+        inode = drop_watch_locked(*watches_);
     }
     while (QueuedEvent* e = first_) {
         first_ = e->next;
@@ -183,76 +195,37 @@ void Inotify::release(vfs::File&) {
 }
 
 Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
-    auto fresh = mm::make<Watch>();
+    const u32 wanted = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK | IN_UNMOUNT);
+    auto fresh = mm::make<InotifyWatch>(*this, wanted);
     if (!fresh) return Err(Error::nomem);
-    sync::MutexGuard guard(notify_lock);
-    u32 wanted = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK | IN_UNMOUNT);
-    for (Watch* w = chain_of(inode); w != nullptr; w = w->next_on_inode) {
-        if (w->owner != this) continue;
+    sync::MutexGuard guard(watch_lock);
+    for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
+        if (w->inode.get() != &inode) continue;
         if (mask & IN_MASK_CREATE) return Err(Error::exist);
         w->mask = (mask & IN_MASK_ADD) ? w->mask | wanted : wanted;
         return w->wd;
     }
     if (watch_count_ >= kMaxWatches) return Err(Error::nospc);
-    Watch& w = *fresh.release();
-    w.owner = this;
-    w.inode = Ref<vfs::Inode>(&inode);
+    InotifyWatch& w = *fresh.release();
     w.wd = next_wd_++;
-    w.mask = wanted;
-    w.next_on_inode = chain_of(inode);
-    inode.watches.store(&w, std::memory_order_release);
     w.next_of_owner = watches_;
     watches_ = &w;
     watch_count_++;
+    add_watch_locked(w, inode);
     return w.wd;
 }
 
 Result<void> Inotify::remove_watch(i32 wd) {
     Ref<vfs::Inode> inode;
-    sync::MutexGuard guard(notify_lock);
-    for (Watch* w = watches_; w != nullptr; w = w->next_of_owner) {
+    sync::MutexGuard guard(watch_lock);
+    for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
         if (w->wd != wd) continue;
         queue_locked(*w, IN_IGNORED, 0, {});
-        drop_locked(*w, inode);
+        inode = drop_watch_locked(*w);
         return {};
     }
     return Err(Error::inval);
 }
-
-}  // namespace
-
-// The core's hook: `event` happened to `inode`, whose name is in `directory`.
-void inotify_event(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
-                   u32 cookie) {
-    Ref<vfs::Inode> gone[4];
-    u32 gone_count = 0;
-    u32 flags = inode.is_dir() ? IN_ISDIR : 0;
-    // Of what happens to a directory itself, Linux does not say that it is one.
-    constexpr u32 of_itself = IN_DELETE_SELF | IN_MOVE_SELF;
-    sync::MutexGuard guard(notify_lock);
-    auto tell = [&](vfs::Inode& watched, std::string_view as) {
-        for (Watch* w = chain_of(watched); w != nullptr;) {
-            Watch* next = w->next_on_inode;
-            Inotify& owner = *w->owner;
-            bool last = event == IN_DELETE_SELF && as.empty();
-            if (w->mask & event) {
-                owner.queue_locked(*w, event | (event & of_itself ? 0 : flags), cookie, as);
-                last |= (w->mask & IN_ONESHOT) != 0;
-            }
-            if (last && gone_count < std::size(gone)) {
-                owner.queue_locked(*w, IN_IGNORED, 0, {});
-                owner.drop_locked(*w, gone[gone_count++]);
-            }
-            w = next;
-        }
-    };
-    if (directory != nullptr && !name.empty()) tell(*directory, name);
-    // What happens to names is the directory's event, not the file's.
-    constexpr u32 of_directory = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE;
-    if (!(event & of_directory)) tell(inode, {});
-}
-
-namespace {
 
 Inotify* inotify_of(vfs::File& file) {
     return file.tag() == &kTag ? static_cast<Inotify*>(file.raw_ops()) : nullptr;
