@@ -4,6 +4,7 @@
 
 #include "personality/linux/file/block_ioctl.h"
 #include "personality/linux/file/common.h"
+#include "personality/linux/file/random_ioctl.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/socket/interface_ioctl.h"
 
@@ -79,6 +80,8 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
             return Err(Error::opnotsupp);
     }
     if ((inode.mode & vfs::kTypeMask) == vfs::kBlockDevice) return block_ioctl(*file, cmd, arg);
+    if ((inode.mode & vfs::kTypeMask) == vfs::kCharDevice && is_random_device(inode.rdev))
+        return random_ioctl(cmd, arg);
     constexpr u32 kSocketCalls = 0x8900;
     if ((cmd & ~0xffu) == kSocketCalls && (inode.mode & vfs::kTypeMask) == vfs::kSocket &&
         file->tag() == vfs::kSocketTag) {
