@@ -17,9 +17,11 @@ class LinuxTask final : public process::TaskExtension {
     u64 rseq = 0;  // struct rseq *
     u32 rseq_length = 0;
     u32 rseq_signature = 0;
-    u32 rseq_cpu = ~0u;   // what the area says now
-    u32 persona = 0;      // personality(2)
-    u16 io_priority = 0;  // ioprio_set(2)
+    u32 rseq_cpu = ~0u;             // what the area says now
+    u32 persona = 0;                // personality(2)
+    u16 io_priority = 0;            // ioprio_set(2)
+    bool begins_cpu_limit = false;  // a new process with RLIMIT_CPU, until it first runs
+    u32 default_slack_ns = 50'000;  // PR_SET_TIMERSLACK's 0
     // The last trap, as signal frames show it.
     u32 trap_number = 0, trap_error = 0;
     u64 trap_address = 0;

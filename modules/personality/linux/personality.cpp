@@ -63,7 +63,13 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     (void)trace::take_trap_flag(arch::user_regs(child));
     fresh->persona = parent.persona;
     fresh->io_priority = parent.io_priority;
+    fresh->default_slack_ns = process::current_process().timer_slack_ns;
     seccomp::inherit(child);
+    // Told to the child: its CPU time is counted from its own beginning.
+    if (!options.same_process && has_cpu_limit(*child.process)) {
+        fresh->begins_cpu_limit = true;
+        child.set_work(kWorkNotify);
+    }
     // A child with a copy of the memory has the same rseq area; one in the same memory registers
     // its own.
     if (!options.share_space) {

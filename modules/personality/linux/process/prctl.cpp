@@ -16,8 +16,6 @@ using process::Credentials;
 
 namespace {
 
-constexpr u64 kDefaultSlackNs = 50'000;
-
 CapabilitySet bit_of(u64 capability) {
     return CapabilitySet{1} << capability;
 }
@@ -148,7 +146,8 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
         case PR_GET_SECUREBITS:
             return cred.secure_bits;
         case PR_SET_TIMERSLACK:
-            self.timer_slack_ns = static_cast<u32>(arg2 == 0 ? kDefaultSlackNs : arg2);
+            self.timer_slack_ns =
+                static_cast<u32>(arg2 == 0 ? linux_task().default_slack_ns : arg2);
             return 0;
         case PR_GET_TIMERSLACK:
             return self.timer_slack_ns;
@@ -216,7 +215,7 @@ Result<i64> sys_kcmp(i32 pid1, i32 pid2, i32 type, u64 idx1, u64 idx2) {
         case uapi::KCMP_IO:
             return compare(a->io_context, b->io_context);
         case uapi::KCMP_SYSVSEM:
-            return Err(Error::opnotsupp);
+            return compare(linux_task(*a).undo.get(), linux_task(*b).undo.get());
         default:
             return Err(Error::inval);
     }

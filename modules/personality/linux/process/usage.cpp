@@ -7,6 +7,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
 
@@ -151,7 +152,10 @@ Result<i64> sys_prlimit64(i32 pid, u32 resource, u64 new_rlim, u64 old_rlim) {
     }
     TRY(may_touch_limits(*target));
     TRY_ASSIGN(const auto old, change_limit(*target, resource, new_rlim != 0 ? &fresh : nullptr));
-    if (new_rlim != 0) pass_on(*target, resource, fresh.soft);
+    if (new_rlim != 0) {
+        pass_on(*target, resource, fresh.soft);
+        if (resource == RLIMIT_CPU) TRY(enforce_cpu_limit(*target));
+    }
     if (old_rlim != 0) {
         const uapi::rlimit64 out{old.soft, old.hard};
         TRY(mm::UserOut<uapi::rlimit64>(old_rlim).write(out));

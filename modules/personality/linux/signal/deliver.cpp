@@ -6,6 +6,7 @@
 #include "personality/linux/personality.h"
 #include "personality/linux/process/rseq.h"
 #include "personality/linux/signal/take.h"
+#include "personality/linux/time/linux_process.h"
 #include "personality/linux/x86_64/machine.h"
 
 namespace tenon::personality {
@@ -90,9 +91,12 @@ void LinuxPersonality::deliver(arch::UserRegs& regs) {
     const u32 work = self.work_flags.load(std::memory_order_acquire);
     // A new task's own number goes to its own memory (CLONE_CHILD_SETTID); Linux ignores a fault
     // too.
-    if (work & kWorkNotify)
+    if (work & kWorkNotify) {
         if (const u64 at = std::exchange(linux_task().set_child_tid, 0); at != 0)
             (void)mm::UserOut<i32>(at).write(self.tid);
+        if (std::exchange(linux_task().begins_cpu_limit, false))
+            (void)enforce_cpu_limit(*self.process);
+    }
     if (work & kWorkSignal) {
         process::SignalInfo info;
         process::SignalAction action;

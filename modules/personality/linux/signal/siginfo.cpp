@@ -1,7 +1,5 @@
 #include "personality/linux/signal/siginfo.h"
 
-#include "personality/linux/time/linux_process.h"
-
 namespace tenon::personality {
 
 static_assert(process::kCodeKernel == SI_KERNEL && process::kCodeQueue == SI_QUEUE &&
@@ -59,7 +57,7 @@ void to_siginfo(const process::SignalInfo& from, uapi::siginfo_t& to) {
             break;
         case Layout::timer:
             to.si_tid = static_cast<i32>(from.timer_id);
-            to.si_overrun = static_cast<i32>(timer_signal_taken(from.timer_id));
+            to.si_overrun = static_cast<i32>(from.overrun);
             to.si_ptr = reinterpret_cast<void*>(from.value);
             break;
         case Layout::queue:

@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "personality/linux/time/linux_process.h"
 #include "personality/linux/trace/core_dump.h"
 
 namespace tenon::personality {
@@ -38,6 +39,11 @@ bool take_from(PendingSignals& pending, SignalSet wanted, SignalInfo& info) {
     }
     if (!more) pending.set.remove(signal);
     return true;
+}
+
+// Who takes it starts the timer's next period. What rt_sigqueueinfo sent only looks like one.
+bool is_of_timer(const SignalInfo& info) {
+    return info.code == kCodeTimer && !info.has_raw;
 }
 
 // Faults of this thread first: their frame must be the innermost.
@@ -129,6 +135,11 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
             recalculate_locked(self);
             return false;
         }
+        if (is_of_timer(info)) [[unlikely]] {
+            lock.release();
+            info.overrun = timer_signal_taken(info.timer_id);
+            lock.acquire(process);
+        }
         if (traced) [[unlikely]] {
             lock.release();
             if (trace::stop_for_signal(info) == 0) continue;
@@ -139,7 +150,8 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
         if (installed.kind == SignalAction::Kind::ignore) continue;
         if (installed.kind == SignalAction::Kind::handler) {
             action = installed;
-            if (installed.reset_hand) installed = {};
+            // The flags and the mask stay.
+            if (installed.reset_hand) installed.kind = SignalAction::Kind::default_action;
             recalculate_locked(self);
             return true;
         }
@@ -159,11 +171,14 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
 bool take_signal(SignalSet wanted, SignalInfo& info) {
     Task& self = *current();
     Process& process = *self.process;
-    SignalLock lock(process);
-    const bool found =
-        take_from(self.pending, wanted, info) || take_from(process.pending, wanted, info);
-    if (found) recalculate_locked(self);
-    return found;
+    {
+        SignalLock lock(process);
+        if (!take_from(self.pending, wanted, info) && !take_from(process.pending, wanted, info))
+            return false;
+        recalculate_locked(self);
+    }
+    if (is_of_timer(info)) info.overrun = timer_signal_taken(info.timer_id);
+    return true;
 }
 
 SignalSet pending_signals(Task& task) {

@@ -33,10 +33,11 @@ class ProcessTimer {
     u32 last_overrun() const { return last_overrun_; }
     process::Process& owner() const { return owner_; }
 
-    process::SignalInfo info;  // what it sends
-    bool silent = false;       // SIGEV_NONE
+    process::SignalInfo info;     // what it sends
+    bool silent = false;          // SIGEV_NONE
     bool rearms_at_once = false;  // interval timers: the next period does not wait for the signal
-    Ref<Task> target;          // SIGEV_THREAD_ID; null: the process
+    bool enforces_limit = false;  // RLIMIT_CPU's: see limit_reached_locked()
+    Ref<Task> target;             // SIGEV_THREAD_ID; null: the process
     i32 id = -1;
     ListHook hook;
 
@@ -44,6 +45,7 @@ class ProcessTimer {
     static void fired(time::Timer& timer);
     void expired();
     void send();
+    void limit_reached_locked(i64 used_ns);
     void arm_locked();
     Setting get_locked(i64 now);
     i64 forward_locked(i64 now);
@@ -66,6 +68,7 @@ class LinuxProcess final : public process::ProcessExtension {
 
     sync::Mutex mutex{sync::LockRank::sleeping_leaf};  // guards what follows
     std::unique_ptr<ProcessTimer> interval[kIntervalTimers];
+    std::unique_ptr<ProcessTimer> cpu_limit;  // null: it never had a limit
     List<ProcessTimer, &ProcessTimer::hook> timers;
     i32 next_timer_id = 0;
     aio::Contexts aio;
@@ -76,6 +79,12 @@ class LinuxProcess final : public process::ProcessExtension {
 
 // Of the calling process; made if it has none. Error::nomem.
 Result<LinuxProcess*> own_linux_process();
+// From now on RLIMIT_CPU is enforced as it stands. Of a new process, in its own context; of any,
+// after a change. Error::nomem. May sleep.
+Result<void> enforce_cpu_limit(process::Process& process);
+inline bool has_cpu_limit(const process::Process& process) {
+    return process.limit(process::Limits::cpu) != ~u64{0};
+}
 // Null if it has none.
 LinuxProcess* linux_process_of(process::Process& process);
 // A signal of a POSIX timer of the calling process is taken: its overrun count.

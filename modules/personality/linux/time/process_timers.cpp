@@ -62,6 +62,22 @@ void ProcessTimer::send() {
         (void)process::send_to_process(owner_, info);
 }
 
+// SIGXCPU at the soft limit and at each second after it, SIGKILL at the hard one. Spec: Linux
+// kernel/time/posix-cpu-timers.c, check_process_timers().
+void ProcessTimer::limit_reached_locked(i64 used_ns) {
+    process::Limits::Pair& limit = owner_.limits.value[process::Limits::cpu];
+    const u64 used = static_cast<u64>(used_ns) / 1'000'000'000;
+    if (used >= limit.hard) {
+        info = process::kernel_signal(process::kSigKill);
+        expiry_ns_ = 0;
+        return;
+    }
+    info = process::kernel_signal(process::kSigXcpu);
+    limit.soft = std::max(used, limit.soft) + 1;
+    expiry_ns_ = to_ns({static_cast<i64>(limit.soft), 0});
+    arm_locked();
+}
+
 // In an interrupt.
 void ProcessTimer::expired() {
     bool sends = false;
@@ -75,7 +91,9 @@ void ProcessTimer::expired() {
             return;
         }
         sends = true;
-        if (interval_ns_ == 0) {
+        if (enforces_limit) {
+            limit_reached_locked(now);
+        } else if (interval_ns_ == 0) {
             expiry_ns_ = 0;
         } else if (rearms_at_once) {
             (void)forward_locked(now);
@@ -145,15 +163,47 @@ void LinuxProcess::delete_timers() {
     timers.clear_and_dispose([](ProcessTimer* t) { delete t; });
 }
 
-Result<LinuxProcess*> own_linux_process() {
+namespace {
+
+Result<LinuxProcess*> make_linux_process(process::Process& process) {
     static constinit sync::Mutex making{sync::LockRank::sleeping_leaf};
-    process::Process& self = process::current_process();
-    if (auto* existing = linux_process_of(self); existing != nullptr) return existing;
+    if (auto* existing = linux_process_of(process); existing != nullptr) return existing;
     auto fresh = mm::make<LinuxProcess>();
     if (!fresh) return Err(Error::nomem);
     sync::MutexGuard guard(making);
-    if (!self.extension) self.extension = std::move(fresh);
-    return linux_process_of(self);
+    if (!process.extension) process.extension = std::move(fresh);
+    return linux_process_of(process);
+}
+
+}  // namespace
+
+Result<LinuxProcess*> own_linux_process() {
+    return make_linux_process(process::current_process());
+}
+
+Result<void> enforce_cpu_limit(process::Process& process) {
+    const u64 soft = process.limit(process::Limits::cpu);
+    TRY_ASSIGN(LinuxProcess * its, make_linux_process(process));
+    sync::MutexGuard guard(its->mutex);
+    {
+        // Its clock holds the process; drop_for_exit() frees it, unless that has been here.
+        sync::IrqSpinGuard tree(process::tree_lock());
+        if (process.live_threads == 0) return {};
+    }
+    if (!its->cpu_limit) {
+        if (soft == ~u64{0}) return {};
+        Clock clock{Clock::Kind::process_cpu};
+        clock.process = Ref(&process);
+        its->cpu_limit = mm::make<ProcessTimer>(process, std::move(clock));
+        if (!its->cpu_limit) return Err(Error::nomem);
+        its->cpu_limit->enforces_limit = true;
+    }
+    constexpr u64 kMostSeconds = INT64_MAX / 1'000'000'000;
+    if (soft > kMostSeconds)
+        its->cpu_limit->disarm();
+    else
+        its->cpu_limit->set({to_ns({std::max<i64>(static_cast<i64>(soft), 1), 0}), 0}, true);
+    return {};
 }
 
 LinuxProcess* linux_process_of(process::Process& process) {
@@ -182,6 +232,7 @@ void drop_for_exit(process::Process& process) {
     sync::MutexGuard guard(own->mutex);
     own->delete_timers();
     for (auto& timer : own->interval) timer.reset();
+    own->cpu_limit.reset();
     own->aio.destroy_all();
 }
 
