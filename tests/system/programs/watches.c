@@ -113,6 +113,8 @@ static void directory_signals(void) {
     SAY(fcntl(fd, F_NOTIFY, 0));
     SAY(fcntl(fd, F_NOTIFY, DN_MULTISHOT | DN_RENAME));
     rename("n/z", "n/y"), seen("rename");
+    rename("n/y", "v"), seen("move out");
+    rename("v", "n/y"), seen("move in");
     unlink("n/y"), seen("delete");
     SAY(fcntl(fd, F_NOTIFY, 0));
     SAY(fcntl(fd, F_NOTIFY, DN_MULTISHOT | DN_ATTRIB | DN_ACCESS));

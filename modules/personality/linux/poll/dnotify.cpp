@@ -16,7 +16,7 @@ class DirectoryWatch final : public Watch {
   public:
     DirectoryWatch(vfs::File& file, i32 fd) : file_(file), fd_(fd) {}
     bool tell(const WatchEvent& what) override {
-        if ((wanted_events(what.event) & mask) == 0) return false;
+        if ((counts_as(what) & mask) == 0) return false;
         signal_owner(file_, fd_, POLL_MSG);
         return (mask & DN_MULTISHOT) == 0;
     }
@@ -24,8 +24,8 @@ class DirectoryWatch final : public Watch {
 
   private:
     // The DN_* bits that an event counts as.
-    static u32 wanted_events(u32 event) {
-        switch (event) {
+    u32 counts_as(const WatchEvent& what) {
+        switch (what.event) {
             case IN_ACCESS:
                 return DN_ACCESS;
             case IN_MODIFY:
@@ -33,18 +33,23 @@ class DirectoryWatch final : public Watch {
             case IN_ATTRIB:
                 return DN_ATTRIB;
             case IN_CREATE:
-            case IN_MOVED_TO:
                 return DN_CREATE;
             case IN_DELETE:
                 return DN_DELETE;
             case IN_MOVED_FROM:
-                return DN_DELETE | DN_RENAME;
+                move_ = what.cookie;
+                return DN_DELETE;
+            case IN_MOVED_TO:
+                // Renamed is what does not leave the directory: it sees both halves.
+                return what.cookie == move_ ? DN_CREATE | DN_RENAME : DN_CREATE;
             default:
                 return 0;
         }
     }
+
     vfs::File& file_;
     i32 fd_;
+    u32 move_ = 0;  // cookie of the last that came from here
 };
 
 DirectoryWatch* watch_of(vfs::File& file) {
