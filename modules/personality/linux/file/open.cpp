@@ -3,6 +3,7 @@
 #include "personality/linux/copy_struct.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/leases.h"
+#include "personality/linux/file/open_resolved.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
@@ -32,7 +33,8 @@ Result<u32> resolve_flags(u64 resolve) {
 }
 
 // All checks of flags and mode that do not need the file. `flags` are valid ones.
-Result<i64> do_open(i32 dirfd, u64 user_path, u64 flags, u32 mode, u32 lookup_flags) {
+Result<i64> do_open(const vfs::LookupStart& start, std::string_view path, u64 flags, u32 mode,
+                    u32 lookup_flags) {
     if (flags & __O_TMPFILE) {
         if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_CREAT)) return Err(Error::inval);
         if ((flags & O_ACCMODE) == O_RDONLY) return Err(Error::inval);
@@ -44,20 +46,24 @@ Result<i64> do_open(i32 dirfd, u64 user_path, u64 flags, u32 mode, u32 lookup_fl
     request.flags = open_flags_from(static_cast<u32>(flags));
     request.mode = mode;
     request.lookup_flags = lookup_flags | vfs::kLookupFollow;
-    UserPath path;
-    TRY(path.load(user_path));
-    AtStart at;
-    TRY(at.set(dirfd, path));
     // Who holds a lease is asked before anything is lost.
     const bool ask = leases_exist() && !(flags & O_PATH), truncates = ask && (flags & O_TRUNC);
     if (truncates) request.flags &= ~u32{vfs::kOpenTruncate};
-    TRY_ASSIGN(Ref<vfs::File> file, vfs::open(at.start(), path.view(), request));
+    TRY_ASSIGN(Ref<vfs::File> file, vfs::open(start, path, request));
     if (ask)
         TRY(break_leases(file->inode(),
                          file->writable() || truncates ? LeaseBreak::write : LeaseBreak::read,
                          flags & O_NONBLOCK));
     if (truncates && vfs::is_regular(file->inode().mode)) TRY(truncate_open(*file, 0));
     return install_file(std::move(file), flags & O_CLOEXEC);
+}
+
+Result<i64> do_open(i32 dirfd, u64 user_path, u64 flags, u32 mode, u32 lookup_flags) {
+    UserPath path;
+    TRY(path.load(user_path));
+    AtStart at;
+    TRY(at.set(dirfd, path));
+    return do_open(at.start(), path.view(), flags, mode, lookup_flags);
 }
 
 Result<i64> open_legacy(i32 dirfd, u64 path, u32 flags, u32 mode) {
@@ -67,6 +73,11 @@ Result<i64> open_legacy(i32 dirfd, u64 path, u32 flags, u32 mode) {
 }
 
 }  // namespace
+
+Result<i64> open_resolved(const vfs::Path& path, u32 flags) {
+    return do_open(vfs::lookup_start_of_current(&path), {}, (flags & kValidOpenFlags) | O_LARGEFILE,
+                   0, vfs::kLookupEmptyOk);
+}
 
 Result<i64> sys_open(u64 filename, u32 flags, u32 mode) {
     return open_legacy(AT_FDCWD, filename, flags, mode);
