@@ -64,6 +64,19 @@ struct End {
     }
 };
 
+// How many bytes a write to the pipe takes at once; sleeps until that is some. Without a reader,
+// any: the write says EPIPE. Error::again.
+Result<usize> wait_for_room(vfs::Pipe& pipe, vfs::File& file, bool nonblock) {
+    for (;;) {
+        const usize capacity = pipe.capacity_bytes(), used = pipe.bytes();
+        const u32 ready = file.poll(nullptr);
+        if (ready & (vfs::kPollErr | vfs::kPollOut))
+            return std::max<usize>(capacity > used ? capacity - used : 0, kPageSize);
+        if (nonblock) return Err(Error::again);
+        TRY(pipe.wait_writable(file));
+    }
+}
+
 // Moves up to `length` bytes. Stops at the end of the source and where the target takes no more.
 Result<i64> move(End& from, End& to, u64 length) {
     Bounce bounce;
@@ -178,18 +191,8 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
     // What is taken from a stream has to fit behind, so wait for room before.
     u64 limit = std::min(len, kMaxMove);
     if (pipe_out) {
-        for (;;) {
-            usize capacity = pipe_out->capacity_bytes(), used = pipe_out->bytes();
-            u32 ready = out->poll(nullptr);
-            if (ready & vfs::kPollErr) break;  // the write will say EPIPE
-            if (ready & vfs::kPollOut) {
-                usize room = capacity > used ? capacity - used : 1;
-                limit = std::min<u64>(limit, std::max<usize>(room, kPageSize));
-                break;
-            }
-            if (nonblock) return Err(Error::again);
-            TRY(pipe_out->wait_writable(*out));
-        }
+        TRY_ASSIGN(const usize room, wait_for_room(*pipe_out, *out, nonblock));
+        limit = std::min<u64>(limit, room);
     }
     if (pipe_in) {
         if (pipe_in->bytes() == 0) {
@@ -218,12 +221,7 @@ Result<i64> sys_tee(i32 fdin, i32 fdout, u64 len, u32 flags) {
         if (nonblock) return Err(Error::again);
         TRY(source->wait_readable(*in));
     }
-    if (!(out->poll(nullptr) & (vfs::kPollOut | vfs::kPollErr))) {
-        if (nonblock) return Err(Error::again);
-        TRY(target->wait_writable(*out));
-    }
-    usize capacity = target->capacity_bytes(), used = target->bytes();
-    usize room = std::max<usize>(capacity > used ? capacity - used : 0, kPageSize);
+    TRY_ASSIGN(const usize room, wait_for_room(*target, *out, nonblock));
     Bounce bounce;
     TRY(bounce.make(std::min<u64>(len, room)));
     vfs::IoBuffer peeked = vfs::IoBuffer::kernel(bounce.bytes, std::min<u64>(len, bounce.size));
@@ -237,16 +235,19 @@ Result<i64> sys_tee(i32 fdin, i32 fdout, u64 len, u32 flags) {
 Result<i64> sys_vmsplice(i32 fd, u64 iov, u64 nr_segs, u32 flags) {
     if (flags & ~SPLICE_F_ALL) return Err(Error::inval);
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
-    if (vfs::pipe_of(*file) == nullptr) return Err(Error::badf);
+    vfs::Pipe* pipe = vfs::pipe_of(*file);
+    if (pipe == nullptr) return Err(Error::badf);
     UserVector vector;
     TRY(vector.load(iov, nr_segs));
     vfs::IoBuffer buffer = vector.buffer();
     if (buffer.remaining() == 0) return 0;
-    bool writes = file->writable();
-    if (flags & SPLICE_F_NONBLOCK) {
-        u32 ready = file->poll(nullptr);
-        if (!(ready & (writes ? vfs::kPollOut | vfs::kPollErr : vfs::kPollIn | vfs::kPollHup)))
-            return Err(Error::again);
+    const bool writes = file->writable(), nonblock = flags & SPLICE_F_NONBLOCK;
+    if (writes) {
+        // What does not fit is left to the next call.
+        TRY_ASSIGN(const usize room, wait_for_room(*pipe, *file, nonblock));
+        buffer.truncate(room);
+    } else if (nonblock && !(file->poll(nullptr) & (vfs::kPollIn | vfs::kPollHup))) {
+        return Err(Error::again);
     }
     TRY_ASSIGN(usize moved, writes ? file->write(buffer) : file->read(buffer));
     return static_cast<i64>(moved);
