@@ -1,5 +1,6 @@
 // /proc/PID/status.
 #include <tenon/arch/smp.h>
+#include <tenon/linux/task_facts.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/vfs/file_table.h>
 
@@ -110,20 +111,23 @@ Result<void> show_status(Text& out, const Subject& about) {
         process.thread_count, process.limit(process::Limits::sigpending), signals.pending.bits(),
         signals.shared_pending.bits(), signals.blocked.bits(), signals.ignored.bits(),
         signals.caught.bits());
+    linux_task::Facts facts;
+    if (auto tasks = module::find_service<linux_task::Tasks>(linux_task::kService))
+        facts = tasks->call(&linux_task::Tasks::facts_of, task);
     if (cred) {
         out.print(
             "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n"
             "CapAmb:\t{:016x}\nNoNewPrivs:\t{}\n",
             cred->inheritable, cred->permitted, cred->effective, cred->bounding, cred->ambient,
-            u32{cred->no_new_privileges});
+            u32{cred->no_new_privileges || facts.no_new_privileges});
     }
     const u64 possible = arch::online_mask().bits();
     const u64 allowed = sched::affinity(task).bits() & possible;
     out.print(
-        "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"
+        "Seccomp:\t{}\nSeccomp_filters:\t{}\nSpeculation_Store_Bypass:\tvulnerable\n"
         "SpeculationIndirectBranch:\talways enabled\nCpus_allowed:\t{:x}\n"
         "Cpus_allowed_list:\t",
-        allowed);
+        facts.seccomp_mode, facts.seccomp_filters, allowed);
     write_list(out, allowed);
     out.print(
         "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\n"

@@ -9,6 +9,7 @@
 #include "personality/linux/ipc/namespace.h"
 #include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
+#include "personality/linux/process/task_facts.h"
 
 namespace tenon::personality {
 
@@ -28,9 +29,11 @@ class LinuxModule final : public module::Instance {
         TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
         TRY_ASSIGN(self->mqueue_, ipc::register_mqueue(context));
         TRY_ASSIGN(self->ipc_files_, ipc::offer_files(context));
+        TRY_ASSIGN(self->task_facts_, offer_task_facts(context));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
+        task_facts_ = {};
         ipc_files_ = {};
         mqueue_ = {};
         ipc::forget_mqueue();
@@ -44,6 +47,7 @@ class LinuxModule final : public module::Instance {
   private:
     module::Held registration_;
     module::Held ipc_files_;
+    module::Held task_facts_;
     module::Held mqueue_;
 };
 

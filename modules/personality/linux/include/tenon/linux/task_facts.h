@@ -1,0 +1,25 @@
+// What /proc shows of a task that only the personality knows: the service "linux-task".
+#pragma once
+
+#include <tenon/module/service.h>
+#include <tenon/process/task.h>
+
+namespace tenon::linux_task {
+
+struct Facts {
+    u32 seccomp_mode = 0;     // SECCOMP_MODE_*
+    u32 seccomp_filters = 0;  // how many, with its makers'
+    bool no_new_privileges = false;
+};
+
+class Tasks : public module::Service {
+  public:
+    static constexpr u32 kInterfaceVersion = 1;  // of this class and Facts
+    // Thread context; does not sleep. Of any task: kernel threads have nothing.
+    virtual Facts facts_of(Task& task) = 0;
+};
+
+// The name that the service is found by (tenon/module/service.h).
+inline constexpr std::string_view kService = "linux-task";
+
+}  // namespace tenon::linux_task
