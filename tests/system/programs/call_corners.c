@@ -1,8 +1,10 @@
 /* Corners of old calls: signals by a thread's number, time-outs that stay, handlers for once, positions in pipes, limits of pipes, the number of the next process, what kcmp compares, the random device's requests, RLIMIT_CPU, timers whose handler asks for nothing. */
 #include "check.h"
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/kcmp.h>
 #include <linux/random.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -123,6 +125,63 @@ static void positions(void) {
     close(p[0]), close(p[1]);
 }
 
+/* A gift to a pipe is cut to what it takes. */
+static void gifts(void) {
+    static char data[1 << 18] __attribute__((aligned(4096)));
+    int p[2];
+    struct iovec v[2] = {{data, 40960}, {data + 40960, 40960}}, all = {data, sizeof data};
+    pipe(p);
+    SAY(vmsplice(p[1], &all, 1, 0));
+    SAY(vmsplice(p[1], &all, 1, SPLICE_F_NONBLOCK));
+    SAY(read(p[0], data, 8192));
+    SAY(vmsplice(p[1], v, 2, SPLICE_F_NONBLOCK));
+    SAY(read(p[0], data, sizeof data));
+    SAY(vmsplice(p[1], v, 2, 0));
+    close(p[0]);
+    signal(SIGPIPE, SIG_IGN);
+    SAY(vmsplice(p[1], v, 2, 0));
+    signal(SIGPIPE, SIG_DFL);
+    close(p[1]);
+}
+
+/* What /proc says of seccomp. */
+static void show_seccomp(const char *file) {
+    char line[256];
+    FILE *f = fopen(file, "r");
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, "Seccomp", 7) || !strncmp(line, "NoNewPrivs", 10)) printf("  %s", line);
+    fclose(f);
+    fflush(stdout);
+}
+static void seccomp_lines(void) {
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+    int p[2];
+    pipe(p);
+    show_seccomp("/proc/self/status");
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        SAY(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+        SAY(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+        show_seccomp("/proc/thread-self/status");
+        _exit(0);
+    }
+    wait(0);
+    child = fork();
+    if (!child) {
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        write(p[1], "x", 1);
+        for (;;);
+    }
+    char c, name[64];
+    read(p[0], &c, 1);
+    sprintf(name, "/proc/%d/status", child), show_seccomp(name);
+    kill(child, SIGKILL), wait(0);
+    close(p[0]), close(p[1]);
+}
+
 static int put(const char *name, const char *text) {
     int fd = open(name, O_WRONLY);
     int r = SAY(write(fd, text, strlen(text)));
@@ -208,28 +267,27 @@ static void over(int s) { xcpu++; }
 static void burn(int until) {
     struct rusage u;
     do getrusage(RUSAGE_SELF, &u);
-    while (xcpu < until && u.ru_utime.tv_sec + u.ru_stime.tv_sec < 6);
+    while (xcpu < until && u.ru_utime.tv_sec + u.ru_stime.tv_sec < 60);
 }
 static void cpu_limit(void) {
     int st;
     fflush(stdout);
-    if (!fork()) { /* a signal at the soft limit, each second after it, and the end at the hard one */
-        struct rlimit r = {1, 3};
+    if (!fork()) { /* a signal at the soft limit and each second after it */
+        struct rlimit r = {1, 1000};
         signal(SIGXCPU, over);
         SAY(setrlimit(RLIMIT_CPU, &r));
-        burn(1), getrlimit(RLIMIT_CPU, &r), printf("%d: limit %ld\n", xcpu, r.rlim_cur);
+        burn(2), getrlimit(RLIMIT_CPU, &r), printf("%d, limit moved %d\n", xcpu >= 2, r.rlim_cur >= 3);
         fflush(stdout);
-        pid_t child = fork(); /* its time is its own */
+        pid_t child = fork(); /* its time is its own, its limits its maker's; the hard one kills */
         if (!child) {
-            xcpu = 0, r.rlim_cur = r.rlim_max = 1, signal(SIGXCPU, over), setrlimit(RLIMIT_CPU, &r);
+            xcpu = 0, r.rlim_cur = r.rlim_max = 1, setrlimit(RLIMIT_CPU, &r);
             pid_t inherits = fork();
             if (!inherits) burn(9), _exit(1);
             waitpid(inherits, &st, 0), printf("inherited: %x\n", st), fflush(stdout);
             execl("/bin/sh", "sh", "-c", "while :; do :; done", NULL);
         }
         waitpid(child, &st, 0), printf("after exec: %x\n", st), fflush(stdout);
-        burn(2), printf("%d\n", xcpu), fflush(stdout);
-        burn(9), _exit(1);
+        _exit(7);
     }
     wait(&st);
     printf("ended %x\n", st);
@@ -292,6 +350,8 @@ int main(void) {
     slack();
     once();
     positions();
+    seccomp_lines();
+    gifts();
     pipe_limit();
     next_pid();
     compared();

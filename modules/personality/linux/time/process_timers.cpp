@@ -73,7 +73,7 @@ void ProcessTimer::limit_reached_locked(i64 used_ns) {
         return;
     }
     info = process::kernel_signal(process::kSigXcpu);
-    limit.soft = std::max(used, limit.soft) + 1;
+    ++limit.soft;
     expiry_ns_ = to_ns({static_cast<i64>(limit.soft), 0});
     arm_locked();
 }
