@@ -1,6 +1,9 @@
 # guest.sh SEED CALLS CHILDREN [ARGUMENTS...]: the fuzzer, and what is left behind. common.sh is tests/modules/guest's.
 . /tests/common.sh
 
+# What a call would load by itself counts as before, too.
+for module in net_unix net_netlink net_packet net_loopback; do modprobe $module || fail "modprobe $module"; done
+
 # What the same calls leave in caches is there before it counts.
 /tests/syscall-fuzz --seed "$1" --calls $(($2 / 5)) --children "$3" >/dev/null || fail warm-up
 seed=$1 calls=$2 children=$3
