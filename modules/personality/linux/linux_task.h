@@ -38,6 +38,7 @@ class LinuxTask final : public process::TaskExtension {
         rseq_cpu = ~0u;
         trap_number = trap_error = 0;
         trap_address = 0;
+        trace.debug_status = trace.debug_control = 0;
     }
 };
 

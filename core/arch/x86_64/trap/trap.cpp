@@ -150,6 +150,13 @@ TENON_HIDDEN bool syscall_dispatch(UserRegs* regs) {
            (regs->rflags & (kFlagResume | kFlagTrap)) == 0;
 }
 
+// An instruction breakpoint would be met again. Spec: Intel SDM 3B 18.3.1.1.
+static bool met_instruction(u32 status, u64 control) {
+    for (u32 i = 0; i < 4; ++i)
+        if ((status >> i & 1) != 0 && (control >> (16 + i * 4) & 3) == 0) return true;
+    return false;
+}
+
 TENON_HIDDEN void trap_from_user(UserRegs* regs, u32 vector, u32 error) {
     // The user may have set AC, which would open user memory to us.
     if (features().smap) clear_access_flag();
@@ -166,6 +173,7 @@ TENON_HIDDEN void trap_from_user(UserRegs* regs, u32 vector, u32 error) {
             asm volatile("mov %%dr6, %0" : "=r"(status));
             asm volatile("mov %0, %%dr6" ::"r"(u64{0xffff0ff0}));
             error = static_cast<u32>(status & 0xe00f);
+            if (met_instruction(error, debug_regs(*current()).control)) regs->rflags |= kFlagResume;
         }
         irq_enable();
         process::handle_user_trap({kTraps[vector].user, address, error, vector}, *regs);

@@ -7,7 +7,7 @@
 #include "personality/linux/dispatch.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
-#include "personality/linux/signal/take.h"
+#include "personality/linux/trace/core_dump.h"
 #include "personality/linux/x86_64/machine.h"
 
 namespace tenon::personality {
@@ -183,7 +183,7 @@ u32 answer_of(const Filter* chain, const uapi::seccomp_data& data, bool& log) {
     return answer;
 }
 
-void send_sigsys(arch::UserRegs& regs, u32 number, u32 reason) {
+process::SignalInfo sigsys(arch::UserRegs& regs, u32 number, u32 reason) {
     process::SignalInfo info{.signal = SIGSYS, .code = SYS_SECCOMP};
     uapi::siginfo_t raw{};
     raw.si_signo = SIGSYS;
@@ -194,20 +194,17 @@ void send_sigsys(arch::UserRegs& regs, u32 number, u32 reason) {
     raw.si_arch = kAuditArch;
     std::memcpy(info.raw, &raw, sizeof(raw));
     info.has_raw = true;
-    // The handler sees the registers as they were at the call.
+    // A handler and a core show the registers as they were at the call.
     regs.set_syscall_result(number);
-    process::force_signal(*current(), info);
+    return info;
 }
 
 void kill(arch::UserRegs& regs, u32 number, u32 action) {
     process::Process& self = process::current_process();
     if (action == SECCOMP_RET_KILL_THREAD && self.live_threads > 1) process::exit_task(SIGSYS);
-    // Not even a handler may run.
-    {
-        process::SignalAction by_default;
-        (void)set_action(SIGSYS, &by_default);
-    }
-    send_sigsys(regs, number, 0);
+    // Neither a handler nor a tracer may stand in the way.
+    const bool dumped = trace::dump_core(sigsys(regs, number, 0));
+    process::exit_group(static_cast<i32>(SIGSYS | (dumped ? 0x80 : 0)));
 }
 
 // True: the call goes on.
@@ -233,7 +230,7 @@ bool decide(arch::UserRegs& regs, const Filter* chain, bool asked_tracer = false
             regs.set_syscall_result(-u64{reason < kMaxErrno ? reason : kMaxErrno});
             return false;
         case SECCOMP_RET_TRAP:
-            send_sigsys(regs, number, reason);
+            process::force_signal(*current(), sigsys(regs, number, reason));
             return false;
         case SECCOMP_RET_TRACE:
             if (asked_tracer) return true;

@@ -58,6 +58,11 @@ Result<i64> set_mode(u64 mode, u64 program);
 void inherit(Task& child);
 bool no_new_privileges();  // of the caller
 
+// PTRACE_SECCOMP_GET_FILTER and _GET_METADATA: to user memory of the caller's. Error::acces, inval,
+// noent, fault. (inspect.cpp)
+Result<i64> copy_filter(Task& task, u64 index, u64 to);
+Result<i64> copy_metadata(Task& task, u64 size, u64 address);
+
 }  // namespace seccomp
 
 // The way in of a task that has a mode (Task::syscall_entry).

@@ -2,8 +2,7 @@
 // kernel/ptrace.c for the order of the checks.
 #include "personality/linux/trace/attach.h"
 
-#include <tenon/arch/context.h>
-
+#include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
 
 namespace tenon::personality::trace {
@@ -34,7 +33,10 @@ bool may_be_traced_by(const Task& tracer) {
 
 Result<u32> checked_options(u64 options) {
     if (options & ~static_cast<u64>(PTRACE_O_MASK)) return Err(Error::inval);
-    if ((options & PTRACE_O_SUSPEND_SECCOMP) && !capable(Capability::sys_admin))
+    // Who is held by filters, or is let off by its own tracer, lets nobody off.
+    if ((options & PTRACE_O_SUSPEND_SECCOMP) &&
+        (!capable(Capability::sys_admin) || linux_task().seccomp.mode.load() != 0 ||
+         has_option(PTRACE_O_SUSPEND_SECCOMP)))
         return Err(Error::perm);
     return static_cast<u32>(options);
 }
@@ -81,7 +83,6 @@ Result<void> detach(Tracee& tracee, u64 signal) {
     Ref<Tracee> gone;
     TreeGuard guard(tree_lock());
     if (tracee.tracer == nullptr) return Err(Error::srch);
-    (void)arch::set_debug_regs(*tracee.task, {});
     gone = unlink_locked(tracee);
     resume_locked(tracee, static_cast<u32>(signal));
     // SAFETY of dropping `gone` under the lock: the caller has a reference of its own.

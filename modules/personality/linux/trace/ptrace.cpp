@@ -153,6 +153,10 @@ Result<i64> request_of_stopped(Tracee& tracee, i64 request, u64 address, u64 dat
             return set_mask(tracee, address, data);
         case PTRACE_GET_RSEQ_CONFIGURATION:
             return rseq_configuration(tracee, address, data);
+        case PTRACE_SECCOMP_GET_FILTER:
+            return seccomp::copy_filter(*tracee.task, address, data);
+        case PTRACE_SECCOMP_GET_METADATA:
+            return seccomp::copy_metadata(*tracee.task, address, data);
         case PTRACE_LISTEN:
             TRY(listen(tracee));
             return 0;

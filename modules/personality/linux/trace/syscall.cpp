@@ -39,7 +39,8 @@ void entry(arch::UserRegs& regs) {
     }
     // A tracer that writes -1 there has the call left out; the result is what it wrote.
     if (!skipped && regs.in_syscall()) {
-        const bool filtered = linux_task().seccomp.mode.load(std::memory_order_relaxed) != 0;
+        const bool filtered = linux_task().seccomp.mode.load(std::memory_order_relaxed) != 0 &&
+                              !has_option(PTRACE_O_SUSPEND_SECCOMP);
         (filtered ? filtered_entry : personality::entry)(regs);
     }
     const Wanted after = wanted();

@@ -43,7 +43,8 @@ struct Side {
     u32 counted_stop = 0;  // the job-control stop that it has been counted in, as Task::passed_stop
     bool dumping = false;  // writes a core dump, which the other threads wait for
     bool in_dump = false;  // waits for it: its registers stay as they are
-    u64 debug_status = 0;  // DR6, as the tracer sees it
+    // DR6 and DR7, as the tracer sees them: DR7 as it was written.
+    u64 debug_status = 0, debug_control = 0;
 };
 Side& side(Task& task);
 

@@ -103,7 +103,7 @@ constexpr u64 kStatusFixed = 0xffff0ff0;
 u64 get_debug(Tracee& tracee, u32 index) {
     const arch::DebugRegs regs = arch::debug_regs(*tracee.task);
     if (index < 4) return regs.address[index];
-    if (index == kDebugControl) return regs.control;
+    if (index == kDebugControl) return side(*tracee.task).debug_control;
     if (index == kDebugStatus) return side(*tracee.task).debug_status ^ kStatusFixed;
     return 0;
 }
@@ -136,9 +136,11 @@ Result<void> set_debug(Tracee& tracee, u32 index, u64 value) {
         TRY(check_control(regs, regs.control));
     } else {
         constexpr u64 kReserved = 0xfc00;  // DR_CONTROL_RESERVED, with GD
-        value &= ~kReserved & 0xffffffff;
-        TRY(check_control(regs, value));
-        regs.control = value;
+        regs.control = value & ~kReserved & 0xffffffff;
+        TRY(check_control(regs, regs.control));
+        TRY(arch::set_debug_regs(*tracee.task, regs));
+        side(*tracee.task).debug_control = value;
+        return {};
     }
     return arch::set_debug_regs(*tracee.task, regs);
 }
