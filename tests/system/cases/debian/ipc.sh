@@ -12,7 +12,7 @@ ipcs | sed "$keys"
 ipcs -u
 ipcs -c | sed "$keys"
 ipcs -t | sed "$keys;$times"
-ipcs -p | sed "$keys" | awk 'NF == 4 && $3 ~ /^[0-9]+$/ {$3 = ($3 != 0), $4 = ($4 != 0)} {print}'
+ipcs -p | sed "$keys" | awk 'NF == 4 && $3 ~ /^[0-9]+$/ {$3 = ($3 != 0); $4 = ($4 != 0)} {print}'
 ipcs -m -i 0 | sed "$times;$keys;s/pid=[0-9]*/pid=N/g"
 ipcs -s -i 0 | sed "$times;$keys"
 ipcs -q -i 0 | sed "$times;$keys;s/pid=[0-9]*/pid=N/g"
@@ -21,7 +21,7 @@ lsipc
 lsipc -m -o ID,PERMS,CUID,CGID,SIZE,NATTCH,STATUS,OWNER
 lsipc -s -o ID,PERMS,NSEMS,OWNER
 lsipc -q -o ID,PERMS,USEDBYTES,MSGS,OWNER
-lsipc -g -m -s -q
+lsipc -g
 ipcrm -m 0
 ipcrm -m 0; echo $?
 ipcrm -s 99; echo $?
@@ -29,7 +29,9 @@ ipcrm -S 0x12345; echo $?
 ipcrm -a
 ipcs
 cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg
-mkdir -p /tmp/mq && mount -t mqueue none /tmp/mq && grep mqueue /proc/mounts /proc/filesystems && touch /tmp/mq/x && cat /tmp/mq/x && ls -l --time-style=+T /tmp/mq && rm /tmp/mq/x && ls /tmp/mq | wc -l && umount /tmp/mq
+mount() { python3 -c 'import ctypes, sys; print(ctypes.CDLL(None).mount(*[a.encode() for a in sys.argv[1:4]], 0, None))' "$@"; }
+umount() { python3 -c 'import ctypes, sys; print(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 0))' "$1"; }
+mkdir -p /tmp/mq && mount none /tmp/mq mqueue && grep mqueue /proc/mounts /proc/filesystems && touch /tmp/mq/x && cat /tmp/mq/x && ls -l --time-style=+T /tmp/mq && rm /tmp/mq/x && ls /tmp/mq | wc -l && umount /tmp/mq
 python3 - <<'PY'
 import ctypes, multiprocessing as mp, os
 from multiprocessing import shared_memory
