@@ -230,7 +230,7 @@ static void next_pid(void) {
 static void compared(void) {
     pid_t me = getpid(), child = fork();
     if (!child) {
-        SAY(syscall(SYS_kcmp, me, getpid(), KCMP_SYSVSEM, 0, 0));
+        SAY(syscall(SYS_kcmp, me, getpid(), KCMP_SYSVSEM, 0, 0) != 0);
         int id = semget(IPC_PRIVATE, 1, 0600);
         struct sembuf up = {0, 1, SEM_UNDO};
         semop(id, &up, 1);
