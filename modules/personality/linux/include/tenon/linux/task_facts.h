@@ -6,12 +6,14 @@
 
 namespace tenon::linux_task {
 
+// Of one task, at some time during the call.
 struct Facts {
     u32 seccomp_mode = 0;     // SECCOMP_MODE_*
     u32 seccomp_filters = 0;  // how many, with its makers'
-    bool no_new_privileges = false;
+    bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS, for good
 };
 
+// The service itself.
 class Tasks : public module::Service {
   public:
     static constexpr u32 kInterfaceVersion = 1;  // of this class and Facts
