@@ -63,6 +63,18 @@ KernelTermio to_termio(const Termios& t) {
     std::memcpy(out.c_cc, t.cc, sizeof(out.c_cc));
     return out;
 }
+// What TIOCSLCKTRMIOS locked stays as it is.
+Termios without_locked(Termios next, const Termios& old, const Termios& locked) {
+    auto keep = [](u32 fresh, u32 was, u32 mask) { return (fresh & ~mask) | (was & mask); };
+    next.iflag = keep(next.iflag, old.iflag, locked.iflag);
+    next.oflag = keep(next.oflag, old.oflag, locked.oflag);
+    next.cflag = keep(next.cflag, old.cflag, locked.cflag);
+    next.lflag = keep(next.lflag, old.lflag, locked.lflag);
+    if (locked.line != 0) next.line = old.line;
+    for (u32 i = 0; i < NCCS; ++i)
+        if (locked.cc[i] != 0) next.cc[i] = old.cc[i];
+    return next;
+}
 // The upper half of the flags and the other characters stay.
 Termios with_termio(Termios t, const KernelTermio& in) {
     auto low = [](u32 old, u16 now) { return (old & 0xffff0000u) | now; };
@@ -82,7 +94,7 @@ class TtyIoctl {
   public:
     enum class When : u8 { now, drained, flushed };
 
-    static Result<void> apply(Tty& tty, const Termios& next, When when) {
+    static Result<void> apply(Tty& tty, Termios next, When when) {
         TRY(check_background_change(tty));
         if (when == When::flushed) tty.flush_input();
         if (when != When::now) TRY(tty.wait_sent(sync::WaitMode::interruptible));
@@ -90,6 +102,7 @@ class TtyIoctl {
         {
             sync::MutexGuard guard(tty.state_);
             old = tty.discipline_.termios;
+            next = without_locked(next, old, tty.locked_);
             tty.discipline_.termios = next;
             tty.discipline_.termios_changed(old);
             // Without flow control nobody could start it again.
@@ -108,6 +121,22 @@ class TtyIoctl {
     template <typename T>
     static Result<i64> get(Tty& tty, u64 argument) {
         TRY(mm::UserOut<T>(argument).write(from_termios<T>(tty.termios())));
+        return 0;
+    }
+    static Result<i64> get_locked(Tty& tty, u64 argument) {
+        Termios locked;
+        {
+            sync::MutexGuard guard(tty.state_);
+            locked = tty.locked_;
+        }
+        TRY(mm::UserOut<KernelTermios>(argument).write(from_termios<KernelTermios>(locked)));
+        return 0;
+    }
+    static Result<i64> set_locked(Tty& tty, u64 argument) {
+        if (!process::capable(process::Capability::sys_admin)) return Err(Error::perm);
+        TRY_ASSIGN(const auto in, mm::UserIn<KernelTermios>(argument).read());
+        sync::MutexGuard guard(tty.state_);
+        tty.locked_ = to_termios(in);
         return 0;
     }
     static Result<i64> get_window(Tty& tty, u64 argument) {
@@ -214,6 +243,8 @@ Result<i64> TtyIoctl::common(Tty& tty, u32 command, u64 argument, bool from_mast
         case TCSETA: return set_half(tty, argument, When::now);
         case TCSETAW: return set_half(tty, argument, When::drained);
         case TCSETAF: return set_half(tty, argument, When::flushed);
+        case TIOCGLCKTRMIOS: return get_locked(tty, argument);
+        case TIOCSLCKTRMIOS: return set_locked(tty, argument);
         case TIOCGWINSZ: return get_window(tty, argument);
         case TIOCSWINSZ: return set_window(tty, argument);
         case TIOCGPGRP: return get_group(tty, argument, from_master);

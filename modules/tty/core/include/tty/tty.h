@@ -106,6 +106,7 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     usize echo_length_ = 0;
     bool stopped_ = false, throttled_ = false, exclusive_ = false;
     struct ::winsize window_ = {};
+    Termios locked_ = {};  // TIOCSLCKTRMIOS: bits and characters that are set here do not change
     std::atomic<u32> generation_{0}, opens_{0};
     sync::WaitQueue read_queue_, write_queue_;
     // Guarded by the process-tree lock.
