@@ -2,6 +2,7 @@
 //
 // A knob without effect here keeps what was written, so that sysctl(8) finds what it set.
 #include <tenon/lib/random.h>
+#include <tenon/linux/settings.h>
 #include <tenon/process/system_name.h>
 #include <tenon/trace/log.h>
 #include <tenon/vfs/pipe.h>
@@ -51,6 +52,24 @@ constexpr Entry fixed(std::string_view name) {
 }
 
 using linux_ipc::Setting;
+
+// What the personality keeps; reads as nothing while there is none.
+template <linux_settings::Setting S>
+Result<void> show_setting(Text& out, const Subject&) {
+    auto settings = module::find_service<linux_settings::Settings>(linux_settings::kService);
+    if (!settings) return {};
+    out.print("{}\n", settings->call(&linux_settings::Settings::get, S));
+    return {};
+}
+template <linux_settings::Setting S>
+Result<void> store_setting(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, parse_number(text));
+    if (value < INT32_MIN || value > INT32_MAX) return Err(Error::inval);
+    TRY_ASSIGN(auto settings,
+               module::find_service<linux_settings::Settings>(linux_settings::kService));
+    settings.call(&linux_settings::Settings::set, S, static_cast<i32>(value));
+    return {};
+}
 
 // --- kernel -------------------------------------------------------------------------------------
 
@@ -302,6 +321,8 @@ constexpr Entry kFs[] = {
     knob<&pipe_soft>("pipe-user-pages-soft"),
     knob<&pipe_hard>("pipe-user-pages-hard"),
     knob<&lease_time>("lease-break-time"),
+    file("dir-notify-enable", show_setting<linux_settings::Setting::dir_notify_enable>, 0644,
+         store_setting<linux_settings::Setting::dir_notify_enable>),
     knob<&suid_dump>("suid_dumpable"),
     knob<&hardlinks>("protected_hardlinks"),
     knob<&symlinks>("protected_symlinks"),

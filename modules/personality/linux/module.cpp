@@ -10,6 +10,7 @@
 #include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/task_facts.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -30,9 +31,11 @@ class LinuxModule final : public module::Instance {
         TRY_ASSIGN(self->mqueue_, ipc::register_mqueue(context));
         TRY_ASSIGN(self->ipc_files_, ipc::offer_files(context));
         TRY_ASSIGN(self->task_facts_, offer_task_facts(context));
+        TRY_ASSIGN(self->settings_, offer_settings(context));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
+        settings_ = {};
         task_facts_ = {};
         ipc_files_ = {};
         mqueue_ = {};
@@ -48,6 +51,7 @@ class LinuxModule final : public module::Instance {
     module::Held registration_;
     module::Held ipc_files_;
     module::Held task_facts_;
+    module::Held settings_;
     module::Held mqueue_;
 };
 

@@ -129,10 +129,27 @@ static void directory_signals(void) {
     close(file), unlink("n/x"), rmdir("n");
 }
 
+/* /proc/sys/fs/dir-notify-enable: 0 refuses even the end of a watch; the watches that are there go on. */
+static void enabled(void) {
+    const char *values[] = {"0\n", "-1", "x", "1"};
+    int knob = open("/proc/sys/fs/dir-notify-enable", O_RDWR), fd = open("/tmp", O_RDONLY);
+    char text[16] = "";
+    for (int i = 0; i < 4; i++) {
+        SAY(pwrite(knob, values[i], strlen(values[i]), 0));
+        memset(text, 0, sizeof text);
+        pread(knob, text, sizeof text - 1, 0), printf("  it says %s", text), fflush(stdout);
+        SAY(fcntl(fd, F_NOTIFY, DN_MODIFY));
+        SAY(fcntl(knob, F_NOTIFY, DN_MODIFY));
+        SAY(fcntl(fd, F_NOTIFY, 0));
+    }
+    close(knob), close(fd);
+}
+
 int main(void) {
     mkdir("/tmp/watches", 0755), chdir("/tmp/watches");
     endings();
     unlinked(0), unlinked(IN_EXCL_UNLINK);
     directory_signals();
+    enabled();
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "personality/linux/abi.h"
 #include "personality/linux/file/async.h"
 #include "personality/linux/poll/watch.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -59,6 +60,7 @@ DirectoryWatch* watch_of(vfs::File& file) {
 }  // namespace
 
 Result<void> watch_directory(vfs::File& file, i32 fd, u64 what) {
+    if (setting(linux_settings::Setting::dir_notify_enable) == 0) return Err(Error::inval);
     const u32 wanted = static_cast<u32>(what);
     const bool is_directory = file.inode().is_dir();
     if ((wanted & ~u32{DN_MULTISHOT}) == 0) {
