@@ -115,6 +115,62 @@ static void termio(void) {
     close(s), close(m);
 }
 
+/* TIOCSLCKTRMIOS: what is locked does not change, whoever sets it, until it is unlocked; it takes CAP_SYS_ADMIN. */
+struct first_termios {
+    unsigned iflag, oflag, cflag, lflag;
+    unsigned char line, cc[19];
+};
+static void locked_termios(void) {
+    struct first_termios lock, t, got;
+    int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), zero = 0;
+    ioctl(m, TIOCSPTLCK, &zero);
+    int s = ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    memset(&lock, 0xff, sizeof lock);
+    SAY(ioctl(s, TIOCGLCKTRMIOS, &lock));
+    for (int i = 0; i < sizeof lock; i++)
+        if (((char *)&lock)[i]) printf("byte %d locked\n", i);
+    SAY(ioctl(s, TIOCGLCKTRMIOS, 0));
+    SAY(ioctl(s, TIOCSLCKTRMIOS, 1));
+    SAY(ioctl(open("/tmp/sync", O_RDONLY), TIOCGLCKTRMIOS, &lock));
+    lock.iflag = ICRNL, lock.lflag = ECHO | ICANON, lock.cc[0] = 1, lock.line = 1;
+    SAY(ioctl(s, TIOCSLCKTRMIOS, &lock));
+    SAY(ioctl(m, TIOCGLCKTRMIOS, &got));
+    printf("from the master: %d\n", memcmp(&lock, &got, sizeof got));
+    ioctl(s, TCGETS, &t);
+    t.iflag = 0, t.lflag = 0, t.cc[0] = 9, t.cc[1] = 9;
+    SAY(ioctl(s, TCSETS, &t));
+    ioctl(m, TCGETS, &got);
+    printf("%x %x %d %d\n", got.iflag, got.lflag, got.cc[0], got.cc[1]);
+    if (!fork()) {
+        setresuid(1000, 1000, 1000);
+        SAY(ioctl(s, TIOCGLCKTRMIOS, &got));
+        SAY(ioctl(s, TIOCSLCKTRMIOS, &got));
+        SAY(ioctl(s, TIOCSLCKTRMIOS, 1));
+        _exit(0);
+    }
+    wait(0);
+    memset(&lock, 0, sizeof lock);
+    SAY(ioctl(s, TIOCSLCKTRMIOS, &lock));
+    SAY(ioctl(s, TCSETS, &t));
+    ioctl(s, TCGETS, &got);
+    printf("%x %x %d %d\n", got.iflag, got.lflag, got.cc[0], got.cc[1]);
+    close(s), close(m);
+}
+
+/* /proc/self/fdinfo of descriptors that are only a path. */
+static void path_only(void) {
+    char name[64], text[512];
+    const char *of[] = {"/tmp/sync", "/tmp", "/dev/null"};
+    for (int i = 0; i < 3; i++) {
+        int fd = open(of[i], O_PATH);
+        sprintf(name, "/proc/self/fdinfo/%d", fd);
+        int info = open(name, O_RDONLY), n = SAY(read(info, text, sizeof text - 1) > 20);
+        text[n ? 24 : 0] = 0;
+        printf("%s\n", text);
+        close(info), close(fd);
+    }
+}
+
 int main(void) {
     int p[2], s[2];
     pipe(p);
@@ -132,5 +188,7 @@ int main(void) {
     late_deadlock();
     events_of_itself();
     termio();
+    locked_termios();
+    path_only();
     return 0;
 }
