@@ -72,8 +72,8 @@ Result<void> store_oom_score_adjust(const Subject& about, std::string_view text)
 Result<void> store_timer_slack(const Subject& about, std::string_view text);
 Result<void> store_ignored(const Subject& about, std::string_view text);
 // maps.cpp
-TENON_PROC_SHOW(show_maps);
-TENON_PROC_SHOW(show_smaps);
+Result<void> show_maps(Text& out, const Subject& about, u64& cursor, usize wanted);
+Result<void> show_smaps(Text& out, const Subject& about, u64& cursor, usize wanted);
 TENON_PROC_SHOW(show_smaps_rollup);
 // task_links.cpp
 Result<usize> link_exe(const Subject& about, std::span<char> out);

@@ -119,33 +119,67 @@ void write_vm_flags(Text& out, const mm::Vma& vma) {
     out.write("\n");
 }
 
-enum class Style : u8 { maps, smaps, rollup };
+// What a text about a space's mappings takes.
+struct Source {
+    Ref<mm::AddressSpace> space;  // null: it has none, or none any more
+    vfs::Path root;
+    std::unique_ptr<char[]> buffer;
+};
+Result<Source> source_of(const Subject& about) {
+    Source source{.space = process::space_of(*about.task)};
+    if (Ref<process::FsContext> fs = process::fs_of(*current())) source.root = fs->root();
+    source.buffer.reset(new (std::nothrow) char[kPathBytes]);
+    if (!source.buffer) return Err(Error::nomem);
+    return source;
+}
 
-// The text is made VMA by VMA, letting the space go between them: writing may allocate.
-Result<void> show(Text& out, const Subject& about, Style style) {
+enum class Style : u8 { maps, smaps };
+
+// The cursor is the end of the last mapping that was shown: those before it may change meanwhile.
+Result<void> show(Text& out, const Subject& about, u64& cursor, usize wanted, Style style) {
+    TRY_ASSIGN(Source source, source_of(about));
+    mm::AddressSpace* const space = source.space.get();
+    const u64 from = std::exchange(cursor, kNoMore);
+    if (space == nullptr) return {};
+    sync::ReadGuard guard(space->lock);
+    u64 shown = from;
+    for (mm::Vma* vma = space->find(from); vma != nullptr; vma = space->next(*vma)) {
+        const usize before = out.size();
+        write_line(out, *space, *vma, source.root, source.buffer.get());
+        if (style == Style::smaps) {
+            const auto r = space->resident_of(*vma);
+            const bool locked = mm::has(vma->flags, mm::VmaFlags::locked);
+            write_smaps(out, r, vma->pages(), locked ? r.anon + r.file : 0);
+            write_vm_flags(out, *vma);
+        }
+        const bool fits = out.size() < kPageSize || before == 0;
+        if (!fits) out.shorten(before);
+        if (fits) shown = vma->range.end;
+        if (!fits || out.size() >= wanted) {
+            cursor = shown;
+            break;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> show_maps(Text& out, const Subject& about, u64& cursor, usize wanted) {
+    return show(out, about, cursor, wanted, Style::maps);
+}
+Result<void> show_smaps(Text& out, const Subject& about, u64& cursor, usize wanted) {
+    return show(out, about, cursor, wanted, Style::smaps);
+}
+Result<void> show_smaps_rollup(Text& out, const Subject& about) {
     Ref<mm::AddressSpace> space = process::space_of(*about.task);
     if (!space) return {};
-    vfs::Path root;
-    if (Ref<process::FsContext> fs = process::fs_of(*current())) root = fs->root();
-    std::unique_ptr<char[]> buffer(new (std::nothrow) char[kPathBytes]);
-    if (!buffer) return Err(Error::nomem);
     mm::AddressSpace::Resident sum;
     u64 locked_sum = 0, first = 0, last = 0;
     {
         sync::ReadGuard guard(space->lock);
         for (mm::Vma* vma = space->first(); vma != nullptr; vma = space->next(*vma)) {
-            if (style == Style::maps) {
-                write_line(out, *space, *vma, root, buffer.get());
-                continue;
-            }
             const auto r = space->resident_of(*vma);
-            const u64 locked = mm::has(vma->flags, mm::VmaFlags::locked) ? r.anon + r.file : 0;
-            if (style == Style::smaps) {
-                write_line(out, *space, *vma, root, buffer.get());
-                write_smaps(out, r, vma->pages(), locked);
-                write_vm_flags(out, *vma);
-                continue;
-            }
             if (first == 0) first = vma->range.start;
             last = vma->range.end;
             sum.anon += r.anon;
@@ -153,29 +187,16 @@ Result<void> show(Text& out, const Subject& about, Style style) {
             sum.shared += r.shared;
             sum.dirty += r.dirty;
             sum.referenced += r.referenced;
-            locked_sum += locked;
+            if (mm::has(vma->flags, mm::VmaFlags::locked)) locked_sum += r.anon + r.file;
         }
     }
-    if (style == Style::rollup && last != 0) {
-        const usize start = out.size();
-        out.print("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
-        out.pad(' ', kNameColumn - (out.size() - start));
-        out.write("[rollup]\n");
-        write_smaps(out, sum, 0, locked_sum);
-    }
+    if (last == 0) return {};
+    const usize start = out.size();
+    out.print("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
+    out.pad(' ', kNameColumn - (out.size() - start));
+    out.write("[rollup]\n");
+    write_smaps(out, sum, 0, locked_sum);
     return {};
-}
-
-}  // namespace
-
-Result<void> show_maps(Text& out, const Subject& about) {
-    return show(out, about, Style::maps);
-}
-Result<void> show_smaps(Text& out, const Subject& about) {
-    return show(out, about, Style::smaps);
-}
-Result<void> show_smaps_rollup(Text& out, const Subject& about) {
-    return show(out, about, Style::rollup);
 }
 
 }  // namespace tenon::procfs

@@ -36,6 +36,7 @@ class TextFile final : public vfs::FileOps {
   public:
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
         Node& node = node_of(file.inode());
+        if (node.entry.show_part != nullptr) return read_parts(node, buffer, position);
         if (node.entry.show == nullptr) return Err(Error::inval);
         sync::MutexGuard guard(lock_);
         if (position == 0 || !made_) {
@@ -67,9 +68,55 @@ class TextFile final : public vfs::FileOps {
     }
 
   private:
+    // A text in records, as Linux's seq_file gives it: a read makes at most one part, so whole
+    // pages are asked for record by record. Spec: Linux fs/seq_file.c, seq_read_iter().
+    Result<usize> read_parts(Node& node, vfs::IoBuffer& buffer, u64& position) {
+        sync::MutexGuard guard(lock_);
+        if (position == 0 || !made_ || position < part_start_) {
+            part_start_ = cursor_ = 0;
+            text_.clear();
+            made_ = true;
+        }
+        usize done = 0;
+        for (bool made_part = false;;) {
+            if (position < part_start_ + text_.size()) {
+                const std::string_view rest = text_.view().substr(position - part_start_);
+                const usize n = std::min(rest.size(), buffer.remaining());
+                const Result<usize> moved = buffer.put(rest.data(), n);
+                if (!moved && done == 0) return moved;
+                done += moved.value_or(0);
+                position += moved.value_or(0);
+                if (!moved || *moved < rest.size()) return done;
+            }
+            if (buffer.remaining() == 0 || (done != 0 && (made_part || cursor_ == kNoMore)))
+                return done;
+            // What a seek skips is made record by record, and counts as no part.
+            const bool skips = position != part_start_ + text_.size();
+            const Result<void> more = make_next_part(node, skips ? 1 : buffer.remaining());
+            if (!more && done != 0) return done;
+            TRY(more);
+            if (text_.size() == 0) return done;
+            made_part = !skips;
+        }
+    }
+    // Error::srch when the task has ended, behind the last record, too.
+    Result<void> make_next_part(Node& node, usize wanted) {
+        TRY_ASSIGN(const Subject about, node.subject());
+        part_start_ += text_.size();
+        text_.clear();
+        if (cursor_ == kNoMore) return {};
+        const auto r =
+            node.entry.show_part(text_, about, cursor_, std::min<usize>(wanted, kPageSize));
+        made_ = r && !text_.failed();  // else from the start again
+        TRY(r);
+        if (text_.failed()) return Err(Error::nomem);
+        return {};
+    }
+
     // Behind file_position, before whatever show() takes.
     sync::Mutex lock_{sync::LockRank::vfs_rename};
-    Text text_;
+    Text text_;  // all of it, or the part at part_start_
+    u64 part_start_ = 0, cursor_ = 0;
     bool made_ = false;
 };
 

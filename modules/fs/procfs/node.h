@@ -30,12 +30,22 @@ struct Entry {
     std::span<const Entry> children = {};
     Dynamic dynamic = Dynamic::none;
     const Entry* alias = nullptr;  // this entry is only a name for that one, in another file
+    // In place of `show`, for long texts: adds whole records from `cursor` on (0: the first) until
+    // `out` holds `wanted` bytes, and moves the cursor behind them; kNoMore: there are no more. Of
+    // a record that does not fit into a page any more nothing is added, unless it is the first.
+    Result<void> (*show_part)(Text& out, const Subject& about, u64& cursor, usize wanted) = nullptr;
 };
+inline constexpr u64 kNoMore = ~u64{0};
 
 constexpr Entry file(std::string_view name, Result<void> (*show)(Text&, const Subject&),
                      vfs::Mode mode = 0444,
                      Result<void> (*store)(const Subject&, std::string_view) = nullptr) {
     return {.name = name, .mode = vfs::kRegular | mode, .show = show, .store = store};
+}
+constexpr Entry records(std::string_view name,
+                        Result<void> (*show_part)(Text&, const Subject&, u64&, usize),
+                        vfs::Mode mode = 0444) {
+    return {.name = name, .mode = vfs::kRegular | mode, .show_part = show_part};
 }
 constexpr Entry directory(std::string_view name, std::span<const Entry> children,
                           vfs::Mode mode = 0555, Dynamic dynamic = Dynamic::none) {

@@ -24,14 +24,14 @@ constexpr Entry kNetEntries[] = {
         directory("fd", {}, 0500, Dynamic::descriptors),                                        \
         directory("fdinfo", {}, 0555, Dynamic::descriptor_infos), file("gid_map", show_id_map), \
         file("io", show_io, 0400), file("limits", show_limits),                                 \
-        file("loginuid", show_login_id, 0644, store_ignored), file("maps", show_maps),          \
+        file("loginuid", show_login_id, 0644, store_ignored), records("maps", show_maps),       \
         Entry{.name = "mem", .mode = vfs::kRegular | 0600}, file("mountinfo", show_mountinfo),  \
         file("mounts", show_mounts), directory("net", kNetEntries),                             \
         file("oom_adj", show_oom_adj, 0644, store_ignored), file("oom_score", show_oom_score),  \
         file("oom_score_adj", show_oom_score_adjust, 0644, store_oom_score_adjust),             \
         file("personality", show_personality, 0400), link("root", link_root, follow_root),      \
         file("schedstat", show_schedstat), file("sessionid", show_session_id),                  \
-        file("setgroups", show_setgroups), file("smaps", show_smaps),                           \
+        file("setgroups", show_setgroups), records("smaps", show_smaps),                        \
         file("smaps_rollup", show_smaps_rollup), file("statm", show_statm),                     \
         file("status", show_status), file("uid_map", show_id_map), file("wchan", show_wchan)
 

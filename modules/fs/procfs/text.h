@@ -21,6 +21,8 @@ class Text final : public fmt::Sink {
         size_ = 0;
         failed_ = false;
     }
+    // Takes back what was written last: `size` bytes stay.
+    void shorten(usize size) { size_ = size; }
     std::string_view view() const { return {data_, size_}; }
     usize size() const { return size_; }
     bool failed() const { return failed_; }  // no memory: what was written is not whole
