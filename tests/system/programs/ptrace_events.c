@@ -1,8 +1,11 @@
 // ptrace(2): events, group stops, restarted calls, threads and the ends of tracers.
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/user.h>
+#include <time.h>
 
 #include "traced.h"
 
@@ -226,6 +229,87 @@ static void restarts(void) {
     wait_show("exit", pid);
 }
 
+// A call that was interrupted, and whose tracer leaves it, or changes the mask, at the call's end: it goes on.
+static int data_pipe[2];
+static int sleep_call(void) {
+    struct timespec t = {1000, 0};
+    return nanosleep(&t, 0);
+}
+static int poll_call(void) { return poll(0, 0, 1000000); }
+static int select_call(void) {
+    struct timeval t = {1000, 0};
+    return select(0, 0, 0, 0, &t);
+}
+static int read_call(void) {
+    char c;
+    return read(data_pipe[0], &c, 1);
+}
+static int futex_call(void) {
+    static int word;
+    struct timespec t = {1000, 0};
+    return syscall(SYS_futex, &word, 0, 0, &t, 0, 0);
+}
+enum { DETACH, MASK, LEAVE, DIE };
+// In the tracer: stops the call and goes as `how` says.
+static void interrupt_call(pid_t pid, int how) {
+    struct user_regs_struct regs;
+    unsigned long mask = 0;
+    long number;
+    char state;
+    PT(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD);
+    PT(PTRACE_INTERRUPT, pid, 0, 0);
+    wait_show("  first", pid);
+    PT(PTRACE_SYSCALL, pid, 0, 0);
+    wait_show("  back in the call", pid);
+    PT(PTRACE_SYSCALL, pid, 0, 0);
+    while ((state = field(pid, "State:", &number)) != 'S' && state != 't') usleep(500);
+    PT(PTRACE_INTERRUPT, pid, 0, 0);
+    wait_show("  end of the call", pid);
+    PT(PTRACE_GETREGS, pid, 0, &regs);
+    printf("  result %lld\n", regs.rax);
+    if (how == MASK) SAY(PT(PTRACE_SETSIGMASK, pid, 8, &mask));
+    if (how == DETACH || how == MASK) SAY(PT(PTRACE_DETACH, pid, 0, 0));
+    if (how == LEAVE) _exit(0);
+    if (how == DIE) raise(SIGKILL);
+}
+static void left_alone(const char* what, int (*call)(void), int how) {
+    printf("%s %d\n", what, how);
+    pipe(data_pipe);
+    pid_t pid = fork(), tracer = 0;
+    if (pid == 0) {
+        struct sigaction act = {.sa_handler = count};
+        sigaction(SIGUSR1, &act, 0);
+        errno = 0;
+        int r = call();
+        _exit(r == 0 ? 0 : errno >= 512 ? 100 + errno - 512 : errno);
+    }
+    long number;
+    while (field(pid, "State:", &number) != 'S') usleep(500);
+    if (how == LEAVE || how == DIE) {
+        tracer = fork();
+        if (tracer == 0) interrupt_call(pid, how);
+        waitpid(tracer, 0, 0);
+    } else {
+        interrupt_call(pid, how);
+    }
+    char state;
+    while ((state = field(pid, "State:", &number)) != 'S' && state != 'Z') usleep(500);
+    printf("  %c\n", state);
+    kill(pid, SIGUSR1);
+    wait_how("  ends", pid, 0);
+    close(data_pipe[0]), close(data_pipe[1]);
+}
+static void left_in_a_call(void) {
+    printf("-- left in a call\n");
+    for (int how = DETACH; how <= DIE; how++) {
+        left_alone("nanosleep", sleep_call, how);
+        left_alone("poll", poll_call, how);
+        left_alone("read", read_call, how);
+    }
+    left_alone("select", select_call, DETACH);
+    left_alone("futex", futex_call, DETACH);
+}
+
 static void* thread_body(void* p) { (void)p; usleep(1000); return 0; }
 static void threads_body(void) {
     pthread_t t;
@@ -342,6 +426,7 @@ int main(int argc, char** argv) {
     execs();
     group_stops();
     restarts();
+    left_in_a_call();
     threads();
     reparented();
     tracer_dies(0, "a tracer dies");

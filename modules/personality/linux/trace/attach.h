@@ -16,4 +16,9 @@ Result<void> listen(Tracee& tracee);
 // The calling task's tracee, stopped unless `any_state`. Error::srch.
 Result<Ref<Tracee>> stopped_tracee(Task& task, bool any_state);
 
+// Has a task look for signals on its way to user mode if there are any. It goes there in any case
+// if it was to: what interrupted its system call may be gone, and the call still has to be
+// restarted. The signal lock of its process held; the task is the caller, or stopped.
+void look_for_signals_locked(Task& task);
+
 }  // namespace tenon::personality::trace

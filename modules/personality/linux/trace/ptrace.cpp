@@ -114,7 +114,7 @@ Result<i64> set_mask(Tracee& tracee, u64 size, u64 from) {
     SignalLock lock(*task.process);
     task.clear_work(kWorkRestoreMask);
     task.blocked = SignalSet(mask) & ~kUnblockable;
-    recalculate_locked(task);
+    look_for_signals_locked(task);
     return 0;
 }
 

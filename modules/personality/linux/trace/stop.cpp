@@ -1,7 +1,7 @@
 // How a traced task stops. Spec: man 2 ptrace, "Stopped states"; Linux kernel/signal.c,
 // ptrace_stop.
 #include "personality/linux/signal/siginfo.h"
-#include "personality/linux/trace/tracee.h"
+#include "personality/linux/trace/attach.h"
 
 namespace tenon::personality::trace {
 
@@ -126,11 +126,17 @@ bool stop(const Stop& how, uapi::siginfo_t* info_back, u32& injected) {
     if (info_back != nullptr && tracee->info_changed) *info_back = tracee->info;
     tracee->has_info = false;
     SignalLock lock(process);
-    recalculate_locked(self);
+    look_for_signals_locked(self);
     return true;
 }
 
 }  // namespace
+
+void look_for_signals_locked(Task& task) {
+    const u32 before = task.work_flags.load(std::memory_order_relaxed) & kWorkSignal;
+    recalculate_locked(task);
+    task.set_work(before);
+}
 
 u32 stop_for_signal(SignalInfo& info) {
     Task& self = *current();
