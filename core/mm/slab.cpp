@@ -428,7 +428,7 @@ struct Slabs {
             void* memory = slot;
             slot = nullptr;
             const usize bytes = sizeof(Magazine) + cache.magazine_size_ * sizeof(void*);
-            put(*class_cache(class_of(bytes)), &memory, 1);
+            free(*class_cache(class_of(bytes)), memory);
         }
         if (cache.taken_ != 0) log::err("slab {}: {} objects leaked", cache.name_, cache.taken_);
         u32 dead = kNone;
@@ -466,8 +466,7 @@ void init_slab() {
         (void)Slabs::set_up(Slabs::module_classes[i], kModuleClassNames[i], size + sizeof(uptr),
                             size < 16 ? 8 : 16);
     }
-    // Under the address sanitizer nobody may look behind an object.
-    if constexpr (!kasan::kEnabled) module_text_start = arch::kernel_layout().module_start;
+    module_text_start = arch::kernel_layout().module_start;
 }
 
 Result<SlabCache*> SlabCache::create(const char* name, usize size_bytes, usize align_bytes) {
@@ -512,7 +511,9 @@ u32 order_of(usize size) {
 void* kmalloc_pages(usize size, Alloc flags, uptr site) {
     if (size > (kPageSize << 10)) return nullptr;
     auto page = alloc_pages_at(order_of(size), flags, site);
-    return page ? frame_address(*page) : nullptr;
+    if (!page) return nullptr;
+    kasan::open(frame_address(*page), size, kPageSize << order_of(size));
+    return frame_address(*page);
 }
 
 }  // namespace

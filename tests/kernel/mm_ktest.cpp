@@ -1,4 +1,5 @@
 // Page allocator, slab caches, vmalloc.
+#include <tenon/device/device.h>
 #include <tenon/lib/random.h>
 #include <tenon/mm/slab.h>
 #include <tenon/mm/vmalloc.h>
@@ -173,6 +174,31 @@ KTEST(a_cache_keeps_its_alignment_and_count) {
     mm::SlabCache::destroy(*cache);
 }
 
+// A debug kernel looks whether what it gives out was written since it was freed.
+KTEST(what_a_destroyed_cache_gives_back_counts_as_freed) {
+    auto cache = mm::SlabCache::create("ktest_64", 64, 8);
+    REQUIRE(cache.has_value());
+    // Each CPU gets a magazine, an object of 256 bytes.
+    t.parallel(8, [&](u32) {
+        for (u32 i = 0; i < 200; ++i) {
+            void* object = (*cache)->alloc();
+            EXPECT(object != nullptr);
+            (*cache)->free(object);
+            if (i % 50 == 0) sched::yield();
+        }
+    });
+    mm::SlabCache::destroy(*cache);
+    // The core copies the modalias into memory of its own, of the same class.
+    char text[250];
+    std::memset(text, 'm', sizeof text);
+    Ref<device::Device> devices[64];
+    for (auto& device : devices) {
+        auto made = device::Device::create({.name = "ktest", .modalias = {text, sizeof text}});
+        EXPECT(made.has_value());
+        if (made) device = *made;
+    }
+}
+
 KTEST(objects_cross_cpus_without_being_given_twice) {
     struct Object {
         std::atomic<u32> owner;
@@ -252,6 +278,8 @@ KTEST_MODULE("ktest_mm",
              &pages_keep_within_the_zone_asked_for, &free_blocks_join_again,
              &a_shared_page_is_freed_by_its_last_holder,
              &pages_are_taken_and_given_by_all_cpus_at_once, &kmalloc_gives_room_of_every_size,
-             &a_cache_keeps_its_alignment_and_count, &objects_cross_cpus_without_being_given_twice,
+             &a_cache_keeps_its_alignment_and_count,
+             &what_a_destroyed_cache_gives_back_counts_as_freed,
+             &objects_cross_cpus_without_being_given_twice,
              &vmalloc_areas_are_zero_apart_and_guarded, &vmalloc_by_all_cpus_at_once,
              &register_windows_do_not_use_up_page_tables);

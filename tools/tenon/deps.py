@@ -1,9 +1,11 @@
 """The Debian packages that this repository's tools need, and how they get here."""
 
+import fcntl
 import functools
 import os
 import shutil
 import subprocess
+import tempfile
 
 from .errors import TenonError
 from .progress import call, progress
@@ -45,17 +47,31 @@ def apt_environment() -> dict:
 
 def need(*lists: list[str]) -> None:
     wanted = [package for group in lists for package in group]
-    installed = _installed()
-    missing = [p for p in wanted if p not in installed]
-    if not missing:
+    if not _missing(wanted):
         return
+    # apt waits for no other apt that reads the lists, and two of us may start at once.
+    with open(os.path.join(tempfile.gettempdir(), f"tenon-apt-{os.geteuid()}.lock"), "w",
+              encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _installed.cache_clear()
+        missing = _missing(wanted)
+        if missing:
+            _install(missing)
+
+
+def _missing(wanted: list[str]) -> list[str]:
+    installed = _installed()
+    return [p for p in wanted if p not in installed]
+
+
+def _install(missing: list[str]) -> None:
     if shutil.which("apt-get") is None:
         raise TenonError("these Debian packages are needed and there is no apt-get here: "
                          + " ".join(missing))
     progress.say("tenon: installing " + " ".join(missing))
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     install = sudo + ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y",
-                      "--no-install-recommends", *missing]
+                      "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends", *missing]
     if subprocess.run(["apt-get", "install", "-s", "--no-install-recommends", *missing],
                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
         call(sudo + ["apt-get", "update"], "refreshing the package lists", show_lines=True)
