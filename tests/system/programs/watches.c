@@ -69,6 +69,26 @@ static void unlinked(int flags) {
     close(fd);
 }
 
+/* One event ends many watches. */
+static void one_shots(void) {
+    enum { COUNT = 6 };
+    int each[COUNT], wds[COUNT];
+    mkdir("o", 0700);
+    for (int i = 0; i < COUNT; i++) {
+        each[i] = inotify_init1(IN_NONBLOCK);
+        wds[i] = inotify_add_watch(each[i], "o", IN_CREATE | IN_ONESHOT);
+    }
+    touch("o/x"), touch("o/y");
+    for (int i = 0; i < COUNT; i++) {
+        in = each[i];
+        events("one shot");
+        SAY(inotify_rm_watch(each[i], wds[i]));
+        close(each[i]);
+    }
+    in = 0;
+    unlink("o/x"), unlink("o/y"), rmdir("o");
+}
+
 static volatile int got, got_fd, got_code, got_band;
 static void told(int s, siginfo_t *si, void *uc) {
     (void)uc;
@@ -149,6 +169,7 @@ int main(void) {
     mkdir("/tmp/watches", 0755), chdir("/tmp/watches");
     endings();
     unlinked(0), unlinked(IN_EXCL_UNLINK);
+    one_shots();
     directory_signals();
     enabled();
     return 0;

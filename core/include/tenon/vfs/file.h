@@ -127,7 +127,7 @@ class File final : public RefCounted<File> {
     u32 owner_signal = 0;
     u32 owner_uid = 0, owner_euid = 0;
     u8 owner_type = 0;  // 0 thread, 1 process, 2 group
-    // Epoll watches and whether record locks were ever set: the personality's, see FileHooks.
+    // What watches it (epoll, F_NOTIFY); whether record locks were ever set: see FileHooks.
     std::atomic<void*> watchers{nullptr};
     bool has_record_locks = false;
     // Where a file system keeps its own state of this description.

@@ -70,7 +70,7 @@ Result<void> watch_directory(vfs::File& file, i32 fd, u64 what) {
     if (!is_directory) return Err(Error::notdir);
     auto fresh = mm::make<DirectoryWatch>(file, fd);
     if (!fresh) return Err(Error::nomem);
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     own_signals(file);
     DirectoryWatch* watch = watch_of(file);
     if (watch == nullptr) {
@@ -84,7 +84,7 @@ Result<void> watch_directory(vfs::File& file, i32 fd, u64 what) {
 
 void directory_closed(vfs::File& file) {
     Ref<vfs::Inode> inode;
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     if (DirectoryWatch* watch = watch_of(file)) inode = drop_watch_locked(*watch);
 }
 

@@ -129,7 +129,7 @@ bool InotifyWatch::tell(const WatchEvent& what) {
 
 // /proc/PID/fdinfo. Deviates: Linux adds a file handle.
 void Inotify::describe(vfs::File&, fmt::Sink& sink) {
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
         const vfs::DeviceNumber device = w->inode->super().device;
         fmt::print(sink, "inotify wd:{:x} ino:{:x} sdev:{:x} mask:{:x} ignored_mask:0\n", w->wd,
@@ -141,7 +141,7 @@ Result<usize> Inotify::read(vfs::File& file, vfs::IoBuffer& buffer, u64&) {
     usize done = 0;
     for (;;) {
         {
-            sync::MutexGuard guard(watch_lock);
+            sync::MutexGuard guard(notify_lock);
             while (first_ != nullptr) {
                 QueuedEvent* e = first_;
                 if (buffer.remaining() < record_size(*e)) {
@@ -173,7 +173,7 @@ Result<i64> Inotify::ioctl(vfs::File&, u32 command, u64 argument) {
     if (command != FIONREAD) return Err(Error::notty);
     i32 bytes = 0;
     {
-        sync::MutexGuard guard(watch_lock);
+        sync::MutexGuard guard(notify_lock);
         for (QueuedEvent* e = first_; e != nullptr; e = e->next)
             bytes += static_cast<i32>(record_size(*e));
     }
@@ -184,7 +184,7 @@ Result<i64> Inotify::ioctl(vfs::File&, u32 command, u64 argument) {
 void Inotify::release(vfs::File&) {
     for (;;) {
         Ref<vfs::Inode> inode;
-        sync::MutexGuard guard(watch_lock);
+        sync::MutexGuard guard(notify_lock);
         if (watches_ == nullptr) break;
         inode = drop_watch_locked(*watches_);
     }
@@ -198,7 +198,7 @@ Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
     const u32 wanted = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK | IN_UNMOUNT);
     auto fresh = mm::make<InotifyWatch>(*this, wanted);
     if (!fresh) return Err(Error::nomem);
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
         if (w->inode.get() != &inode) continue;
         if (mask & IN_MASK_CREATE) return Err(Error::exist);
@@ -217,7 +217,7 @@ Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
 
 Result<void> Inotify::remove_watch(i32 wd) {
     Ref<vfs::Inode> inode;
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     for (InotifyWatch* w = watches_; w != nullptr; w = w->next_of_owner) {
         if (w->wd != wd) continue;
         queue_locked(*w, IN_IGNORED, 0, {});

@@ -5,7 +5,7 @@
 
 namespace tenon::personality {
 
-constinit sync::Mutex watch_lock{sync::LockRank::none};
+constinit sync::Mutex notify_lock{sync::LockRank::none};
 
 void add_watch_locked(Watch& watch, vfs::Inode& inode) {
     watch.inode = Ref<vfs::Inode>(&inode);
@@ -29,20 +29,19 @@ Ref<vfs::Inode> drop_watch_locked(Watch& watch) {
 
 void tell_watches(u32 event, vfs::Inode* directory, std::string_view name, vfs::Inode& inode,
                   u32 cookie) {
-    Ref<vfs::Inode> gone[4];
-    u32 gone_count = 0;
+    // A watch that ends drops its reference below: never the last one, with the lock held.
+    const Ref<vfs::Inode> keep_directory(directory), keep(&inode);
     WatchEvent what{.event = event & ~u32{vfs::kNotifyUnlinked},
                     .cookie = cookie,
                     .name = {},
                     .is_directory = inode.is_dir(),
                     .is_unlinked = (event & vfs::kNotifyUnlinked) != 0};
-    sync::MutexGuard guard(watch_lock);
+    sync::MutexGuard guard(notify_lock);
     auto tell = [&](vfs::Inode& watched, std::string_view as) {
         what.name = as;
         for (Watch* w = watches_of(watched); w != nullptr;) {
             Watch* next = w->next_on_inode;
-            if (w->tell(what) && gone_count < std::size(gone))
-                gone[gone_count++] = drop_watch_locked(*w);
+            if (w->tell(what)) (void)drop_watch_locked(*w);
             w = next;
         }
     };

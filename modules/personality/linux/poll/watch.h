@@ -22,7 +22,7 @@ struct WatchEvent {
 class Watch {
   public:
     virtual ~Watch() = default;
-    // True: the watch has ended. watch_lock held, as for all here.
+    // True: the watch has ended. notify_lock held, as for all here.
     virtual bool tell(const WatchEvent& what) = 0;
     virtual void leave_owner() = 0;
 
@@ -31,7 +31,7 @@ class Watch {
     Watch* next_on_inode = nullptr;
 };
 
-extern sync::Mutex watch_lock;
+extern sync::Mutex notify_lock;
 inline Watch* watches_of(vfs::Inode& inode) {
     return static_cast<Watch*>(inode.watches.load(std::memory_order_relaxed));
 }
