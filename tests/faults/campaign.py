@@ -104,7 +104,7 @@ def run(pairs: list[tuple[str, str]], args, parameters: str = "") -> list[tuple[
             print("   ", "\n    ".join((text.splitlines() + err.splitlines())[-args.lines:]), flush=True)
             verdicts.append((pairs[current - 1], verdict))
         elif verdicts[-1][1] == "unserved":
-            print("   ", "\n    ".join(err.splitlines()[-args.lines:]), flush=True)
+            print("   ", "\n    ".join(err.splitlines()), flush=True)  # what guest.sh tells of it
         first = len(verdicts) + 1
     return verdicts
 
