@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/device/tree.h"
+#include "core/module/crossing.h"
 
 namespace tenon::device {
 
@@ -47,6 +48,7 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
         device.bind_state_ = BindState::busy;
         device.driver_ = &record;
     }
+    const module::Uncut others_wait_for_its_end;
     auto made = record.driver.call(&Driver::probe, device);
     if (!made) {
         silence_failed(device, record.driver.gate());
@@ -175,6 +177,7 @@ Result<void> Tree::unbind(Device& device) {
         device.bind_state_ = BindState::busy;
         break;
     }
+    const module::Uncut others_wait_for_its_end;
     // The Binding's destructor is the driver's removal; children that it left are removed after.
     device.binding_.reset();
     silence_failed(device, device.driver_->driver.gate());

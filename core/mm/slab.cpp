@@ -68,7 +68,7 @@ struct Slabs {
         return &cache >= module_classes && &cache < module_classes + kModuleClassCount;
     }
     static bool is_of_core(const SlabCache& cache) {
-        return !kasan::kEnabled && &cache >= classes && &cache < classes + kClassCount;
+        return &cache >= classes && &cache < classes + kClassCount;
     }
     // Who asked for an object of a module's class; 0: nobody, it is free.
     static uptr& site_of(const SlabCache& cache, void* object) {

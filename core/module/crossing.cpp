@@ -68,8 +68,14 @@ struct Look {
 };
 TENON_PERCPU(Look, g_last_look);
 
-// When sleeps were cut last.
-constinit std::atomic<u64> g_cut_ns{0};
+// When what does not end was cut last, in cycles: read in NMIs, where the clock may take a lock.
+constinit std::atomic<u64> g_cut_at{0};
+
+bool cuts_now() {
+    constexpr u64 kValidMs = 100;
+    const u64 at = g_cut_at.load(std::memory_order_relaxed);
+    return at != 0 && arch::cycles() - at <= kValidMs * arch::counter_khz();
+}
 
 // A fault of containment itself is nobody's but the core's.
 struct Depth {
@@ -243,14 +249,31 @@ Crossing* failed_crossing(const Task& task) {
     return c;
 }
 
+// Leaf text may have nothing to return for. Called by the module itself it is cut off at once;
+// called by the core, it is the midst of the core's own work, which ends by itself unless it goes
+// round in what the module gave it: then it is cut with the sleeps that do not end.
+bool may_cut_leaf(const Fault& at, const Crossing& c) {
+    if (c.uncut != 0 || !arch::is_leaf_text(at.ip)) return false;
+    const uptr top = *reinterpret_cast<const uptr*>(at.stack);
+    if (arch::is_copy_text(at.ip)) return in_failed_text(top) || cuts_now();  // it pushes nothing
+    // At the first and last instruction of a function the frame is still its caller's.
+    const uptr* slot = arch::find_return_slot(at.frame, at.frame + 1, [](uptr) { return true; });
+    return (slot != nullptr && in_failed_text(*slot) && !in_core_text(top)) || cuts_now();
+}
+
 // Makes the call return to the landing rather than into the failed module.
 void lead_out(const Task& task, uptr frame) {
     const Crossing* c = failed_crossing(task);
     if (c == nullptr) return;
-    // Leaf text that calls on is the spin loop of a lock, which may have nothing to return for.
     const auto leads_back = [](uptr at) { return arch::is_leaf_text(at) || in_failed_text(at); };
-    if (uptr* slot = find_return_slot(task, frame, *c, leads_back))
-        *slot = reinterpret_cast<uptr>(&arch::abandon_landing);
+    uptr* slot = find_return_slot(task, frame, *c, leads_back);
+    // Into leaf text: as may_cut_leaf().
+    while (slot != nullptr && arch::is_leaf_text(*slot) && (c->uncut != 0 || !cuts_now())) {
+        const uptr* next = find_return_slot(task, slot[-1], *c, [](uptr) { return true; });
+        if (next != nullptr && in_failed_text(*next) && c->uncut == 0) break;
+        slot = find_return_slot(task, slot[-1], *c, leads_back);
+    }
+    if (slot != nullptr) *slot = reinterpret_cast<uptr>(&arch::abandon_landing);
 }
 
 // Sleeps inside module calls.
@@ -490,13 +513,10 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
 }
 
 void end_cut_sleep(Task& task) {
-    constexpr u64 kValidNs = 100 * kMs;
     Crossing* c = task.crossing;
     if (c == nullptr || !c->gate->failed()) [[likely]]
         return;
-    const u64 cut_ns = g_cut_ns.load(std::memory_order_relaxed);
-    if (cut_ns == 0 || time::monotonic_ns() - cut_ns > kValidNs) return;
-    if (c->uncut != 0 || !may_cut(task, *c, arch::text_start())) return;
+    if (!cuts_now() || c->uncut != 0 || !may_cut(task, *c, arch::text_start())) return;
     arch::irq_disable();
     undo(task, *c);
     if (c->irqs_on) arch::irq_enable();
@@ -510,8 +530,7 @@ bool is_revoked(const Task& task) {
 bool revoke_interrupted(const Fault& at, uptr& mark, bool& irqs_on) {
     Task& task = *arch::current();
     Crossing& c = *task.crossing;
-    if (c.gate->failed() &&
-        (in_failed_text(at.ip) || (c.uncut == 0 && arch::is_leaf_text(at.ip))) &&
+    if (c.gate->failed() && (in_failed_text(at.ip) || may_cut_leaf(at, c)) &&
         ((arch::preempt_count() ^ c.preempt_count) & kIrqDepth) == 0) {
         undo(task, c);
         mark = c.mark;
@@ -539,7 +558,7 @@ void SleepScope::leave() {
 }
 
 void wake_revoked(bool cut) {
-    if (cut) g_cut_ns.store(time::monotonic_ns(), std::memory_order_relaxed);
+    if (cut) g_cut_at.store(arch::cycles(), std::memory_order_relaxed);
     {
         sync::IrqSpinGuard guard(g_sleepers_lock);
         for (SleepScope& s : sleepers()) sched::wake(s.task_);

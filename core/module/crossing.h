@@ -9,7 +9,7 @@
 // while its module dies goes on to its return there, which then leads to the landing instead of the
 // module (the return address in the stack is replaced). A core function is cut in two only where it
 // would not come back by itself: it faults on what the module gave it, goes round in that, or
-// sleeps for good; and where it copies or spins (leaf text). Not under Uncut.
+// sleeps for good. Not under Uncut. Leaf text (copies, the spin of a lock) counts as its caller's.
 #pragma once
 
 #include <tenon/arch/keys.h>

@@ -299,6 +299,29 @@ KTEST(a_device_goes_though_who_asked_it_failed) {
     EXPECT(is_back);
 }
 
+// The thread of a module that is restarted stands in a long copy of the core's: it comes to its end.
+KTEST(what_the_core_does_for_a_failing_module_is_not_cut_in_two) {
+    Image image;
+    REQUIRE(image.size_bytes != 0);
+    constexpr std::string_view kPath = "/tmp/ktest_copy";
+    for (u32 i = 0; i < 4; ++i) {
+        auto file = vfs::open(vfs::lookup_start_of_current(), kPath,
+                              {.flags = vfs::kOpenWrite | vfs::kOpenCreate});
+        REQUIRE(file.has_value());
+        const auto copied = [&] { return (*file)->inode().size_bytes.load(); };
+        fmt::Line<40> parameter("copy={:#x}", reinterpret_cast<u64>(file->get()));
+        REQUIRE(image.load(parameter.view()).has_value());
+        while (copied() == 0) sched::sleep_ns(100'000);
+        EXPECT(module::restart_module(kVictim).has_value());
+        while (look().node) sched::sleep_ns(100'000);
+        while (!look().node) sched::sleep_ns(1'000'000);
+        EXPECT(copied() % ktest::kVictimCopyBytes == 0);
+        while (!module::unload(kVictim, 0)) sched::sleep_ns(1'000'000);  // until it is live
+        EXPECT(vfs::unlink(vfs::lookup_start_of_current(), kPath, vfs::UnlinkKind::file)
+                   .has_value());
+    }
+}
+
 // Told, not asserted: under `-icount shift=0` a nanosecond is an instruction.
 KTEST(what_a_crossing_costs) {
     constexpr u32 kCalls = 20000;
@@ -319,4 +342,5 @@ KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_modul
              &a_module_that_fails_half_way_leaves_nothing,
              &loads_and_unloads_from_all_cpus_do_not_mix,
              &a_gate_counts_calls_and_refuses_after_its_end, &an_opener_stays_while_it_opens,
-             &a_device_goes_though_who_asked_it_failed, &what_a_crossing_costs);
+             &a_device_goes_though_who_asked_it_failed,
+             &what_the_core_does_for_a_failing_module_is_not_cut_in_two, &what_a_crossing_costs);

@@ -10,6 +10,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/trace/metrics.h>
 #include <tenon/vfs/char_device.h>
+#include <tenon/vfs/file.h>
 #include <tenon/vfs/super_block.h>
 
 namespace tenon::ktest {
@@ -22,6 +23,7 @@ TENON_PARAMETER(u32, fail_at, {.value = 0, .description = "fail before the grant
 TENON_PARAMETER(u32, eat_kb, {.value = 0, .description = "memory to take and give back"});
 TENON_PARAMETER(u32, meals, {.value = 1, .description = "how often"});
 
+TENON_PARAMETER(u64, copy, {.value = 0, .description = "a file to write, see victim.h"});
 TENON_PARAMETER(u64, wild, {.value = 0, .description = "an address to write to in create()"});
 
 // For the test of parameters; nothing reads them.
@@ -120,7 +122,18 @@ class Victim final : public module::Instance {
         (void)v.h_.work.queue();
     }
     static void on_work(void*) { sched::sleep_ns(100'000); }
+    static void write_file() {
+        constexpr u32 kCalls = 1024;
+        static u8 bytes[kVictimCopyBytes];
+        auto* file = reinterpret_cast<vfs::File*>(u64{copy});
+        if (file->inode().size_bytes.load() != 0) return;
+        for (u32 i = 0; i < kCalls; ++i) {
+            auto buffer = vfs::IoBuffer::kernel(bytes, sizeof bytes);
+            if (!file->write(buffer)) break;
+        }
+    }
     static void main(void*) {
+        if (copy != 0) write_file();
         while (!sched::KThread::should_stop())
             (void)sched::sleep_until(sync::Deadline::after_ns(300'000));
     }
@@ -141,7 +154,10 @@ class Victim final : public module::Instance {
         TRY(step());
         TRY_ASSIGN(h_.thread, context.start_thread("ktest-victim", &main, this));
         TRY(step());
-        TRY_ASSIGN(h_.dma, context.alloc_dma(3 * kPageSize));
+        // After a failure its bus cannot keep the device from it: it would be given up.
+        if (copy == 0) {
+            TRY_ASSIGN(h_.dma, context.alloc_dma(3 * kPageSize));
+        }
         TRY(step());
         std::unique_ptr<vfs::DeviceOpener> opener(new (std::nothrow) Opener);
         if (!opener) return Err(Error::nomem);
