@@ -75,6 +75,7 @@ Result<void> Tree::bind_to(Device& device, DriverRecord& record, bool must_match
 }
 
 bool Tree::matches(Device& device, DriverRecord& record) {
+    const module::Uncut counted;
     const Revocation::Call driver_stays(record.calls), device_stays(device.calls_);
     return driver_stays && device_stays && record.driver.call(&Driver::match, device);
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/device/tree.h"
+#include "core/module/crossing.h"
 
 namespace tenon::device {
 
@@ -60,6 +61,7 @@ Result<Ref<Device>> Device::create(DeviceOptions options) {
 Device::~Device() = default;
 
 bool Device::call_maker(void (*function)(void*), void* argument) {
+    const module::Uncut counted;
     const Revocation::Call call(calls_);
     return call && ops_ && module::cross(ops_.gate(), function, argument);
 }

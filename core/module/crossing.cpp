@@ -324,6 +324,8 @@ bool cross(Gate* gate, void (*function)(void*), void* argument, Entry entry) {
     }
     task.crossing = c.outer;
     task.gate = c.previous;
+    // The time of a call that was ended is not its caller's.
+    if (!returned && c.outer != nullptr) c.outer->looks = c.outer->atomic_looks = 0;
     arch::set_in_call(c.outer != nullptr);
     c.stack.give_back();
     // The watchdog cannot wake the warden itself.

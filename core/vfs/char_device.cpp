@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "core/module/crossing.h"
+
 namespace tenon::vfs {
 
 namespace {
@@ -101,6 +103,7 @@ Result<module::Gated<FileOps>> NumberSpace::open(DeviceNumber number, u32 open_f
             }
     }
     if (!range) return Err(Error::nxio);
+    const module::Uncut counted;
     const sync::Revocation::Call call(range->opens);
     if (!call) return Err(Error::nxio);
     return range->opener.call(&DeviceOpener::open, number, open_flags);
