@@ -4,7 +4,7 @@
 // reference the page cache goes at once; the memory waits for a grace period, because lookups read
 // mode and owner under RCU.
 #include <tenon/time/clock.h>
-#include <tenon/vfs/super_block.h>
+#include <tenon/vfs/mount.h>
 
 #include "core/mm/page_alloc.h"
 #include "core/vfs/internal.h"
@@ -92,6 +92,17 @@ Attributes Inode::attributes() {
     a.ctime = ctime;
     a.btime = btime;
     return a;
+}
+
+void note_access(const Mount& mount, Inode& inode) {
+    constexpr i64 kDayNs = i64{24 * 60 * 60} * 1'000'000'000;
+    const u32 flags = mount.flags.load(std::memory_order_relaxed);
+    const i64 atime = inode.atime.ns;
+    if ((flags & kMountRelAtime) && atime > inode.mtime.ns && atime > inode.ctime.ns &&
+        time::realtime_ns() - kDayNs < atime) [[likely]]
+        return;
+    if ((flags & kMountNoAtime) || ((flags & kMountNoDirAtime) && inode.is_dir())) return;
+    if (!mount.is_read_only()) inode.touch_atime();
 }
 
 void Inode::touch_atime() {

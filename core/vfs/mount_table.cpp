@@ -1,4 +1,5 @@
 #include <tenon/vfs/lookup.h>
+#include <tenon/vfs/mount.h>
 
 #include <cstring>
 
@@ -46,7 +47,7 @@ void Mount::on_last_ref() {
         mount->mount_point.reset();
         mount->root.reset();
         mount->super.reset();
-        sync::rcu_delete<offsetof(Mount, rcu_)>(mount);
+        sync::rcu_delete<offsetof(TreeMount, rcu_)>(&tree_mount(*mount));
         mount = nullptr;
         if (above == nullptr) continue;
         if (above->freeze_if_unique())
@@ -78,7 +79,7 @@ Ref<Mount> MountTable::find(const Mount& parent, const Dentry& at) {
 
 Result<Ref<Mount>> MountTable::make(Ref<SuperBlock> super, Ref<Dentry> root, u32 flags,
                                     std::string_view source) {
-    auto* m = new (std::nothrow) Mount();
+    auto* m = new (std::nothrow) TreeMount();
     if (m == nullptr) return Err(Error::nomem);
     m->super = std::move(super);
     m->root = std::move(root);
@@ -86,7 +87,7 @@ Result<Ref<Mount>> MountTable::make(Ref<SuperBlock> super, Ref<Dentry> root, u32
     usize n = std::min(source.size(), sizeof(m->source) - 1);
     std::memcpy(m->source, source.data(), n);
     m->source[n] = '\0';
-    return adopt_ref(m);
+    return adopt_ref<Mount>(m);
 }
 
 void MountTable::link(Mount& mount) {
@@ -191,6 +192,11 @@ Ref<Mount> MountTable::next_below_locked(Mount& top) {
     for (auto i = state_->list.rbegin(); i != state_->list.rend(); ++i)
         if (is_below(*i, top)) return Ref<Mount>(&*i);
     return {};
+}
+
+Mount* mounted_at(const Mount& parent, const Dentry& at) {
+    sync::RcuGuard rcu;
+    return MountTable::find_rcu(parent, at);
 }
 
 void for_each_mount(void (*visit)(Mount&, void*), void* context) {

@@ -3,6 +3,7 @@
 // No page is locked while bytes are copied, so a fault of the user buffer, even on a page of the
 // same file, is resolved like any other.
 #include <tenon/mm/page.h>
+#include <tenon/vfs/mount.h>
 
 #include "core/vfs/tmpfs/tmpfs.h"
 
@@ -14,15 +15,8 @@ Node& node_of(File& file) {
     return static_cast<Node&>(file.inode());
 }
 
-// As relatime: reading counts only once after each change. (Linux also does so once a day.)
 void note_read(File& file) {
-    Inode& inode = file.inode();
-    if (inode.atime.ns > inode.mtime.ns && inode.atime.ns > inode.ctime.ns) [[likely]]
-        return;
-    if (file.flags() & kOpenNoAtime) return;
-    const Mount* mount = file.path().mount.get();
-    if (mount->flags.load(std::memory_order_relaxed) & kMountNoAtime) return;
-    if (!mount->is_read_only()) inode.touch_atime();
+    if (!(file.flags() & kOpenNoAtime)) note_access(*file.path().mount, file.inode());
 }
 
 class RegularOps final : public FileOps {
@@ -30,8 +24,7 @@ class RegularOps final : public FileOps {
     Result<usize> read(File& file, IoBuffer& buffer, u64& position) override {
         Inode& inode = file.inode();
         u64 size = inode.size_bytes.load(std::memory_order_acquire);
-        if (position >= size || buffer.remaining() == 0) return usize{0};
-        buffer.truncate(size - position);
+        buffer.truncate(position < size ? size - position : 0);
         mm::Mapping* mapping = inode.mapping_if_any();
         usize done = 0;
         while (buffer.remaining() != 0) {

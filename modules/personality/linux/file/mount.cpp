@@ -14,19 +14,45 @@ bool may_mount() {
     return process::capable(process::Capability::sys_admin);
 }
 
+// The flags of one mount.
 u32 mount_flags_from(u64 flags) {
     u32 out = 0;
     if (flags & MS_RDONLY) out |= vfs::kMountReadOnly;
     if (flags & MS_NOSUID) out |= vfs::kMountNoSuid;
     if (flags & MS_NODEV) out |= vfs::kMountNoDev;
     if (flags & MS_NOEXEC) out |= vfs::kMountNoExec;
-    if (flags & MS_SYNCHRONOUS) out |= vfs::kMountSync;
-    if (flags & MS_NOATIME) out |= vfs::kMountNoAtime;
     if (flags & MS_NODIRATIME) out |= vfs::kMountNoDirAtime;
-    if (flags & MS_STRICTATIME) out |= vfs::kMountStrictAtime;
     if (flags & MS_NOSYMFOLLOW) out |= vfs::kMountNoSymFollow;
-    if (!(flags & (MS_NOATIME | MS_STRICTATIME))) out |= vfs::kMountRelAtime;
+    if (!(flags & MS_STRICTATIME))
+        out |= flags & MS_NOATIME ? vfs::kMountNoAtime : vfs::kMountRelAtime;
     return out;
+}
+
+// The flags of the file system.
+u32 super_flags_from(u64 flags) {
+    u32 out = 0;
+    if (flags & MS_RDONLY) out |= vfs::kMountReadOnly;
+    if (flags & MS_SYNCHRONOUS) out |= vfs::kMountSync;
+    if (flags & MS_DIRSYNC) out |= vfs::kMountDirSync;
+    if (flags & MS_MANDLOCK) out |= vfs::kMountMandatoryLocks;
+    if (flags & MS_LAZYTIME) out |= vfs::kMountLazyTime;
+    return out;
+}
+
+// Error::inval: not one of the four, or something else beside it.
+Result<Propagation> propagation_from(u64 flags) {
+    switch (flags & ~u64{MS_REC | MS_SILENT}) {
+        case MS_SHARED:
+            return Propagation::shared;
+        case MS_SLAVE:
+            return Propagation::slave;
+        case MS_PRIVATE:
+            return Propagation::is_private;
+        case MS_UNBINDABLE:
+            return Propagation::unbindable;
+        default:
+            return Err(Error::inval);
+    }
 }
 
 // A string argument that may be null; at most a page.
@@ -49,6 +75,11 @@ class OptionalText {
     usize length_ = 0;
 };
 
+Result<vfs::Path> source_path(const OptionalText& source) {
+    if (!source.given() || source.view().empty()) return Err(Error::inval);
+    return vfs::lookup(vfs::lookup_start_of_current(), source.view(), vfs::kLookupFollow);
+}
+
 }  // namespace
 
 Result<i64> sys_mount(u64 dev_name, u64 dir_name, u64 type, u64 flags, u64 data) {
@@ -62,33 +93,29 @@ Result<i64> sys_mount(u64 dev_name, u64 dir_name, u64 type, u64 flags, u64 data)
     if (flags & MS_NOUSER) return Err(Error::inval);
     u32 mount_flags = mount_flags_from(flags);
     constexpr u64 propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+    constexpr u64 atime = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+    if ((flags & MS_REMOUNT) && !(flags & atime)) {
+        constexpr u32 kept = vfs::kMountNoAtime | vfs::kMountNoDirAtime | vfs::kMountRelAtime;
+        mount_flags = (mount_flags & ~kept) | (at.mount->flags.load() & kept);
+    }
     if ((flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND)) {
-        if (at.dentry != at.mount->root) return Err(Error::inval);
-        at.mount->flags.store(mount_flags);
-        return 0;
+        TRY(remount_mount(at, mount_flags));
+    } else if (flags & MS_REMOUNT) {
+        TRY(remount(at, mount_flags, super_flags_from(flags), options.view()));
+    } else if (flags & MS_BIND) {
+        TRY_ASSIGN(vfs::Path from, source_path(source));
+        TRY(bind_mount(from, at, flags & MS_REC));
+    } else if (flags & propagation) {
+        TRY_ASSIGN(Propagation to, propagation_from(flags));
+        TRY(change_type(at, to, flags & MS_REC));
+    } else if (flags & MS_MOVE) {
+        TRY_ASSIGN(vfs::Path from, source_path(source));
+        TRY(move_mount(from, at));
+    } else {
+        if (!fs_type.given()) return Err(Error::inval);
+        TRY(mount(fs_type.view(), source.given() ? source.view() : "none", at, mount_flags,
+                  super_flags_from(flags), options.view()));
     }
-    if (flags & MS_REMOUNT) {
-        TRY(remount(at, mount_flags, options.view()));
-        return 0;
-    }
-    if (flags & (MS_BIND | MS_MOVE)) {
-        if (!source.given() || source.view().empty()) return Err(Error::inval);
-        TRY_ASSIGN(vfs::Path from,
-                   vfs::lookup(vfs::lookup_start_of_current(), source.view(), vfs::kLookupFollow));
-        TRY((flags & MS_BIND) ? bind_mount(from, at, flags & MS_REC) : move_mount(from, at));
-        return 0;
-    }
-    if (flags & propagation) {
-        // There is one mount name space, and nothing propagates: every mount is private.
-        u64 kind = flags & propagation;
-        if (kind & (kind - 1)) return Err(Error::inval);
-        if (flags & ~(propagation | MS_REC | MS_SILENT)) return Err(Error::inval);
-        if (at.dentry != at.mount->root) return Err(Error::inval);
-        return 0;
-    }
-    if (!fs_type.given()) return Err(Error::inval);
-    TRY(mount(fs_type.view(), source.given() ? source.view() : "none", at, mount_flags,
-              options.view()));
     return 0;
 }
 
@@ -103,7 +130,7 @@ Result<i64> sys_umount2(u64 name, u32 flags) {
         if (flags & (MNT_FORCE | MNT_DETACH)) return Err(Error::inval);
         return Err(Error::again);
     }
-    TRY(unmount(at, flags & MNT_DETACH));
+    TRY(unmount(at, (flags & MNT_DETACH) ? Unmount::lazy : Unmount::now));
     return 0;
 }
 

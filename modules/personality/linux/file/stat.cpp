@@ -103,8 +103,9 @@ Result<i64> put_statfs(const vfs::Path& path, u64 out) {
     s.f_fsid.val[1] = static_cast<int>(id >> 32);
     s.f_namelen = f.name_max;
     s.f_frsize = f.block_size;
-    s.f_flags =
-        static_cast<i64>(mount_flags_to(path.mount->flags.load(), path.mount->is_read_only()));
+    s.f_flags = static_cast<i64>(
+        mount_flags_to(path.mount->flags.load() | (super.flags.load() & vfs::kMountSync),
+                       path.mount->is_read_only()));
     TRY(mm::copy_to_user(UserAddr{out}, &s, sizeof(s)));
     return 0;
 }
