@@ -1,6 +1,7 @@
 // The top of /proc.
 #include "files.h"
 #include "ipc.h"
+#include "keys.h"
 
 namespace tenon::procfs {
 
@@ -41,6 +42,8 @@ constexpr Entry kEntries[] = {
     file("filesystems", show_filesystems),
     file("interrupts", show_interrupts),
     file("iomem", show_iomem, 0400),
+    file("key-users", show_key_users),
+    file("keys", show_keys),
     file("loadavg", show_loadavg),
     file("locks", show_locks),
     file("meminfo", show_meminfo),

@@ -12,6 +12,7 @@
 
 #include "files.h"
 #include "ipc.h"
+#include "keys.h"
 
 namespace tenon::procfs {
 
@@ -248,6 +249,7 @@ constexpr Entry kKernel[] = {
     fixed<static_cast<i32>(process::Capability::count_) - 1>("cap_last_cap"),
     fixed<65536>("ngroups_max"),
     fixed<0>("tainted"),
+    {.name = "keys", .mode = vfs::kDirectory | 0555, .alias = &kKeySettings},
     directory("random", kRandom),
 };
 

@@ -4,6 +4,7 @@
 #include <tenon/process/process.h>
 
 #include "personality/linux/ipc/undo.h"
+#include "personality/linux/keys/task_keys.h"
 #include "personality/linux/seccomp/seccomp.h"
 #include "personality/linux/trace/tracee.h"
 
@@ -27,6 +28,7 @@ class LinuxTask final : public process::TaskExtension {
     u64 trap_address = 0;
     seccomp::State seccomp;
     trace::Side trace;
+    keys::TaskKeys keys;
     Ref<ipc::UndoList> undo;     // of semaphores; null until there is something to undo
     bool made_segments = false;  // of shared memory: some may have this task as their creator
 

@@ -7,6 +7,8 @@
 #include "personality/linux/ipc/files.h"
 #include "personality/linux/ipc/mqueue.h"
 #include "personality/linux/ipc/namespace.h"
+#include "personality/linux/keys/files.h"
+#include "personality/linux/keys/store.h"
 #include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/task_facts.h"
@@ -25,11 +27,13 @@ class LinuxModule final : public module::Instance {
         if (!self) return Err(Error::nomem);
         TRY(vdso::init());
         TRY(ipc::init());
+        TRY(keys::init());
         install_file_hooks();
         mm::set_oom_handler(out_of_memory);
         TRY_ASSIGN(self->registration_, context.register_personality(g_personality));
         TRY_ASSIGN(self->mqueue_, ipc::register_mqueue(context));
         TRY_ASSIGN(self->ipc_files_, ipc::offer_files(context));
+        TRY_ASSIGN(self->key_files_, keys::offer_files(context));
         TRY_ASSIGN(self->task_facts_, offer_task_facts(context));
         TRY_ASSIGN(self->settings_, offer_settings(context));
         return std::unique_ptr<module::Instance>(std::move(self));
@@ -37,12 +41,14 @@ class LinuxModule final : public module::Instance {
     ~LinuxModule() override {
         settings_ = {};
         task_facts_ = {};
+        key_files_ = {};
         ipc_files_ = {};
         mqueue_ = {};
         ipc::forget_mqueue();
         registration_ = {};
         mm::set_oom_handler(nullptr);
         remove_file_hooks();
+        keys::exit();
         ipc::exit();
         vdso::exit();
     }
@@ -50,6 +56,7 @@ class LinuxModule final : public module::Instance {
   private:
     module::Held registration_;
     module::Held ipc_files_;
+    module::Held key_files_;
     module::Held task_facts_;
     module::Held settings_;
     module::Held mqueue_;

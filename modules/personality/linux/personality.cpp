@@ -65,6 +65,7 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     fresh->io_priority = parent.io_priority;
     fresh->default_slack_ns = process::current_process().timer_slack_ns;
     seccomp::inherit(child);
+    TRY(fresh->keys.inherit(parent.keys, options.same_process));
     // Told to the child: its CPU time is counted from its own beginning.
     if (!options.same_process && has_cpu_limit(*child.process)) {
         fresh->begins_cpu_limit = true;
@@ -88,6 +89,7 @@ void LinuxPersonality::task_exiting(Task& task) {
     if (!task.extension) return;
     trace::wait_for_dump(task);
     trace::exiting(task);
+    linux_task(task).keys.drop();
     if (task.space) {
         leave_memory(task);
         LinuxTask& own = linux_task(task);
@@ -120,6 +122,7 @@ void LinuxPersonality::process_exiting(process::Process& process) {
 
 void LinuxPersonality::exec_done(Task& task) {
     drop_for_exec(*task.process);
+    linux_task(task).keys.forget_program();
 }
 
 }  // namespace tenon::personality
