@@ -62,7 +62,7 @@ Result<Ref<File>> File::create(Path path, module::Gated<FileOps> ops, u32 open_f
 }
 
 void File::on_last_ref() {
-    if (watchers.load(std::memory_order_acquire) != nullptr ||
+    if (watchers.load(std::memory_order_acquire) != nullptr || (flags() & kOpenAsync) ||
         inode().locks.load(std::memory_order_relaxed) != nullptr)
         if (const FileHooks* hooks = file_hooks()) hooks->file_closed(*this);
     if (!(flags() & kOpenPath)) {

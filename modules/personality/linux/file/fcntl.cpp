@@ -2,6 +2,7 @@
 #include <tenon/vfs/pipe.h>
 
 #include "personality/linux/file/async.h"
+#include "personality/linux/file/async_watch.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
@@ -23,15 +24,19 @@ Result<i64> duplicate(i32 fd, u64 from, bool close_on_exec) {
     return fresh;
 }
 
-Result<i64> set_status_flags(vfs::File& file, u32 wanted) {
+Result<i64> set_status_flags(vfs::File& file, i32 fd, u32 wanted) {
     const process::Credentials& cred = process::current_credentials();
     if ((wanted & O_NOATIME) && !(file.flags() & vfs::kOpenNoAtime) &&
         cred.fsuid != file.inode().uid && !cred.has(process::Capability::fowner))
         return Err(Error::perm);
     if ((wanted & O_DIRECT) && vfs::pipe_of(file) == nullptr && !(file.flags() & vfs::kOpenDirect))
         return Err(Error::inval);
-    u32 set = open_flags_from(wanted & kSettable) & ~(vfs::kOpenRead | vfs::kOpenWrite);
-    u32 all = open_flags_from(kSettable) & ~(vfs::kOpenRead | vfs::kOpenWrite);
+    // Who has no such signals does not get the flag either, and is not told.
+    if (auto r = set_async(file, fd, wanted & FASYNC); !r && r.error() != Error::notty)
+        return Err(r.error());
+    constexpr u32 kOthers = vfs::kOpenRead | vfs::kOpenWrite | vfs::kOpenAsync;
+    u32 set = open_flags_from(wanted & kSettable) & ~kOthers;
+    u32 all = open_flags_from(kSettable) & ~kOthers;
     file.set_flags(set, all & ~set);
     return 0;
 }
@@ -191,7 +196,7 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
     if (file->is_path_only()) return Err(Error::badf);
     switch (cmd) {
         case F_SETFL:
-            return set_status_flags(*file, static_cast<u32>(arg));
+            return set_status_flags(*file, fd, static_cast<u32>(arg));
         case F_GETLK:
             return get_lock(*file, arg, false);
         case F_SETLK:
@@ -207,8 +212,10 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
         case F_GETOWN:
             return file->owner_type == F_OWNER_PGRP ? -file->owner_pid : file->owner_pid;
         case F_SETOWN:
+            settle_async(*file);
             return set_owner_pid(*file, static_cast<i32>(arg));
         case F_SETOWN_EX:
+            settle_async(*file);
             return set_owner_ex(*file, arg);
         case F_GETOWN_EX: {
             uapi::f_owner_ex owner = {};
@@ -221,6 +228,7 @@ Result<i64> sys_fcntl(i32 fd, u32 cmd, u64 arg) {
             return file->owner_signal;
         case F_SETSIG:
             if (arg > process::kSignalCount) return Err(Error::inval);
+            settle_async(*file);
             file->owner_signal = static_cast<u32>(arg);
             return 0;
         case F_GETLEASE:

@@ -2,6 +2,7 @@
 #include <tenon/net/socket.h>
 #include <tenon/vfs/pipe.h>
 
+#include "personality/linux/file/async_watch.h"
 #include "personality/linux/file/block_ioctl.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/random_ioctl.h"
@@ -42,8 +43,11 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
             return 0;
         case FIONBIO:
             return set_flag(*file, arg, vfs::kOpenNonblock);
-        case FIOASYNC:
-            return set_flag(*file, arg, vfs::kOpenAsync);
+        case FIOASYNC: {
+            TRY_ASSIGN(const i32 on, mm::UserIn<i32>(arg).read());
+            TRY(set_async(*file, fd, on != 0));
+            return 0;
+        }
         case FIOQSIZE: {
             if (!regular && !inode.is_dir() && !vfs::is_symlink(inode.mode))
                 return Err(Error::notty);

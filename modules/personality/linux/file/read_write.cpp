@@ -2,6 +2,7 @@
 // Spec: man 2 read, readv, preadv2, lseek.
 #include <tenon/process/signal.h>
 
+#include "personality/linux/file/async_watch.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/hooks.h"
 #include "personality/linux/file/leases.h"
@@ -70,6 +71,7 @@ Result<usize> size_limit(u64 position, usize length) {
 void file_closed(vfs::File& file) {
     if (file.watchers.load(std::memory_order_acquire) != nullptr)
         file.inode().is_dir() ? directory_closed(file) : Epoll::file_closed(file);
+    if (file.flags() & vfs::kOpenAsync) async_file_closed(file);
     release_file_locks(file);
     if (leases_exist()) release_lease(file);
 }
@@ -88,6 +90,7 @@ void install_file_hooks() {
 }
 void remove_file_hooks() {
     forget_all_locks();
+    stop_async();
     vfs::set_file_hooks(nullptr);
 }
 
