@@ -12,9 +12,6 @@ namespace {
 using linux_keys::Listing;
 using linux_keys::Setting;
 
-// Larger ones Linux keeps in a file of their own, and says so.
-constexpr usize kBigKeyInFile = 832;
-
 void show_expiry(fmt::Sink& out, const Key& key) {
     if (key.expiry == 0) {
         out.write("perm");
@@ -54,9 +51,6 @@ void show_key(fmt::Sink& out, const Key& key) {
             out.write(": empty");
         else
             fmt::print(out, ": {}", key.links.size());
-    } else if (key.type->kind == Kind::big_key) {
-        fmt::print(out, ": {} [{}]", key.payload.size(),
-                   key.payload.size() > kBigKeyInFile ? "file" : "buff");
     } else {
         fmt::print(out, ": {}", key.payload.size());
     }

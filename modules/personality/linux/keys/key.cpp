@@ -18,7 +18,6 @@ constexpr KeyType kTypes[] = {
     {"keyring", Kind::keyring, true, false},
     {"user", Kind::user, true, true},
     {"logon", Kind::logon, false, true},
-    {"big_key", Kind::big_key, true, true},
 };
 
 }  // namespace

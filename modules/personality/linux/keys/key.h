@@ -21,7 +21,7 @@ inline constexpr Error kRevoked = Error::keyrejected;
 Result<i64> answer(Result<i64> result);
 
 // The order of links in a keyring: keyrings come first.
-enum class Kind : u8 { keyring, user, logon, big_key };
+enum class Kind : u8 { keyring, user, logon };
 
 struct KeyType {
     std::string_view name;

@@ -276,8 +276,8 @@ Result<i64> restrict_keyring(i32 id, u64 type_name, u64 restriction) {
 
 Result<i64> capabilities(u64 to, u64 room) {
     const u8 have[] = {KEYCTL_CAPS0_CAPABILITIES | KEYCTL_CAPS0_PERSISTENT_KEYRINGS |
-                           KEYCTL_CAPS0_BIG_KEY | KEYCTL_CAPS0_INVALIDATE |
-                           KEYCTL_CAPS0_RESTRICT_KEYRING | KEYCTL_CAPS0_MOVE,
+                           KEYCTL_CAPS0_INVALIDATE | KEYCTL_CAPS0_RESTRICT_KEYRING |
+                           KEYCTL_CAPS0_MOVE,
                        0};
     if (room != 0) {
         const usize n = std::min<usize>(room, sizeof(have));

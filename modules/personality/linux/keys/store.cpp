@@ -15,8 +15,6 @@ namespace {
 constinit Store* g_store = nullptr;
 
 constexpr usize kMostUserBytes = 32'767;
-constexpr usize kMostBigBytes = (1 << 20) - 1;
-constexpr usize kBigKeyCost = 16;  // it is kept where no quota counts: its reference is what costs
 
 // A logon key's description says whose it is: "service:name".
 Result<void> check_description(const KeyType& type, std::string_view text) {
@@ -65,15 +63,10 @@ Store::~Store() {
 
 Result<void> check_payload(const KeyType& type, const Payload& payload) {
     const usize size = payload.size();
-    const bool right = type.kind == Kind::keyring   ? size == 0
-                       : type.kind == Kind::big_key ? size != 0 && size <= kMostBigBytes
-                                                    : size != 0 && size <= kMostUserBytes;
+    const bool right =
+        type.kind == Kind::keyring ? size == 0 : size != 0 && size <= kMostUserBytes;
     if (!right) return Err(Error::inval);
     return {};
-}
-
-usize payload_cost(const KeyType& type, const Payload& payload) {
-    return type.kind == Kind::big_key ? kBigKeyCost : payload.size();
 }
 
 Result<Account*> Store::account(u32 uid) {
@@ -171,7 +164,7 @@ Result<void> Store::reserve(Key& key, usize data_length) {
 }
 
 Result<void> Store::fill(Key& key, Payload payload) {
-    TRY(reserve(key, payload_cost(*key.type, payload)));
+    TRY(reserve(key, payload.size()));
     std::swap(key.payload, payload);
     key.negative = false;
     key.expiry = 0;

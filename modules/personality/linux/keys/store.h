@@ -91,8 +91,6 @@ class Locked {
 
 // Checks what a new payload of that type must be. Error::inval.
 Result<void> check_payload(const KeyType& type, const Payload& payload);
-// Bytes of quota that it takes.
-usize payload_cost(const KeyType& type, const Payload& payload);
 
 // Module load and unload.
 Result<void> init();
