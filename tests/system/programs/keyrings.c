@@ -232,6 +232,8 @@ static void special(void) {
         OK(CTL(JOIN_SESSION_KEYRING, "named"));
         describe(S);
         SAY(CTL(JOIN_SESSION_KEYRING, ".x")), SAY(CTL(JOIN_SESSION_KEYRING, "")), SAY(CTL(JOIN_SESSION_KEYRING, 8L));
+        /* The joined thread may not have left its process yet. */
+        for (int i = 0; i < 5000 && CTL(SESSION_TO_PARENT) != 0; i++) usleep(1000);
         SAY(CTL(SESSION_TO_PARENT));
         _exit(0);
     }

@@ -8,10 +8,12 @@ namespace tenon::vfs {
 // Every Mount is one.
 struct TreeMount final : Mount {
     std::atomic<u32> writers{0};  // files open for writing
-    // Under the table's lock: its peer group, the group it gets events from (0: none), and what an
-    // operation on several mounts notes: a list, a copy, marks.
-    u32 peer_group = 0, master_group = 0, marks = 0;
-    TreeMount *chain = nullptr, *twin = nullptr;
+    // These are under the table's lock.
+    u32 peer_group = 0;          // whose member it is; 0: of none
+    u32 master_group = 0;        // which it gets events from; 0: none
+    u32 marks = 0;               // of an operation on several mounts
+    TreeMount* chain = nullptr;  // the next of such an operation's list
+    TreeMount* twin = nullptr;   // its copy, or what it is a copy of
 };
 inline TreeMount& tree_mount(Mount& m) {
     return static_cast<TreeMount&>(m);

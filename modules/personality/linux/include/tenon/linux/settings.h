@@ -14,8 +14,8 @@ enum class Setting : u8 {
 class Settings : public module::Service {
   public:
     static constexpr u32 kInterfaceVersion = 1;  // of this class and the enum above
-    virtual i32 get(Setting which) = 0;
-    virtual void set(Setting which, i32 value) = 0;
+    virtual i32 get(Setting which) = 0;              // what it is now
+    virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
 
 // The name that the service is found by (tenon/module/service.h).
