@@ -1,6 +1,5 @@
 // Files outside any tree: pipes, and what a personality or module makes (epoll, sockets, memfd).
 #include <tenon/process/task.h>
-#include <tenon/vfs/mount.h>
 #include <tenon/vfs/pipe.h>
 
 #include "core/vfs/dentry_cache.h"
@@ -144,7 +143,7 @@ Result<Ref<File>> make_memory_file(std::string_view name, u64 size_bytes, u32 op
     TRY_ASSIGN(Ref<File> file, File::create(Path(Ref<Mount>(anonymous_mount), std::move(dentry)),
                                             std::move(ops), open_flags));
     file->count_access(true);
-    if (open_flags & kOpenWrite) tree_mount(*anonymous_mount).writers.fetch_add(1);
+    if (open_flags & kOpenWrite) anonymous_mount->writers.fetch_add(1);
     return file;
 }
 

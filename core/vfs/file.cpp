@@ -5,7 +5,6 @@
 #include <tenon/arch/user_copy.h>
 #include <tenon/process/task.h>
 #include <tenon/vfs/io_buffer.h>
-#include <tenon/vfs/mount.h>
 
 #include <algorithm>
 #include <cstring>
@@ -70,7 +69,7 @@ void File::on_last_ref() {
         if (ops_) ops_.call(&FileOps::release, *this);
         if (counted_writer_) {
             inode.write_count.fetch_sub(1, std::memory_order_acq_rel);
-            tree_mount(*path_.mount).writers.fetch_sub(1, std::memory_order_relaxed);
+            path_.mount->writers.fetch_sub(1, std::memory_order_relaxed);
         }
         if (counted_execute_) inode.write_count.fetch_add(1, std::memory_order_acq_rel);
         notify_dentry(writable() ? kNotifyCloseWrite : kNotifyCloseNoWrite, *path_.dentry);
@@ -174,7 +173,7 @@ Result<void> File::read_dir(DirSink& sink) {
     PositionGuard guard(position_lock_, ref_count() > 1);
     sync::ReadGuard read(node.lock);
     if (node.nlink == 0) return Err(Error::noent);
-    if (!(flags() & kOpenNoAtime)) note_access(*path_.mount, node);
+    if (!(flags() & kOpenNoAtime)) path_.mount->note_access(node);
     return ops_.call(&FileOps::read_dir, *this, sink, position_);
 }
 

@@ -4,7 +4,7 @@
 // reference the page cache goes at once; the memory waits for a grace period, because lookups read
 // mode and owner under RCU.
 #include <tenon/time/clock.h>
-#include <tenon/vfs/mount.h>
+#include <tenon/vfs/dentry.h>
 
 #include "core/mm/page_alloc.h"
 #include "core/vfs/internal.h"
@@ -94,15 +94,15 @@ Attributes Inode::attributes() {
     return a;
 }
 
-void note_access(const Mount& mount, Inode& inode) {
+void Mount::note_access(Inode& inode) const {
     constexpr i64 kDayNs = i64{24 * 60 * 60} * 1'000'000'000;
-    const u32 flags = mount.flags.load(std::memory_order_relaxed);
+    const u32 rules = flags.load(std::memory_order_relaxed);
     const i64 atime = inode.atime.ns;
-    if ((flags & kMountRelAtime) && atime > inode.mtime.ns && atime > inode.ctime.ns &&
+    if ((rules & kMountRelAtime) && atime > inode.mtime.ns && atime > inode.ctime.ns &&
         time::realtime_ns() - kDayNs < atime) [[likely]]
         return;
-    if ((flags & kMountNoAtime) || ((flags & kMountNoDirAtime) && inode.is_dir())) return;
-    if (!mount.is_read_only()) inode.touch_atime();
+    if ((rules & kMountNoAtime) || ((rules & kMountNoDirAtime) && inode.is_dir())) return;
+    if (!is_read_only()) inode.touch_atime();
 }
 
 void Inode::touch_atime() {

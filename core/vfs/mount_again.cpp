@@ -9,7 +9,6 @@
 // dead instance whose successor is awaited waits for it (wait_mounted_again()).
 #include <tenon/trace/log.h>
 #include <tenon/vfs/lookup.h>
-#include <tenon/vfs/mount.h>
 
 #include <cstring>
 
@@ -117,8 +116,8 @@ Result<void> Twins::make(const Ref<SuperBlock>& fresh_super) {
         t->fresh->parent = std::move(parent);
         t->fresh->mount_point = std::move(point);
         t->fresh->id = old.id;
-        tree_mount(*t->fresh).peer_group = tree_mount(old).peer_group;
-        tree_mount(*t->fresh).master_group = tree_mount(old).master_group;
+        t->fresh->peer_group = old.peer_group;
+        t->fresh->master_group = old.master_group;
     }
     return {};
 }

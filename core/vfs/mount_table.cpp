@@ -1,5 +1,4 @@
 #include <tenon/vfs/lookup.h>
-#include <tenon/vfs/mount.h>
 
 #include <cstring>
 
@@ -47,7 +46,7 @@ void Mount::on_last_ref() {
         mount->mount_point.reset();
         mount->root.reset();
         mount->super.reset();
-        sync::rcu_delete<offsetof(TreeMount, rcu_)>(&tree_mount(*mount));
+        sync::rcu_delete<offsetof(Mount, rcu_)>(mount);
         mount = nullptr;
         if (above == nullptr) continue;
         if (above->freeze_if_unique())
@@ -79,7 +78,7 @@ Ref<Mount> MountTable::find(const Mount& parent, const Dentry& at) {
 
 Result<Ref<Mount>> MountTable::make(Ref<SuperBlock> super, Ref<Dentry> root, u32 flags,
                                     std::string_view source) {
-    auto* m = new (std::nothrow) TreeMount();
+    auto* m = new (std::nothrow) Mount();
     if (m == nullptr) return Err(Error::nomem);
     m->super = std::move(super);
     m->root = std::move(root);
@@ -87,7 +86,7 @@ Result<Ref<Mount>> MountTable::make(Ref<SuperBlock> super, Ref<Dentry> root, u32
     usize n = std::min(source.size(), sizeof(m->source) - 1);
     std::memcpy(m->source, source.data(), n);
     m->source[n] = '\0';
-    return adopt_ref<Mount>(m);
+    return adopt_ref(m);
 }
 
 void MountTable::link(Mount& mount) {
@@ -140,11 +139,6 @@ Result<void> MountTable::attach_locked(Ref<Mount> mount, const Path& at) {
     return {};
 }
 
-Result<void> MountTable::attach(Ref<Mount> mount, const Path& at) {
-    sync::MutexGuard guard(state_->lock);
-    return attach_locked(std::move(mount), at);
-}
-
 // Takes it out of the tree; parent and mount point stay until the last reference, for paths that
 // still stand inside. Drops the table's reference: the caller has one.
 void MountTable::detach_locked(Mount& mount) {
@@ -185,18 +179,6 @@ bool MountTable::is_below(const Mount& mount, const Mount& top) {
     for (const Mount* m = mount.parent.get(); m != nullptr; m = m->parent.get())
         if (m == &top) return true;
     return false;
-}
-
-Ref<Mount> MountTable::next_below_locked(Mount& top) {
-    // The youngest below is a leaf: a child is always mounted after its parent.
-    for (auto i = state_->list.rbegin(); i != state_->list.rend(); ++i)
-        if (is_below(*i, top)) return Ref<Mount>(&*i);
-    return {};
-}
-
-Mount* mounted_at(const Mount& parent, const Dentry& at) {
-    sync::RcuGuard rcu;
-    return MountTable::find_rcu(parent, at);
 }
 
 void for_each_mount(void (*visit)(Mount&, void*), void* context) {

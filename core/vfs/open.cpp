@@ -1,7 +1,6 @@
 // open(2) and what it checks. Spec: man 2 open.
 #include <tenon/process/task.h>
 #include <tenon/vfs/char_device.h>
-#include <tenon/vfs/mount.h>
 
 #include "core/vfs/dentry_cache.h"
 #include "core/vfs/internal.h"
@@ -218,7 +217,7 @@ Result<Ref<File>> open_checked(const Path& path, u32 flags, const Credentials& c
     TRY_ASSIGN(Ref<File> file, File::create(path, std::move(ops), kept));
     claim.keep();
     file->count_access(regular);
-    if (regular && (flags & kOpenWrite)) tree_mount(*path.mount).writers.fetch_add(1);
+    if (regular && (flags & kOpenWrite)) path.mount->writers.fetch_add(1);
     if ((flags & kOpenTruncate) && regular) TRY(truncate_inode(inode, 0, cred));
     notify_dentry(kNotifyOpen, *path.dentry);
     return file;

@@ -1,7 +1,6 @@
 #include "core/vfs/walk.h"
 
 #include <tenon/mm/slab.h>
-#include <tenon/vfs/mount.h>
 
 #include <cstring>
 
@@ -307,7 +306,7 @@ Result<void> Walk::follow_link(Inode& inode) {
     if (++links_ > kMaxSymlinks) return Err(Error::loop);
     if (flags_ & kLookupNoSymlinks) return Err(Error::loop);
     if (mount_->flags.load(std::memory_order_relaxed) & kMountNoSymFollow) return Err(Error::loop);
-    note_access(*mount_, inode);
+    mount_->note_access(inode);
     if (inode.link_target != nullptr) return push_target(inode.link_target);
     if (rcu_) return retry();
     Result<Path> magic = inode.ops().call(&InodeOps::follow, inode);

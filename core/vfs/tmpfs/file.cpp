@@ -3,7 +3,6 @@
 // No page is locked while bytes are copied, so a fault of the user buffer, even on a page of the
 // same file, is resolved like any other.
 #include <tenon/mm/page.h>
-#include <tenon/vfs/mount.h>
 
 #include "core/vfs/tmpfs/tmpfs.h"
 
@@ -16,7 +15,7 @@ Node& node_of(File& file) {
 }
 
 void note_read(File& file) {
-    if (!(file.flags() & kOpenNoAtime)) note_access(*file.path().mount, file.inode());
+    if (!(file.flags() & kOpenNoAtime)) file.path().mount->note_access(file.inode());
 }
 
 class RegularOps final : public FileOps {

@@ -1,5 +1,5 @@
-// /proc/keys, /proc/key-users and /proc/sys/kernel/keys. Empty while no personality offers the
-// service.
+// /proc/keys, /proc/key-users and /proc/sys/kernel/keys. While no personality offers the service the
+// listings are empty, and the settings answer with an error.
 #include "keys.h"
 
 namespace tenon::procfs {

@@ -1,7 +1,7 @@
 // mounts, mountinfo, mountstats: what is mounted, seen from the reader's root.
 #include <tenon/mm/slab.h>
 #include <tenon/vfs/lookup.h>
-#include <tenon/vfs/mount.h>
+#include <tenon/vfs/dentry.h>
 
 #include <cstring>
 
@@ -76,11 +76,11 @@ void write_root(Text& out, const vfs::Mount& mount) {
 
 // The nearest group that a slave gets events from and that is seen from the reader's root; 0: none.
 u32 dominating_group(const vfs::Mount& mount, const Walk& walk) {
-    for (u32 group = vfs::tree_mount(mount).master_group; group != 0;) {
+    for (u32 group = mount.master_group; group != 0;) {
         u32 master = 0;
         for (vfs::Mount& m : vfs::MountTable::all_locked()) {
-            if (vfs::tree_mount(m).peer_group != group) continue;
-            master = vfs::tree_mount(m).master_group;
+            if (m.peer_group != group) continue;
+            master = m.master_group;
             const vfs::Path at(Ref<vfs::Mount>(&m), m.root);
             auto text = vfs::path_text(at, walk.root, {walk.spare.get(), kPathBytes});
             if (text && !text->starts_with("(unreachable)")) return group;
@@ -91,8 +91,8 @@ u32 dominating_group(const vfs::Mount& mount, const Walk& walk) {
 }
 
 void write_propagation(Text& out, const vfs::Mount& mount, const Walk& walk) {
-    const u32 peers = vfs::tree_mount(mount).peer_group;
-    const u32 master = vfs::tree_mount(mount).master_group;
+    const u32 peers = mount.peer_group;
+    const u32 master = mount.master_group;
     if (peers != 0) out.print(" shared:{}", peers);
     if (master != 0) {
         out.print(" master:{}", master);

@@ -85,8 +85,18 @@ class Mount : public RefCounted<Mount> {
     Ref<Dentry> mount_point;    // in the parent
     std::atomic<u32> flags{0};  // kMount*
     u32 id = 0;
-    char source[64] = {};  // as given to mount(2), cut
+    char source[64] = {};         // as given to mount(2), cut
+    std::atomic<u32> writers{0};  // files open for writing
+    // Propagation. These are under the table's lock.
+    u32 peer_group = 0;      // whose member it is; 0: of none
+    u32 master_group = 0;    // which it gets events from; 0: none
+    u32 marks = 0;           // of an operation on several mounts
+    Mount* chain = nullptr;  // the next of such an operation's list
+    Mount* twin = nullptr;   // its copy, or what it is a copy of
     TENON_API ~Mount();
+    // Something was read: its access time, by the mount's rules (relatime: after each change, and
+    // once a day).
+    TENON_API void note_access(Inode& inode) const;
     bool is_read_only() const {
         return ((flags.load(std::memory_order_relaxed) |
                  super->flags.load(std::memory_order_relaxed)) &
@@ -103,8 +113,6 @@ class Mount : public RefCounted<Mount> {
     sync::RcuHead rcu_;
 };
 
-// For file systems whose names vanish behind the cache's back (procfs, devfs).
-
 // The tree of mounts. A mount is found by (parent mount, dentry) in a small hash that lookups read
 // under RCU. Changes are made under one sleeping lock, with the tree sequence bumped around what
 // readers see.
@@ -112,14 +120,12 @@ class MountTable {
   public:
     static Result<void> init();
     // Under RCU, or with the table's lock: what is mounted on top of `at`, or null.
-    static Mount* find_rcu(const Mount& parent, const Dentry& at);
+    TENON_API static Mount* find_rcu(const Mount& parent, const Dentry& at);
     static Ref<Mount> find(const Mount& parent, const Dentry& at);
     TENON_API static Result<Ref<Mount>> make(Ref<SuperBlock> super, Ref<Dentry> root, u32 flags,
                                              std::string_view source);
-    // Hangs `mount` at a place; the mount point is looked up again under the lock: the topmost one
-    // at `at` is covered.
-    TENON_API static Result<void> attach(Ref<Mount> mount, const Path& at);
     static void set_top(Ref<Mount> mount);
+    // Hangs `mount` at a place; the topmost mount point at `at` is covered.
     TENON_API static Result<void> attach_locked(Ref<Mount> mount, const Path& at);
     TENON_API static void detach_locked(Mount& mount);
     // Each mount that `body(swap)` names by swap(old, fresh) gives its place to `fresh` (null: to
@@ -133,8 +139,6 @@ class MountTable {
     TENON_API static sync::Mutex& lock();
     using MountList = List<Mount, &Mount::list_hook_>;
     TENON_API static MountList& all_locked();  // oldest first
-    TENON_API static Ref<Mount> next_below_locked(
-        Mount& top);  // a leaf under `top`, not `top` itself
 
   private:
     friend class Mount;
@@ -146,7 +150,8 @@ class MountTable {
     static State* state_;
 };
 
-// Drops `name` and what lies below it from the dentry cache, if it is there. May sleep.
+// Drops `name` and what lies below it from the dentry cache, if it is there: for file systems whose
+// names vanish behind the cache's back (procfs, devfs). May sleep.
 TENON_API void invalidate_child(Dentry& parent, std::string_view name);
 
 }  // namespace tenon::vfs

@@ -90,8 +90,11 @@ enum : u32 {
     kMountNoAtime = 32,
     kMountNoDirAtime = 64,
     kMountRelAtime = 128,
-    kMountStrictAtime = 256,
     kMountNoSymFollow = 512,
+    kMountDirSync = 1024,         // of a file system
+    kMountMandatoryLocks = 2048,  // of a file system
+    kMountLazyTime = 4096,        // of a file system
+    kMountUnbindable = 8192,      // of a mount
 };
 
 }  // namespace tenon::vfs

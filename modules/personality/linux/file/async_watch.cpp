@@ -18,9 +18,9 @@ constexpr u32 kReadable = vfs::kPollIn | vfs::kPollRdNorm;
 constexpr u32 kWritable = vfs::kPollOut | vfs::kPollWrNorm;
 constexpr u32 kUnsaid = 1u << 31;  // a wake-up that did not say what for
 
-struct Watch final : vfs::PollTable {
+struct AsyncWatch final : vfs::PollTable {
     struct Wait : sync::WaitEntry {
-        Watch* watch = nullptr;
+        AsyncWatch* watch = nullptr;
     };
     static constexpr u32 kMaxWaits = 2;  // no file of these kinds names more
 
@@ -32,21 +32,21 @@ struct Watch final : vfs::PollTable {
     // --- guarded by pending_lock
     u32 events = 0;
     bool pending = false;
-    Watch* next = nullptr;
+    AsyncWatch* next = nullptr;
 
     void add(sync::WaitQueue& queue) override;
 };
 
 struct FileOfWatch {
     using type = vfs::File*;
-    vfs::File* operator()(const Watch& watch) const { return watch.file; }
+    vfs::File* operator()(const AsyncWatch& watch) const { return watch.file; }
 };
 
 // Which files are watched. Held while a signal is sent, so that a watch stays until it was. No
 // rank: a file's own locks may be held when its last reference goes.
 constinit sync::Mutex watches_lock{sync::LockRank::none};
 using Watches =
-    bi::set<Watch, bi::member_hook<Watch, SetHook, &Watch::hook>, bi::key_of_value<FileOfWatch>>;
+    bi::set<AsyncWatch, bi::member_hook<AsyncWatch, SetHook, &AsyncWatch::hook>, bi::key_of_value<FileOfWatch>>;
 struct State {
     Watches watches;
     sched::KThread* thread = nullptr;
@@ -55,12 +55,12 @@ constinit State* state = nullptr;  // made with the first watch
 
 // Taken under any queue's lock.
 constinit sync::SpinLock pending_lock{sync::LockRank::none};
-constinit Watch* pending_first = nullptr;
+constinit AsyncWatch* pending_first = nullptr;
 constinit sync::WaitQueue pending_queue{sync::LockRank::none};
 
 // Any context, the file's queue locked. It wakes no sleeper of the file.
 bool woken(sync::WaitEntry& entry, u32 events) {
-    Watch& watch = *static_cast<Watch::Wait&>(entry).watch;
+    AsyncWatch& watch = *static_cast<AsyncWatch::Wait&>(entry).watch;
     {
         sync::IrqSpinGuard guard(pending_lock);
         watch.events |= events != 0 ? events : kUnsaid;
@@ -72,7 +72,7 @@ bool woken(sync::WaitEntry& entry, u32 events) {
     return false;
 }
 
-void Watch::add(sync::WaitQueue& queue) {
+void AsyncWatch::add(sync::WaitQueue& queue) {
     if (wait_count == kMaxWaits) return;
     Wait& wait = waits[wait_count++];
     wait.watch = this;
@@ -80,9 +80,9 @@ void Watch::add(sync::WaitQueue& queue) {
     queue.add(wait);
 }
 
-Watch* take_pending(u32& events) {
+AsyncWatch* take_pending(u32& events) {
     sync::IrqSpinGuard guard(pending_lock);
-    Watch* watch = pending_first;
+    AsyncWatch* watch = pending_first;
     if (watch == nullptr) return nullptr;
     pending_first = watch->next;
     watch->pending = false;
@@ -97,7 +97,7 @@ bool have_pending() {
 
 void deliver_locked() {
     u32 events = 0;
-    while (Watch* watch = take_pending(events)) {
+    while (AsyncWatch* watch = take_pending(events)) {
         vfs::File& file = *watch->file;
         if (events & kUnsaid) events |= file.poll(nullptr) & kReadable;
         if ((events & kReadable) && file.readable()) signal_owner(file, watch->fd, POLL_IN);
@@ -131,11 +131,11 @@ void remove_locked(vfs::File& file) {
     if (state == nullptr) return;
     auto found = state->watches.find(&file);
     if (found == state->watches.end()) return;
-    Watch& watch = *found;
+    AsyncWatch& watch = *found;
     for (u32 i = 0; i < watch.wait_count; ++i) sync::WaitQueue::take_off(watch.waits[i]);
     {
         sync::IrqSpinGuard guard(pending_lock);
-        for (Watch** at = &pending_first; *at != nullptr; at = &(*at)->next) {
+        for (AsyncWatch** at = &pending_first; *at != nullptr; at = &(*at)->next) {
             if (*at != &watch) continue;
             *at = watch.next;
             break;
@@ -158,11 +158,11 @@ Result<void> set_async(vfs::File& file, i32 fd, bool on) {
     }
     if (!has_signals(file)) return Err(Error::notty);
     TRY(make_state_locked());
-    auto watch = mm::make<Watch>();
+    auto watch = mm::make<AsyncWatch>();
     if (!watch) return Err(Error::nomem);
     watch->file = &file;
     watch->fd = fd;
-    Watch& made = *watch.release();
+    AsyncWatch& made = *watch.release();
     state->watches.insert(made);
     (void)file.poll(&made);
     if (made.wait_count == 0) {  // a device that is always ready

@@ -40,7 +40,7 @@ Ref<process::FsContext> fs_of_process(process::Process& process) {
 Result<void> make_read_only(vfs::SuperBlock& super) {
     for (const vfs::Mount& m : MountTable::all_locked())
         if (m.super.get() == &super && !(m.flags.load() & vfs::kMountReadOnly) &&
-            vfs::tree_mount(m).writers.load() != 0)
+            m.writers.load() != 0)
             return Err(Error::busy);
     super.flags.fetch_or(vfs::kMountReadOnly);
     return {};
@@ -72,7 +72,7 @@ Result<void> bind_mount(const vfs::Path& from, const vfs::Path& at, bool recursi
     sync::MutexGuard guard(MountTable::lock());
     if (!at.mount->attached() || !from.mount->attached()) return Err(Error::inval);
     if (is_unbindable(*from.mount)) return Err(Error::inval);
-    TRY(tree.copy(vfs::tree_mount(*from.mount), from.dentry, recursive));
+    TRY(tree.copy(*from.mount, from.dentry, recursive));
     if (is_dir(from) != is_dir(at)) return Err(Error::notdir);
     return graft(tree, at, Grafting::fresh, images);
 }
@@ -86,7 +86,7 @@ Result<void> move_mount(const vfs::Path& from, const vfs::Path& at) {
         return Err(Error::inval);
     if (is_dir(from) != is_dir(at)) return Err(Error::inval);
     if (is_shared(*mount.parent)) return Err(Error::inval);
-    tree.collect(vfs::tree_mount(mount));
+    tree.collect(mount);
     if (is_shared(*at.mount) && tree_has_unbindable(tree)) return Err(Error::inval);
     if (at.mount == from.mount || MountTable::is_below(*at.mount, mount)) return Err(Error::loop);
     return graft(tree, at, Grafting::moving, images);
@@ -97,7 +97,7 @@ Result<void> change_type(const vfs::Path& at, Propagation to, bool recursive) {
     sync::MutexGuard guard(MountTable::lock());
     if (!is_mount_root(at) || !at.mount->attached()) return Err(Error::inval);
     if (recursive)
-        tree.collect(vfs::tree_mount(*at.mount));
+        tree.collect(*at.mount);
     else
         tree.add(at.mount);
     change_propagation(tree, to);
@@ -108,7 +108,7 @@ Result<void> remount_mount(const vfs::Path& at, u32 flags) {
     sync::MutexGuard guard(MountTable::lock());
     vfs::Mount& mount = *at.mount;
     if (!is_mount_root(at) || !mount.attached()) return Err(Error::inval);
-    if ((flags & vfs::kMountReadOnly) && !mount.is_read_only() && vfs::tree_mount(mount).writers.load() != 0)
+    if ((flags & vfs::kMountReadOnly) && !mount.is_read_only() && mount.writers.load() != 0)
         return Err(Error::busy);
     set_mount_flags(mount, flags);
     return {};
@@ -140,7 +140,7 @@ Result<void> unmount(const vfs::Path& at, Unmount how) {
     if (!is_mount_root(at)) return Err(Error::inval);
     MountTree tree, gone;
     sync::MutexGuard guard(MountTable::lock());
-    vfs::TreeMount& top = vfs::tree_mount(*at.mount);
+    vfs::Mount& top = *at.mount;
     if (!top.attached() || !top.parent) return Err(Error::inval);
     if (how == Unmount::lazy) {
         tree.collect(top);

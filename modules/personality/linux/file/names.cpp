@@ -1,5 +1,5 @@
 // mkdir, rmdir, mknod, link, symlink, unlink, rename, readlink and their *at forms.
-#include <tenon/vfs/mount.h>
+#include <tenon/vfs/dentry.h>
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
@@ -112,7 +112,7 @@ Result<i64> readlink_at(i32 dfd, u64 pathname, u64 buf, i32 size) {
     std::unique_ptr<char[]> text(new (std::nothrow) char[PATH_MAX]);
     if (!text) return Err(Error::nomem);
     const std::span<char> room(text.get(), std::min<usize>(PATH_MAX, size));
-    vfs::note_access(*found.mount, inode);
+    found.mount->note_access(inode);
     TRY_ASSIGN(usize length, inode.ops().call(&vfs::InodeOps::read_link, inode, room));
     TRY(mm::copy_to_user(UserAddr{buf}, text.get(), length));
     return static_cast<i64>(length);

@@ -6,7 +6,7 @@ namespace tenon::personality {
 
 namespace {
 
-using Mount = vfs::TreeMount;
+using vfs::Mount;
 using vfs::MountTable;
 
 constexpr usize kMostMounts = 100'000;  // fs.mount-max
@@ -17,42 +17,20 @@ bool is_covered_by(const vfs::Dentry& point, const vfs::Dentry& top) {
     return false;
 }
 
-// The mounts of the table, oldest first.
-struct AllMounts {
-    struct Iterator {
-        MountTable::MountList::iterator at;
-        Mount& operator*() const { return vfs::tree_mount(*at); }
-        Iterator& operator++() {
-            ++at;
-            return *this;
-        }
-        bool operator!=(const Iterator& other) const { return at != other.at; }
-    };
-    Iterator begin() const { return {MountTable::all_locked().begin()}; }
-    Iterator end() const { return {MountTable::all_locked().end()}; }
-};
-
-Mount* cover_at(const vfs::Mount& parent, const vfs::Dentry& at) {
-    vfs::Mount* m = vfs::mounted_at(parent, at);
-    return m != nullptr ? &vfs::tree_mount(*m) : nullptr;
-}
-Mount& parent_of(const Mount& m) {
-    return vfs::tree_mount(*m.parent);
-}
-Ref<vfs::Mount> ref(Mount& m) {
-    return Ref<vfs::Mount>(&m);
+Ref<Mount> ref(Mount& m) {
+    return Ref<Mount>(&m);
 }
 void move(Mount& mount, const vfs::Path& place) {
-    const Ref<vfs::Mount> held = ref(mount);
+    const Ref<Mount> held = ref(mount);
     MountTable::detach_locked(mount);
     (void)MountTable::attach_locked(held, place);
 }
 
-Result<Ref<vfs::Mount>> clone(const Mount& from, Ref<vfs::Dentry> root) {
-    TRY_ASSIGN(Ref<vfs::Mount> made,
+Result<Ref<Mount>> clone(const Mount& from, Ref<vfs::Dentry> root) {
+    TRY_ASSIGN(Ref<Mount> made,
                MountTable::make(from.super, std::move(root), from.flags.load(), from.source));
-    vfs::tree_mount(*made).peer_group = from.peer_group;
-    vfs::tree_mount(*made).master_group = from.master_group;
+    made->peer_group = from.peer_group;
+    made->master_group = from.master_group;
     return made;
 }
 
@@ -64,7 +42,7 @@ u32 unused_group(u32 floor) {
         const auto note = [&](u32 group) {
             if (group > floor && group - floor <= 64) used |= u64{1} << (group - floor - 1);
         };
-        for (const Mount& m : AllMounts()) {
+        for (const Mount& m : MountTable::all_locked()) {
             note(m.peer_group);
             note(m.master_group);
         }
@@ -75,7 +53,7 @@ u32 unused_group(u32 floor) {
 enum : u32 { kInvented = 1, kSeen = 2, kQueued = 4, kCandidate = 8, kGoes = 16 };
 
 void clear_marks(u32 which) {
-    for (Mount& m : AllMounts()) m.marks &= ~which;
+    for (Mount& m : MountTable::all_locked()) m.marks &= ~which;
 }
 
 // Gives a group to those of `tree` that have none; the last number given.
@@ -98,12 +76,12 @@ void leave_group(Mount& mount) {
     const u32 group = mount.peer_group;
     if (group == 0) return;
     mount.peer_group = 0;
-    for (const Mount& m : AllMounts())
+    for (const Mount& m : MountTable::all_locked())
         if (m.peer_group == group) {
             mount.master_group = group;
             return;
         }
-    for (Mount& m : AllMounts())
+    for (Mount& m : MountTable::all_locked())
         if (m.master_group == group) m.master_group = mount.master_group;
 }
 
@@ -113,11 +91,11 @@ void mark_receivers(Mount& from) {
     from.marks |= kSeen | kQueued;
     for (bool more = is_shared(from); more;) {
         more = false;
-        for (Mount& giver : AllMounts()) {
+        for (Mount& giver : MountTable::all_locked()) {
             if (!(giver.marks & kQueued)) continue;
             giver.marks &= ~kQueued;
             if (!is_shared(giver)) continue;
-            for (Mount& m : AllMounts())
+            for (Mount& m : MountTable::all_locked())
                 if (!(m.marks & kSeen) &&
                     (m.peer_group == giver.peer_group || m.master_group == giver.peer_group)) {
                     m.marks |= kSeen | kQueued;
@@ -129,11 +107,11 @@ void mark_receivers(Mount& from) {
 
 // What is mounted on the whole of `mount`, or null.
 Mount* cover_of(const Mount& mount) {
-    return mount.root->is_mount_point() ? cover_at(mount, *mount.root) : nullptr;
+    return mount.root->is_mount_point() ? MountTable::find_rcu(mount, *mount.root) : nullptr;
 }
 
 bool has_children_but(const Mount& mount, const Mount* but) {
-    for (const Mount& m : AllMounts())
+    for (const Mount& m : MountTable::all_locked())
         if (m.parent.get() == &mount && &m != but) return true;
     return false;
 }
@@ -151,16 +129,16 @@ MountTree::~MountTree() {
     }
 }
 
-void MountTree::add(Ref<vfs::Mount> mount) {
-    Mount* m = &vfs::tree_mount(*mount.release());
+void MountTree::add(Ref<Mount> mount) {
+    Mount* m = mount.release();
     m->chain = nullptr;
     (last_ != nullptr ? last_->chain : first_) = m;
     last_ = m;
     ++count_;
 }
 
-void MountTree::insert_after(Mount& at, Ref<vfs::Mount> mount) {
-    Mount* m = &vfs::tree_mount(*mount.release());
+void MountTree::insert_after(Mount& at, Ref<Mount> mount) {
+    Mount* m = mount.release();
     m->chain = at.chain;
     at.chain = m;
     if (last_ == &at) last_ = m;
@@ -172,7 +150,7 @@ void MountTree::collect(Mount& top) {
     add(ref(top));
     for (Mount* at = first_; at != nullptr; at = at->chain) {
         Mount* end = at;
-        for (Mount& m : AllMounts())
+        for (Mount& m : MountTable::all_locked())
             if (m.parent.get() == at) {
                 insert_after(*end, ref(m));
                 end = &m;
@@ -181,17 +159,17 @@ void MountTree::collect(Mount& top) {
 }
 
 Result<void> MountTree::copy(Mount& top, const Ref<vfs::Dentry>& root, bool recursive) {
-    TRY_ASSIGN(Ref<vfs::Mount> made, clone(top, root));
-    vfs::tree_mount(*made).twin = &top;  // of a copy: what it is a copy of
+    TRY_ASSIGN(Ref<Mount> made, clone(top, root));
+    made->twin = &top;  // of a copy: what it is a copy of
     add(std::move(made));
     if (!recursive) return {};
     for (Mount* at = first_; at != nullptr; at = at->chain) {
         Mount* end = at;
-        for (Mount& m : AllMounts()) {
+        for (Mount& m : MountTable::all_locked()) {
             if (m.parent.get() != at->twin || is_unbindable(m)) continue;
             if (at == first_ && !is_covered_by(*m.mount_point, *root)) continue;
-            TRY_ASSIGN(Ref<vfs::Mount> child, clone(m, m.root));
-            Mount* fresh = &vfs::tree_mount(*child);
+            TRY_ASSIGN(Ref<Mount> child, clone(m, m.root));
+            Mount* fresh = child.get();
             fresh->twin = &m;
             fresh->parent = ref(*at);
             fresh->mount_point = m.mount_point;
@@ -205,12 +183,12 @@ Result<void> MountTree::copy(Mount& top, const Ref<vfs::Dentry>& root, bool recu
 // Of a whole tree that may hang nowhere.
 Result<void> MountTree::copy_all(const MountTree& of) {
     for (Mount* m = of.top(); m != nullptr; m = after(*m)) {
-        TRY_ASSIGN(Ref<vfs::Mount> made, clone(*m, m->root));
+        TRY_ASSIGN(Ref<Mount> made, clone(*m, m->root));
         if (m != of.top()) {
-            made->parent = ref(*parent_of(*m).twin);
+            made->parent = ref(*m->parent->twin);
             made->mount_point = m->mount_point;
         }
-        m->twin = &vfs::tree_mount(*made);
+        m->twin = made.get();
         add(std::move(made));
     }
     return {};
@@ -252,7 +230,7 @@ Result<Images::Image*> Images::make(const MountTree& source, Mount& at, bool as_
 // The members of `group` get images that are peers of `source`.
 Result<void> Images::follow_group(const MountTree& source, u32 group, const Mount* skip,
                                   const vfs::Dentry& point) {
-    for (Mount& m : AllMounts())
+    for (Mount& m : MountTable::all_locked())
         if (m.peer_group == group && &m != skip && is_covered_by(point, *m.root))
             TRY(make(source, m, false));
     return {};
@@ -291,7 +269,7 @@ Result<void> Images::find(const MountTree& source, Mount& parent, const vfs::Den
     } queue;
     TRY(queue.add(parent.peer_group, source));
     for (const Group* q = queue.first; q != nullptr; q = q->next) {
-        for (Mount& m : AllMounts()) {
+        for (Mount& m : MountTable::all_locked()) {
             if (m.master_group != q->number) continue;
             if (m.peer_group == 0) {
                 if (is_covered_by(point, *m.root)) TRY(make(*q->source, m, true));
@@ -300,7 +278,7 @@ Result<void> Images::find(const MountTree& source, Mount& parent, const vfs::Den
             if (queue.has(m.peer_group)) continue;
             const MountTree* theirs = q->source;
             // The first member that shows the place starts the group's own images.
-            for (Mount& peer : AllMounts()) {
+            for (Mount& peer : MountTable::all_locked()) {
                 if (peer.peer_group != m.peer_group || !is_covered_by(point, *peer.root)) continue;
                 TRY_ASSIGN(Image* image, make(*q->source, peer, true));
                 last_group = invent_groups(image->tree, last_group);
@@ -318,7 +296,7 @@ Result<void> Images::find(const MountTree& source, Mount& parent, const vfs::Den
 void Images::hang(const Ref<vfs::Dentry>& point) {
     for (Image* image = first_; image != nullptr; image = image->next) {
         Mount* top = image->tree.top();
-        const Ref<vfs::Mount> there(cover_at(*image->at, *point));
+        const Ref<Mount> there(MountTable::find_rcu(*image->at, *point));
         if (there) MountTable::detach_locked(*there);
         (void)MountTable::attach_locked(ref(*top), vfs::Path(ref(*image->at), point));
         if (there) (void)MountTable::attach_locked(there, vfs::Path(ref(*top), top->root));
@@ -330,17 +308,17 @@ void Images::hang(const Ref<vfs::Dentry>& point) {
 Result<void> graft(MountTree& tree, const vfs::Path& at, Grafting how, Images& made) {
     // Somebody may have mounted here since the lookup: go on top.
     vfs::Path place = at;
-    while (Mount* above = cover_at(*place.mount, *place.dentry))
+    while (Mount* above = MountTable::find_rcu(*place.mount, *place.dentry))
         place = vfs::Path(ref(*above), above->root);
     if (!place.mount->attached()) return Err(Error::inval);
     if (place.dentry->is_unlinked()) return Err(Error::noent);
     if (is_shared(*place.mount))
-        if (auto done = made.find(tree, vfs::tree_mount(*place.mount), *place.dentry); !done) {
+        if (auto done = made.find(tree, *place.mount, *place.dentry); !done) {
             forget_groups(tree);
             return done;
         }
     usize total = made.count_ + (how == Grafting::fresh ? tree.count() : 0);
-    for (const Mount& m : AllMounts()) total += m.id != 0;
+    for (const Mount& m : MountTable::all_locked()) total += m.id != 0;
     if (total > kMostMounts) {
         if (is_shared(*place.mount)) forget_groups(tree);
         return Err(Error::nospc);
@@ -361,10 +339,10 @@ Result<void> graft(MountTree& tree, const vfs::Path& at, Grafting how, Images& m
 
 bool in_use(const Mount& mount, u32 own) {
     if (has_children_but(mount, nullptr) || mount.ref_count() > own) return true;
-    mark_receivers(parent_of(mount));
-    for (const Mount& receiver : AllMounts()) {
+    mark_receivers(*mount.parent);
+    for (const Mount& receiver : MountTable::all_locked()) {
         if (!(receiver.marks & kSeen)) continue;
-        const Mount* image = cover_at(receiver, *mount.mount_point);
+        const Mount* image = MountTable::find_rcu(receiver, *mount.mount_point);
         if (image == nullptr || image == &mount) continue;
         const Mount* cover = cover_of(*image);
         if (has_children_but(*image, cover)) continue;  // it stays
@@ -378,19 +356,19 @@ void take_down(MountTree& tree, MountTree& gone) {
     for (Mount* m = tree.top(); m != nullptr; m = MountTree::after(*m)) m->marks |= kGoes;
     for (Mount* m = tree.top(); m != nullptr; m = MountTree::after(*m)) {
         if (!is_shared(*m->parent)) continue;
-        mark_receivers(parent_of(*m));
-        for (const Mount& receiver : AllMounts())
+        mark_receivers(*m->parent);
+        for (const Mount& receiver : MountTable::all_locked())
             if (receiver.marks & kSeen)
-                if (Mount* image = cover_at(receiver, *m->mount_point))
+                if (Mount* image = MountTable::find_rcu(receiver, *m->mount_point))
                     image->marks |= kCandidate;
     }
     // An image goes if all below it go; what covers the whole of it does not keep it.
     for (bool more = true; more;) {
         more = false;
-        for (Mount& image : AllMounts()) {
+        for (Mount& image : MountTable::all_locked()) {
             if ((image.marks & (kCandidate | kGoes)) != kCandidate) continue;
             bool stays = false;
-            for (const Mount& m : AllMounts())
+            for (const Mount& m : MountTable::all_locked())
                 stays |= m.parent.get() == &image && !(m.marks & kGoes) &&
                          m.mount_point != image.root;
             if (stays) continue;
@@ -404,7 +382,7 @@ void take_down(MountTree& tree, MountTree& gone) {
         Mount* cover = cover_of(*image);
         if (cover == nullptr || (cover->marks & kGoes)) continue;
         cover->twin = image;
-        while (parent_of(*cover->twin).marks & kGoes) cover->twin = &parent_of(*cover->twin);
+        while (cover->twin->parent->marks & kGoes) cover->twin = cover->twin->parent.get();
         covers.add(ref(*cover));
     }
     for (MountTree* each : {&tree, &gone})

@@ -10,7 +10,7 @@
 // Spec: Linux Documentation/filesystems/sharedsubtree.rst, man 7 mount_namespaces.
 #pragma once
 
-#include <tenon/vfs/mount.h>
+#include <tenon/vfs/dentry.h>
 
 namespace tenon::personality {
 
@@ -23,21 +23,21 @@ class MountTree {
     TENON_NONCOPYABLE(MountTree);
 
     // `top` and what hangs below it.
-    void collect(vfs::TreeMount& top);
+    void collect(vfs::Mount& top);
     // A copy of what `top` shows at `root`: `top` again and, if `recursive`, all that is mounted
     // below that directory, unbindable trees aside. As clones: peers of shared ones. Error::nomem.
-    Result<void> copy(vfs::TreeMount& top, const Ref<vfs::Dentry>& root, bool recursive);
+    Result<void> copy(vfs::Mount& top, const Ref<vfs::Dentry>& root, bool recursive);
     void add(Ref<vfs::Mount> mount);
 
-    vfs::TreeMount* top() const { return first_; }
-    static vfs::TreeMount* after(const vfs::TreeMount& mount) { return mount.chain; }
+    vfs::Mount* top() const { return first_; }
+    static vfs::Mount* after(const vfs::Mount& mount) { return mount.chain; }
     usize count() const { return count_; }
 
   private:
     friend class Images;
     Result<void> copy_all(const MountTree& of);
-    void insert_after(vfs::TreeMount& at, Ref<vfs::Mount> mount);
-    vfs::TreeMount *first_ = nullptr, *last_ = nullptr;
+    void insert_after(vfs::Mount& at, Ref<vfs::Mount> mount);
+    vfs::Mount *first_ = nullptr, *last_ = nullptr;
     usize count_ = 0;
 };
 
@@ -58,13 +58,13 @@ class Images {
     friend Result<void> graft(MountTree&, const vfs::Path&, Grafting, Images&);
     struct Image {
         MountTree tree;
-        vfs::TreeMount* at = nullptr;  // attached: the table keeps it
+        vfs::Mount* at = nullptr;  // attached: the table keeps it
         Image* next = nullptr;
     };
-    Result<Image*> make(const MountTree& source, vfs::TreeMount& at, bool as_slave);
-    Result<void> follow_group(const MountTree& source, u32 group, const vfs::TreeMount* skip,
+    Result<Image*> make(const MountTree& source, vfs::Mount& at, bool as_slave);
+    Result<void> follow_group(const MountTree& source, u32 group, const vfs::Mount* skip,
                               const vfs::Dentry& point);
-    Result<void> find(const MountTree& source, vfs::TreeMount& parent, const vfs::Dentry& point);
+    Result<void> find(const MountTree& source, vfs::Mount& parent, const vfs::Dentry& point);
     void hang(const Ref<vfs::Dentry>& point);
     Image *first_ = nullptr, *last_ = nullptr;
     usize count_ = 0;
@@ -72,7 +72,7 @@ class Images {
 
 // Whether something uses `mount`, or the image of it that would go with it, so that umount(2)
 // answers EBUSY. `own`: references of the caller and the table.
-bool in_use(const vfs::TreeMount& mount, u32 own);
+bool in_use(const vfs::Mount& mount, u32 own);
 // Takes `tree` down, with the images of its mounts that have nothing else below them. `gone` keeps
 // the latter: declare it outside the lock.
 void take_down(MountTree& tree, MountTree& gone);
@@ -82,7 +82,7 @@ void change_propagation(MountTree& tree, Propagation to);
 bool tree_has_unbindable(const MountTree& tree);
 
 inline bool is_shared(const vfs::Mount& mount) {
-    return vfs::tree_mount(mount).peer_group != 0;
+    return mount.peer_group != 0;
 }
 inline bool is_unbindable(const vfs::Mount& mount) {
     return (mount.flags.load(std::memory_order_relaxed) & vfs::kMountUnbindable) != 0;

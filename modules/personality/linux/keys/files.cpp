@@ -84,14 +84,11 @@ class KeyFiles final : public linux_keys::Files {
 
   private:
     static void list_users(fmt::Sink& out) {
-        const Limits& limits = store().limits;
         store().for_each_account([&](const Account& a) {
             if (a.keys == 0) return;
             fmt::print(out, "{:5}: {:5} {}/{} {}/{} {}/{}\n", a.uid, a.keys, a.keys, a.keys,
-                       a.counted_keys,
-                       a.uid == 0 ? limits.root_max_keys.load() : limits.max_keys.load(),
-                       a.counted_bytes,
-                       a.uid == 0 ? limits.root_max_bytes.load() : limits.max_bytes.load());
+                       a.counted_keys, store().key_limit(a), a.counted_bytes,
+                       store().byte_limit(a));
         });
     }
     static std::atomic<u32>& limit(Setting which) {

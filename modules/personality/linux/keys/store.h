@@ -60,13 +60,14 @@ class Store {
     // A number for a walk over keyrings, so that it enters each of them once a depth.
     u64 next_walk() { return ++walks_; }
 
-  private:
     u64 byte_limit(const Account& a) const {
         return a.uid == 0 ? limits.root_max_bytes.load() : limits.max_bytes.load();
     }
     u32 key_limit(const Account& a) const {
         return a.uid == 0 ? limits.root_max_keys.load() : limits.max_keys.load();
     }
+
+  private:
     void unlink_dead(bool (*dead)(const Key&, i64 limit), i64 limit);
 
     bi::set<Key, bi::member_hook<Key, SetHook, &Key::serial_hook>, bi::key_of_value<SerialOfKey>>
