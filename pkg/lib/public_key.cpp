@@ -52,11 +52,15 @@ std::string der(unsigned char tag, std::string_view contents) {
     return out.append(contents);
 }
 
-std::string der_integer(std::string_view big_endian) {
-    while (big_endian.size() > 1 && big_endian[0] == 0) big_endian.remove_prefix(1);
-    std::string bytes(big_endian);
-    if (bytes.empty() || (bytes[0] & 0x80)) bytes.insert(bytes.begin(), '\0');
+std::string der_integer(const mpz_t value) {
+    std::string bytes(nettle_mpz_sizeinbase_256_s(value), '\0');
+    nettle_mpz_get_str_256(bytes.size(), reinterpret_cast<uint8_t*>(bytes.data()), value);
     return der(ASN1_INTEGER, bytes);
+}
+
+// RSAPublicKey.  Spec: RFC 8017 A.1.1.
+std::string rsa_material(const rsa_public_key& key) {
+    return der(0x30, der_integer(key.n) + der_integer(key.e));
 }
 
 // DigestInfo without the digest.  Spec: RFC 8017 9.2, note 1.
@@ -153,7 +157,7 @@ Result<PublicKey> PublicKey::rsa(std::string_view modulus, std::string_view expo
     nettle_mpz_set_str_256_u(key.parts_->rsa.n, modulus.size(), u8(modulus));
     nettle_mpz_set_str_256_u(key.parts_->rsa.e, exponent.size(), u8(exponent));
     TRY(key.parts_->check_rsa());
-    key.material_ = der(0x30, der_integer(modulus) + der_integer(exponent));
+    key.material_ = rsa_material(key.parts_->rsa);
     return key;
 }
 
@@ -220,6 +224,8 @@ Result<PublicKey> PublicKey::from_der(std::string_view spki) {
             !rsa_public_key_from_der_iterator(&key.parts_->rsa, kRsaMaxBits, &numbers))
             return fail("not an RSA key of at most %u bits", kRsaMaxBits);
         TRY(key.parts_->check_rsa());
+        // hogweed does not look at every tag; what it took must be the one way to write this key.
+        if (material != rsa_material(key.parts_->rsa)) return bad();
         key.material_ = material;
         return key;
     }
