@@ -11,7 +11,7 @@ namespace tenon::personality::script {
 
 namespace {
 
-constexpr u32 kMaxDepth = 4;
+constexpr u32 kMaxDepth = 5;  // scripts in a row. Spec: Linux fs/exec.c, exec_binprm()
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -57,8 +57,11 @@ Result<void> exec(process::ExecRequest& request) {
     if (request.close_on_exec) return Err(Error::noent);
     TRY_ASSIGN(const Line line, parse({head, sizeof(request.head)}));
 
-    // interpreter [argument] path, then what followed argv[0].
+    // interpreter [argument] path, then what followed argv[0]. Of an interpreter that is a script
+    // itself, the path is the name that it was called by, which the first round put into argv[0].
     ArgumentBlock& old = arguments_of(request);
+    const std::string_view path_of_script =
+        request.depth == 0 ? std::string_view(request.path) : std::string_view(old.bytes());
     ArgumentBlock fresh;
     TRY(fresh.append(line.interpreter));
     fresh.argc = 2;
@@ -66,7 +69,7 @@ Result<void> exec(process::ExecRequest& request) {
         TRY(fresh.append(line.argument));
         ++fresh.argc;
     }
-    TRY(fresh.append(request.path));
+    TRY(fresh.append(path_of_script));
     usize skip = 0;
     if (old.argc != 0) {
         skip = std::strlen(old.bytes()) + 1;
