@@ -204,6 +204,8 @@ Result<Ref<File>> open_checked(const Path& path, u32 flags, const Credentials& c
     if (flags & kOpenPath) return File::create(path, {}, kOpenPath);
     TRY(may_open(path, flags, cred, created));
     Inode& inode = *path.dentry->inode();
+    // Past the page cache goes what block devices serve alone.
+    if ((flags & kOpenDirect) && (inode.mode & kTypeMask) != kBlockDevice) return Err(Error::inval);
     if ((inode.mode & kTypeMask) == kFifo) return open_fifo(path, kept);
 
     const bool regular = is_regular(inode.mode);

@@ -105,9 +105,9 @@ bool State::take_inode() {
     return false;
 }
 
-FsStatistics State::statistics(SuperBlock&) {
+FsStatistics State::statistics(SuperBlock& super) {
     FsStatistics s;
-    s.magic = kMagic;
+    s.magic = super.magic;
     s.blocks = options_.max_pages;
     s.blocks_free = s.blocks_available = options_.max_pages == 0 ? 0 : room_pages();
     s.files = options_.max_inodes;
@@ -132,10 +132,11 @@ Result<void> State::remount(SuperBlock&, u32, std::string_view data) {
     return {};
 }
 
-void State::describe(SuperBlock&, fmt::Sink& sink) {
+void State::describe(SuperBlock& super, fmt::Sink& sink) {
+    const bool ramfs = super.magic == kRamfsMagic;
     if (options_.size_given) fmt::print(sink, ",size={}k", options_.max_pages * 4);
     if (options_.inodes_given) fmt::print(sink, ",nr_inodes={}", options_.max_inodes);
-    if (options_.mode != 01777) {
+    if (options_.mode != (ramfs ? 0755 : 01777)) {
         char octal[8];
         auto end = std::to_chars(octal, octal + sizeof(octal), options_.mode, 8);
         sink.write(",mode=");
@@ -143,7 +144,7 @@ void State::describe(SuperBlock&, fmt::Sink& sink) {
     }
     if (options_.uid != 0) fmt::print(sink, ",uid={}", options_.uid);
     if (options_.gid != 0) fmt::print(sink, ",gid={}", options_.gid);
-    sink.write(",inode64");
+    if (!ramfs) sink.write(",inode64");
 }
 
 namespace {
@@ -153,7 +154,7 @@ Result<Ref<SuperBlock>> make_instance(const FileSystemType& type, const Options&
     if (!state) return Err(Error::nomem);
     TRY_ASSIGN(Ref<SuperBlock> super,
                SuperBlock::create(type, module::Gated<SuperOps>::own(std::move(state), nullptr)));
-    super->magic = kMagic;
+    super->magic = type.name() == "ramfs" ? kRamfsMagic : kMagic;
     auto* root = new (std::nothrow) Directory(*super, 1, kDirectory | options.mode);
     if (root == nullptr) return Err(Error::nomem);
     root->state().take_inode();

@@ -14,7 +14,7 @@
 
 namespace tenon::vfs::tmpfs {
 
-inline constexpr u64 kMagic = 0x01021994;
+inline constexpr u64 kMagic = 0x01021994, kRamfsMagic = 0x858458f6;
 inline constexpr u64 kEntryBytes = 20;  // what a name adds to a directory's size
 
 struct Options {
