@@ -123,7 +123,7 @@ void write_record(Console& console, const Record& record) {
 }
 
 bool shown(const Record& record) {
-    return static_cast<u8>(record.level) < level_limit.load(std::memory_order_relaxed);
+    return (static_cast<u8>(record.level) & 7) < level_limit.load(std::memory_order_relaxed);
 }
 
 void print_record(const Record& record) {

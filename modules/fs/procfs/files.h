@@ -12,6 +12,7 @@ TENON_PROC_SHOW(show_vmstat);
 TENON_PROC_SHOW(show_slabinfo);
 TENON_PROC_SHOW(show_buddyinfo);
 TENON_PROC_SHOW(show_swaps);
+TENON_PROC_SHOW(show_zoneinfo);
 // cpu.cpp
 TENON_PROC_SHOW(show_cpuinfo);
 TENON_PROC_SHOW(show_stat);
@@ -30,10 +31,19 @@ TENON_PROC_SHOW(show_locks);
 TENON_PROC_SHOW(show_partitions);
 TENON_PROC_SHOW(show_diskstats);
 TENON_PROC_SHOW(show_net_devices);
+TENON_PROC_SHOW(show_arp);
+TENON_PROC_SHOW(show_routes);
+TENON_PROC_SHOW(show_tcp);
+TENON_PROC_SHOW(show_tcp6);
+TENON_PROC_SHOW(show_udp);
+TENON_PROC_SHOW(show_udp6);
 TENON_PROC_SHOW(show_consoles);
 TENON_PROC_SHOW(show_iomem);
 TENON_PROC_SHOW(show_cgroups);
 TENON_PROC_SHOW(show_metrics);
+TENON_PROC_SHOW(show_exec_domains);
+TENON_PROC_SHOW(show_tty_drivers);
+TENON_PROC_SHOW(show_line_disciplines);
 // mounts.cpp
 TENON_PROC_SHOW(show_mounts);
 TENON_PROC_SHOW(show_mountinfo);
@@ -71,10 +81,19 @@ Result<void> store_comm(const Subject& about, std::string_view text);
 Result<void> store_oom_score_adjust(const Subject& about, std::string_view text);
 Result<void> store_timer_slack(const Subject& about, std::string_view text);
 Result<void> store_ignored(const Subject& about, std::string_view text);
+// task_more.cpp
+TENON_PROC_SHOW(show_syscall);
+TENON_PROC_SHOW(show_sched);
+TENON_PROC_SHOW(show_children);
+TENON_PROC_SHOW(show_cpuset);
+TENON_PROC_SHOW(show_time_offsets);
+Result<void> store_oom_adj(const Subject& about, std::string_view text);
+Result<void> store_refused(const Subject& about, std::string_view text);
 // maps.cpp
 Result<void> show_maps(Text& out, const Subject& about, u64& cursor, usize wanted);
 Result<void> show_smaps(Text& out, const Subject& about, u64& cursor, usize wanted);
 TENON_PROC_SHOW(show_smaps_rollup);
+Result<void> show_numa_maps(Text& out, const Subject& about, u64& cursor, usize wanted);
 // task_links.cpp
 Result<usize> link_exe(const Subject& about, std::span<char> out);
 Result<usize> link_cwd(const Subject& about, std::span<char> out);

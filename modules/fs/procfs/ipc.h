@@ -3,7 +3,7 @@
 
 #include <tenon/linux/ipc_files.h>
 
-#include "node.h"
+#include "sys.h"
 
 namespace tenon::procfs {
 
@@ -12,7 +12,7 @@ Result<void> store_ipc_setting(linux_ipc::Setting which, std::string_view text);
 
 template <linux_ipc::Setting S>
 constexpr Entry ipc_setting(std::string_view name, vfs::Mode mode = 0644) {
-    return file(
+    return sysctl_file(
         name, [](Text& out, const Subject&) { return show_ipc_setting(S, out); }, mode,
         [](const Subject&, std::string_view text) { return store_ipc_setting(S, text); });
 }

@@ -1,6 +1,8 @@
-// /proc/keys, /proc/key-users and /proc/sys/kernel/keys. While no personality offers the service the
-// listings are empty, and the settings answer with an error.
+// /proc/keys, /proc/key-users and /proc/sys/kernel/keys. While no personality offers the service
+// the listings are empty, and the settings answer with an error.
 #include "keys.h"
+
+#include "sys.h"
 
 namespace tenon::procfs {
 
@@ -17,8 +19,8 @@ Result<void> show_listing(Listing what, Text& out) {
 }
 
 template <Setting S>
-constexpr Entry setting(std::string_view name) {
-    return file(
+constexpr Entry key_setting(std::string_view name) {
+    return sysctl_file(
         name,
         [](Text& out, const Subject&) -> Result<void> {
             TRY_ASSIGN(auto files, module::find_service<Files>(linux_keys::kService));
@@ -28,7 +30,7 @@ constexpr Entry setting(std::string_view name) {
         },
         0644,
         [](const Subject&, std::string_view text) -> Result<void> {
-            TRY_ASSIGN(const i64 value, parse_number(text));
+            TRY_ASSIGN(const i64 value, take_number(text));
             if (value < 0 || value > INT32_MAX) return Err(Error::inval);
             TRY_ASSIGN(auto files, module::find_service<Files>(linux_keys::kService));
             return files.call(&Files::set, S, static_cast<u32>(value));
@@ -36,17 +38,17 @@ constexpr Entry setting(std::string_view name) {
 }
 
 constexpr Entry kSettings[] = {
-    setting<Setting::gc_delay>("gc_delay"),
-    setting<Setting::maxbytes>("maxbytes"),
-    setting<Setting::maxkeys>("maxkeys"),
-    setting<Setting::persistent_keyring_expiry>("persistent_keyring_expiry"),
-    setting<Setting::root_maxbytes>("root_maxbytes"),
-    setting<Setting::root_maxkeys>("root_maxkeys"),
+    key_setting<Setting::gc_delay>("gc_delay"),
+    key_setting<Setting::maxbytes>("maxbytes"),
+    key_setting<Setting::maxkeys>("maxkeys"),
+    key_setting<Setting::persistent_keyring_expiry>("persistent_keyring_expiry"),
+    key_setting<Setting::root_maxbytes>("root_maxbytes"),
+    key_setting<Setting::root_maxkeys>("root_maxkeys"),
 };
 
 }  // namespace
 
-constinit const Entry kKeySettings = directory("keys", kSettings);
+constinit const Entry kKeySettings = sysctl_directory("keys", kSettings);
 
 Result<void> show_keys(Text& out, const Subject&) {
     return show_listing(Listing::keys, out);

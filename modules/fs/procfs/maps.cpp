@@ -57,6 +57,28 @@ void write_line(Text& out, mm::AddressSpace& space, const mm::Vma& vma, const vf
     out.write("\n");
 }
 
+void write_numa_line(Text& out, mm::AddressSpace& space, mm::Vma& vma, const vfs::Path& root,
+                     char* buffer) {
+    out.print("{:08x} default", vma.range.start);
+    if (vma.file) {
+        out.write(" file=");
+        if (auto text = vfs::path_text(vma.file->path(), root, {buffer, kPathBytes}))
+            write_escaped(out, *text, "\n\t= ");
+    } else if (const std::string_view name = special_name(space, vma); name == "[heap]") {
+        out.write(" heap");
+    } else if (name == "[stack]") {
+        out.write(" stack");
+    }
+    const auto r = space.resident_of(vma);
+    if (const u64 resident = r.anon + r.file; resident != 0) {
+        if (r.anon != 0) out.print(" anon={}", r.anon);
+        if (r.dirty != 0) out.print(" dirty={}", r.dirty);
+        if (resident != r.anon) out.print(" mapped={}", resident);
+        out.print(" N0={} kernelpagesize_kB=4", resident);
+    }
+    out.write("\n");
+}
+
 void write_smaps(Text& out, mm::AddressSpace::Resident r, u64 size_pages, u64 locked_pages) {
     const u64 resident = r.anon + r.file;
     const u64 own = resident - r.shared;
@@ -133,7 +155,7 @@ Result<Source> source_of(const Subject& about) {
     return source;
 }
 
-enum class Style : u8 { maps, smaps };
+enum class Style : u8 { maps, smaps, numa };
 
 // The cursor is the end of the last mapping that was shown: those before it may change meanwhile.
 Result<void> show(Text& out, const Subject& about, u64& cursor, usize wanted, Style style) {
@@ -145,7 +167,10 @@ Result<void> show(Text& out, const Subject& about, u64& cursor, usize wanted, St
     u64 shown = from;
     for (mm::Vma* vma = space->find(from); vma != nullptr; vma = space->next(*vma)) {
         const usize before = out.size();
-        write_line(out, *space, *vma, source.root, source.buffer.get());
+        if (style == Style::numa)
+            write_numa_line(out, *space, *vma, source.root, source.buffer.get());
+        else
+            write_line(out, *space, *vma, source.root, source.buffer.get());
         if (style == Style::smaps) {
             const auto r = space->resident_of(*vma);
             const bool locked = mm::has(vma->flags, mm::VmaFlags::locked);
@@ -170,6 +195,11 @@ Result<void> show_maps(Text& out, const Subject& about, u64& cursor, usize wante
 }
 Result<void> show_smaps(Text& out, const Subject& about, u64& cursor, usize wanted) {
     return show(out, about, cursor, wanted, Style::smaps);
+}
+// Where the pages of each mapping are: there is one node. Spec: man 7 numa; Linux
+// fs/proc/task_mmu.c, show_numa_map().
+Result<void> show_numa_maps(Text& out, const Subject& about, u64& cursor, usize wanted) {
+    return show(out, about, cursor, wanted, Style::numa);
 }
 Result<void> show_smaps_rollup(Text& out, const Subject& about) {
     Ref<mm::AddressSpace> space = process::space_of(*about.task);

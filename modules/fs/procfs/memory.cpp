@@ -129,6 +129,18 @@ Result<void> show_buddyinfo(Text& out, const Subject&) {
     return {};
 }
 
+// The zones, with what there is of them.
+Result<void> show_zoneinfo(Text& out, const Subject&) {
+    mm::for_each_zone(
+        [](const mm::ZoneInfo& zone, void* context) {
+            static_cast<Text*>(context)->print(
+                "Node {}, zone {:>8}\n  pages free     {}\n        managed  {}\n", zone.node,
+                zone.name, zone.free_pages, zone.managed_pages);
+        },
+        &out);
+    return {};
+}
+
 Result<void> show_swaps(Text& out, const Subject&) {
     out.print("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
     return {};

@@ -4,6 +4,7 @@
 #include <tenon/vfs/dentry.h>
 
 #include "node.h"
+#include "ns.h"
 
 namespace tenon::procfs {
 namespace {
@@ -60,17 +61,19 @@ class Procfs final : public module::Instance {
         std::unique_ptr<Type> type(new (std::nothrow) Type);
         if (!self || !type) return Err(Error::nomem);
         self_context = &context;
+        TRY_ASSIGN(self->name_spaces_, make_ns_files(context));
         TRY_ASSIGN(self->registered_, context.register_file_system(std::move(type)));
         process::set_exit_listener(module::Gated<process::ExitListener>::borrow(&forgetful));
         return self;
     }
     ~Procfs() override {
         process::set_exit_listener({});
+        forget_ns_files();
         tree = nullptr;  // released with its hold, by the type
     }
 
   private:
-    module::Held registered_;
+    module::Held name_spaces_, registered_;
 };
 
 }  // namespace

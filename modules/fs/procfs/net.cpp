@@ -45,4 +45,51 @@ Result<void> show_net_devices(Text& out, const Subject&) {
     return {};
 }
 
+// --- Internet protocols: there are none, so there is nothing below the headings.
+// ------------------
+
+namespace {
+void heading(Text& out, usize width, std::string_view text) {
+    out.write(text);
+    if (text.size() < width) out.pad(' ', width - text.size());
+    out.write("\n");
+}
+}  // namespace
+
+Result<void> show_arp(Text& out, const Subject&) {
+    heading(out, 0,
+            "IP address       HW type     Flags       HW address            Mask     Device");
+    return {};
+}
+Result<void> show_routes(Text& out, const Subject&) {
+    heading(out, 127,
+            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+    return {};
+}
+Result<void> show_tcp(Text& out, const Subject&) {
+    heading(out, 149,
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+            "timeout inode");
+    return {};
+}
+Result<void> show_udp(Text& out, const Subject&) {
+    heading(out, 127,
+            "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+            "timeout inode ref pointer drops");
+    return {};
+}
+namespace {
+constexpr std::string_view kHeading6 =
+    "  sl  local_address                         remote_address                        st "
+    "tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+}
+Result<void> show_tcp6(Text& out, const Subject&) {
+    heading(out, 0, kHeading6);
+    return {};
+}
+Result<void> show_udp6(Text& out, const Subject&) {
+    out.print("{} ref pointer drops\n", kHeading6);
+    return {};
+}
+
 }  // namespace tenon::procfs

@@ -38,6 +38,7 @@ class TextFile final : public vfs::FileOps {
         Node& node = node_of(file.inode());
         if (node.entry.show_part != nullptr) return read_parts(node, buffer, position);
         if (node.entry.show == nullptr) return Err(Error::inval);
+        if (node.entry.sysctl == Sysctl::numbers && position != 0) return usize{0};
         sync::MutexGuard guard(lock_);
         if (position == 0 || !made_) {
             TRY_ASSIGN(const Subject about, node.subject());
@@ -57,6 +58,12 @@ class TextFile final : public vfs::FileOps {
         Node& node = node_of(file.inode());
         // As Linux: EIO at the top, EINVAL below /proc/PID.
         if (node.entry.store == nullptr) return Err(node.who.tid == 0 ? Error::io : Error::inval);
+        if (node.entry.sysctl != Sysctl::none && position != 0) {
+            const usize ignored = buffer.remaining();
+            buffer.skip(ignored);
+            position += ignored;
+            return ignored;
+        }
         char text[1024];
         const usize n = std::min(buffer.remaining(), sizeof(text));
         TRY_ASSIGN(const usize got, buffer.get(text, n));
@@ -243,6 +250,17 @@ constinit DirectoryFile directory_file;
 // --- Inodes -------------------------------------------------------------------------------------
 
 class Ops : public vfs::InodeOps {
+    // No capability overrides the mode of a key, but of those that are written although their mode
+    // says no (IPC's next numbers). Spec: Linux fs/proc/proc_sysctl.c, test_perm().
+    static Result<void> check_mode(const Node& node, vfs::Mode mode, u32 flags) {
+        const bool root = process::current_credentials().fsuid == 0;
+        const vfs::Mode bits = root ? mode >> 6 : mode;
+        if ((flags & vfs::kOpenRead) && !(bits & 4)) return Err(Error::acces);
+        const bool is_fact = node.entry.store == nullptr || (mode & 0222) != 0;
+        if ((flags & vfs::kOpenWrite) && !(bits & 2) && is_fact) return Err(Error::acces);
+        return {};
+    }
+
   public:
     Result<Ref<vfs::Inode>> lookup(vfs::Inode& directory, std::string_view name) override {
         Node& node = node_of(directory);
@@ -286,8 +304,9 @@ class Ops : public vfs::InodeOps {
         TRY_ASSIGN(const Subject about, node.subject());
         return node.entry.follow(about);
     }
-    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
+    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32 flags) override {
         Node& node = node_of(inode);
+        if (node.entry.sysctl != Sysctl::none) TRY(check_mode(node, inode.mode, flags));
         TRY_ASSIGN(const Subject about, node.subject());
         if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
@@ -305,12 +324,29 @@ class Ops : public vfs::InodeOps {
         node_of(inode).refresh_owner(inode);
         return {};
     }
-    // Opening with O_TRUNC and touch(1) do nothing; mode and owner are the kernel's.
-    Result<void> set_attributes(vfs::Inode&, const vfs::AttributeChange& change) override {
+    // Opening with O_TRUNC does nothing. Of a process's files and of /proc/sys the mode is the
+    // kernel's. Spec: Linux fs/proc: proc_notify_change(), proc_setattr(), proc_sys_setattr().
+    Result<void> set_attributes(vfs::Inode& inode, const vfs::AttributeChange& change) override {
         using Change = vfs::AttributeChange;
-        if (change.which & (Change::mode_bit | Change::uid_bit | Change::gid_bit))
+        const Node& node = node_of(inode);
+        const bool keeps_owner = node.entry.sysctl != Sysctl::none;
+        if ((change.which & Change::mode_bit) && (keeps_owner || node.who.tid != 0))
             return Err(Error::perm);
+        if ((change.which & (Change::uid_bit | Change::gid_bit)) && keeps_owner)
+            return Err(Error::perm);
+        inode.apply(change);
         return {};
+    }
+    // A name that is not there cannot be made: there is no such name.
+    Result<Ref<vfs::Inode>> create(vfs::Inode&, const vfs::CreateRequest&) override {
+        return Err(Error::noent);
+    }
+    Result<void> link(vfs::Inode&, std::string_view, vfs::Inode&) override {
+        return Err(Error::noent);
+    }
+    Result<void> rename(vfs::Inode&, std::string_view, vfs::Inode&, std::string_view, vfs::Inode&,
+                        vfs::Inode* replaced, bool) override {
+        return Err(replaced == nullptr ? Error::noent : Error::perm);
     }
 };
 

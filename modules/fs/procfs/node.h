@@ -17,6 +17,10 @@ struct Subject {
     i32 number = 0;  // descriptor, below fd and fdinfo
 };
 
+// Files below /proc/sys: an offset but 0 finds nothing and takes nothing, but in texts, where it is
+// read; and opening one goes by its mode, whatever the capabilities.
+enum class Sysctl : u8 { none, text, numbers };
+
 // What a directory holds besides its table.
 enum class Dynamic : u8 { none, processes, threads, descriptors, descriptor_infos };
 
@@ -34,6 +38,7 @@ struct Entry {
     // `out` holds `wanted` bytes, and moves the cursor behind them; kNoMore: there are no more. Of
     // a record that does not fit into a page any more nothing is added, unless it is the first.
     Result<void> (*show_part)(Text& out, const Subject& about, u64& cursor, usize wanted) = nullptr;
+    Sysctl sysctl = Sysctl::none;
 };
 inline constexpr u64 kNoMore = ~u64{0};
 
@@ -56,6 +61,7 @@ constexpr Entry directory(std::string_view name, std::span<const Entry> children
 extern const Entry kRoot;        // root.cpp
 extern const Entry kProcessDir;  // task_dir.cpp
 extern const Entry kThreadDir;
+extern const Entry kNsDir;   // ns.cpp
 extern const Entry kFdLink;  // task_links.cpp
 extern const Entry kFdInfo;
 extern const Entry kSysDir;  // sys.cpp

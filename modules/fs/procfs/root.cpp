@@ -27,6 +27,13 @@ constexpr Entry link(std::string_view name,
     return {.name = name, .mode = vfs::kSymlink | 0777, .link = text};
 }
 
+constexpr Entry kTty[] = {
+    directory("driver", {}, 0500),
+    file("drivers", show_tty_drivers),
+    directory("ldisc", {}),
+    file("ldiscs", show_line_disciplines),
+};
+
 constexpr Entry kEntries[] = {
     link("self", link_self),
     link("thread-self", link_thread_self),
@@ -39,6 +46,8 @@ constexpr Entry kEntries[] = {
     file("cpuinfo", show_cpuinfo),
     file("devices", show_devices),
     file("diskstats", show_diskstats),
+    file("execdomains", show_exec_domains),
+    file("fb", show_nothing),
     file("filesystems", show_filesystems),
     file("interrupts", show_interrupts),
     file("iomem", show_iomem, 0400),
@@ -60,6 +69,12 @@ constexpr Entry kEntries[] = {
     file("uptime", show_uptime),
     file("version", show_version),
     file("vmstat", show_vmstat),
+    file("zoneinfo", show_zoneinfo),
+    // Where other file systems and drivers hang theirs.
+    directory("bus", {}),
+    directory("driver", {}),
+    directory("fs", {}),
+    directory("tty", kTty),
 };
 
 }  // namespace

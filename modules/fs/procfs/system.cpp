@@ -158,6 +158,39 @@ Result<void> show_iomem(Text& out, const Subject&) {
     return {};
 }
 
+// Terminals by the numbers that their drivers took. Spec: Linux fs/proc/proc_tty.c.
+Result<void> show_tty_drivers(Text& out, const Subject&) {
+    bool taken[256] = {};
+    vfs::for_each_char_device(
+        [](u32 major, std::string_view, void* context) {
+            if (major < 256) static_cast<bool*>(context)[major] = true;
+        },
+        taken);
+    constexpr u32 kSerial = 4, kAuxiliary = 5, kPtySlave = 136;
+    if (taken[kAuxiliary]) {
+        out.print("{:<20} {:<12} {:3} {:7} {}\n", "/dev/tty", "/dev/tty", 5, 0, "system:/dev/tty");
+        out.print("{:<20} {:<12} {:3} {:7} {}\n", "/dev/console", "/dev/console", 5, 1,
+                  "system:console");
+    }
+    if (taken[kPtySlave])
+        out.print("{:<20} {:<12} {:3} {:7} {}\n", "/dev/ptmx", "/dev/ptmx", 5, 2, "system");
+    if (taken[kSerial])
+        out.print("{:<20} {:<12} {:3} {} {}\n", "serial", "/dev/ttyS", 4, "64-95", "serial");
+    if (taken[kPtySlave])
+        out.print("{:<20} {:<12} {:3} {} {}\n", "pty_slave", "/dev/pts", 136, "0-1023",
+                  "pty:slave");
+    return {};
+}
+Result<void> show_line_disciplines(Text& out, const Subject&) {
+    out.print("{:<10} {:2}\n", "n_tty", 0);
+    return {};
+}
+
+Result<void> show_exec_domains(Text& out, const Subject&) {
+    out.write("0-0\tLinux           \t[kernel]\n");
+    return {};
+}
+
 Result<void> show_cgroups(Text& out, const Subject&) {
     out.print("#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
     return {};

@@ -123,11 +123,6 @@ Result<void> show_oom_score_adjust(Text& out, const Subject& about) {
     return {};
 }
 
-Result<void> show_oom_adj(Text& out, const Subject& about) {
-    out.print("{}\n", about.process->oom_score_adjust * 17 / 1000);
-    return {};
-}
-
 Result<void> store_oom_score_adjust(const Subject& about, std::string_view text) {
     TRY_ASSIGN(const i64 value, parse_number(text));
     if (value < -1000 || value > 1000) return Err(Error::inval);

@@ -46,4 +46,31 @@ Result<i64> parse_number(std::string_view text) {
     return negative ? -value : value;
 }
 
+Result<i64> take_number(std::string_view& text) {
+    const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    const bool negative = text.size() > 1 && text.front() == '-';
+    if (negative) text.remove_prefix(1);
+    if (text.empty() || text.front() < '0' || text.front() > '9') return Err(Error::inval);
+    u64 base = 10;
+    if (text.front() == '0') {
+        base = text.size() > 2 && (text[1] | 0x20) == 'x' ? 16 : 8;
+        if (base == 16) text.remove_prefix(2);
+    }
+    u64 value = 0;
+    while (!text.empty()) {
+        const char c = text.front(), lower = static_cast<char>(c | 0x20);
+        const u64 digit = c >= '0' && c <= '9'           ? static_cast<u64>(c - '0')
+                          : lower >= 'a' && lower <= 'f' ? static_cast<u64>(lower - 'a' + 10)
+                                                         : 16;
+        if (digit >= base) break;
+        if (value > (u64{1} << 59)) return Err(Error::inval);
+        value = value * base + digit;
+        text.remove_prefix(1);
+    }
+    if (!text.empty() && text.front() != '\0' && !is_space(text.front())) return Err(Error::inval);
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    return negative ? -static_cast<i64>(value) : static_cast<i64>(value);
+}
+
 }  // namespace tenon::procfs

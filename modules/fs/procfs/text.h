@@ -42,5 +42,8 @@ constexpr u64 kib(u64 pages) {
 }
 // Reads a decimal (or, with a sign, negative) number; white space around it. Error::inval.
 Result<i64> parse_number(std::string_view text);
+// Takes the first number off `text` as /proc/sys reads them: decimal, 0x or 0 before it as in C,
+// maybe a sign; white space before it and behind it. Error::inval, also for an empty text.
+Result<i64> take_number(std::string_view& text);
 
 }  // namespace tenon::procfs

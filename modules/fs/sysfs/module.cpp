@@ -8,8 +8,9 @@ namespace tenon::sysfs {
 
 namespace {
 
-constexpr std::string_view kNames[] = {"block",    "bus", "class",  "dev",    "devices",
-                                       "firmware", "fs",  "kernel", "module", "power"};
+constexpr std::string_view kNames[] = {"block",   "bus",      "class", "dev",
+                                       "devices", "firmware", "fs",    "hypervisor",
+                                       "kernel",  "module",   "power"};
 
 class Super final : public vfs::SuperOps {};
 constinit Super super_ops;
@@ -57,7 +58,7 @@ Branch* find_branch(std::string_view name) {
     if (name == "kernel") return &kernel_branch;
     if (name == "firmware") return &firmware_branch;
     if (name == "block") return &block_branch;
-    if (name == "fs" || name == "power") return &empty_branch;
+    if (name == "fs" || name == "hypervisor" || name == "power") return &empty_branch;
     return nullptr;
 }
 

@@ -5,16 +5,18 @@
 #include <tenon/vfs/file.h>
 
 #include "personality/linux/memory/layout.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality::aio {
 
 namespace {
 
-constexpr u32 kMaxRequests = 65536;  // fs.aio-max-nr
 constexpr u32 kRingHeaderBytes = 32;
 constexpr u64 kMaxEvents = 0x10000000 / sizeof(uapi::io_event);
 
-constinit std::atomic<u32> g_requests{0};
+std::atomic<i32>& requests_of_all() {
+    return counter(linux_settings::Setting::aio_nr);
+}
 
 }  // namespace
 
@@ -22,16 +24,19 @@ Result<Ref<Context>> Context::create(u32 requests) {
     // As many slots as Linux's ring has: it shares them out to CPUs in batches.
     u64 slots = std::max<u64>(requests, u64{arch::possible_cpus()} * 4) * 2;
     if (slots > kMaxEvents) return Err(Error::inval);
-    if (requests > kMaxRequests) return Err(Error::again);
+    const u32 most = static_cast<u32>(setting(linux_settings::Setting::aio_max_nr));
+    if (requests > most) return Err(Error::again);
     const u64 bytes = align_up(kRingHeaderBytes + (slots + 2) * sizeof(uapi::io_event), kPageSize);
     slots = (bytes - kRingHeaderBytes) / sizeof(uapi::io_event);
-    u32 total = g_requests.load(std::memory_order_relaxed);
+    std::atomic<i32>& all = requests_of_all();
+    const i32 own = static_cast<i32>(requests);
+    i32 total = all.load(std::memory_order_relaxed);
     do {
-        if (total + requests > kMaxRequests) return Err(Error::again);
-    } while (!g_requests.compare_exchange_weak(total, total + requests, std::memory_order_relaxed));
+        if (static_cast<u32>(total) + requests > most) return Err(Error::again);
+    } while (!all.compare_exchange_weak(total, total + own, std::memory_order_relaxed));
     auto context = adopt_ref(new (std::nothrow) Context(requests, static_cast<u32>(slots - 1)));
     if (!context) {
-        g_requests.fetch_sub(requests, std::memory_order_relaxed);
+        all.fetch_sub(own, std::memory_order_relaxed);
         return Err(Error::nomem);
     }
     mm::MapRequest request;
@@ -43,7 +48,7 @@ Result<Ref<Context>> Context::create(u32 requests) {
 
 Context::~Context() {
     done_.clear_and_dispose([](Completion* c) { delete c; });
-    g_requests.fetch_sub(requests_, std::memory_order_relaxed);
+    requests_of_all().fetch_sub(static_cast<i32>(requests_), std::memory_order_relaxed);
 }
 
 Result<std::unique_ptr<Completion>> Context::reserve() {

@@ -6,12 +6,20 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/file/locks.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
 namespace {
 
-constexpr u64 kBreakNs = 45'000'000'000;  // fs.lease-break-time
+using linux_settings::Setting;
+
+// When a lease that is to be given back from now on is taken away. Without a time: never.
+u64 deadline_of_break() {
+    const i32 seconds = setting(Setting::lease_break_time);
+    if (seconds <= 0) return ~u64{0};
+    return time::monotonic_ns() + static_cast<u64>(seconds) * 1'000'000'000;
+}
 
 struct Lease {
     vfs::File* file;  // lives: its end takes the lease along
@@ -92,7 +100,7 @@ u64 ask_holders_locked(vfs::Inode& inode, LeaseBreak access) REQUIRES(g_lock) {
             access == LeaseBreak::write ? Lease::Pending::unlock : Lease::Pending::downgrade;
         if (lease.pending < wanted) {
             lease.pending = wanted;
-            lease.deadline_ns = time::monotonic_ns() + kBreakNs;
+            lease.deadline_ns = deadline_of_break();
             signal_owner(*lease.file, lease.fd, POLL_MSG);
         }
         if (until == 0 || lease.deadline_ns < until) until = lease.deadline_ns;
@@ -133,6 +141,7 @@ Result<void> set_lease(vfs::File& file, i32 fd, u64 type) {
         change_locked(*own, wanted);
         return {};
     }
+    if (setting(Setting::leases_enable) == 0) return Err(Error::inval);
     fresh->next = g_leases;
     g_leases = fresh.release();
     g_lease_count.fetch_add(1, std::memory_order_release);

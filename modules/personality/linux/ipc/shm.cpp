@@ -11,6 +11,7 @@
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/memory/layout.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality::ipc {
 
@@ -57,7 +58,10 @@ class Attachment final : public mm::VmaBacking {
     u64 id_;
 };
 
-constexpr u64 kLowestFixed = 65536;  // vm.mmap_min_addr
+// vm.mmap_min_addr, as whole pages.
+u64 lowest_fixed() {
+    return align_up(static_cast<u64>(setting(linux_settings::Setting::mmap_min_addr)), kPageSize);
+}
 
 bool is_attachment(const mm::Vma& vma) {
     return vma.backing && vma.backing->counter() == &Attachment::kOurs;
@@ -245,7 +249,7 @@ Result<i64> sys_shmat(i32 id, u64 address, i32 flags) {
     }
     request.length = align_up(segment->size_bytes, kPageSize);
     Result<i64> at = Err(Error::inval);
-    const bool low = address != 0 && address < kLowestFixed;
+    const bool low = address != 0 && address < lowest_fixed();
     if (low && !process::capable(process::Capability::sys_rawio))
         at = Err(Error::perm);
     else if ((flags & SHM_REMAP) || address + request.length >= address)

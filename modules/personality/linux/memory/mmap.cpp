@@ -4,6 +4,7 @@
 
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/memory/layout.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -17,7 +18,10 @@ constexpr u64 kKnownFlags = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
                             MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |
                             MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |
                             (63ull << 26) | MAP_UNINITIALIZED;
-constexpr u64 kLowestFixed = 65536;  // vm.mmap_min_addr
+// vm.mmap_min_addr, as whole pages.
+u64 lowest_fixed() {
+    return align_up(static_cast<u64>(setting(linux_settings::Setting::mmap_min_addr)), kPageSize);
+}
 
 // The checks on a file, in the order in which Linux makes them.
 Result<void> check_file(vfs::File& file, u64 prot, u64 flags, MapRequest& request) {
@@ -73,12 +77,12 @@ Result<i64> sys_mmap(u64 address, u64 length, u64 prot, u64 flags, i32 fd, i64 o
                                                     : MapRequest::Place::fixed;
         if (address > arch::kUserLimit - length) return Err(Error::nomem);
         if (!page_aligned(address)) return Err(Error::inval);
-        if (address < kLowestFixed && !process::capable(process::Capability::sys_rawio))
+        if (address < lowest_fixed() && !process::capable(process::Capability::sys_rawio))
             return Err(Error::perm);
     } else if (flags & MAP_32BIT) {
         request.place = MapRequest::Place::low_2g;
-    } else if (address != 0 && address < kLowestFixed) {
-        request.address = kLowestFixed;
+    } else if (address != 0 && address < lowest_fixed()) {
+        request.address = lowest_fixed();
     }
     if (flags & MAP_LOCKED) {
         if (!may_lock()) return Err(Error::perm);

@@ -5,14 +5,15 @@
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/poll/watch.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
 namespace {
 
+using linux_settings::Setting;
+
 constinit const char kTag = 0;
-constexpr u32 kMaxQueued = 16384;
-constexpr u32 kMaxWatches = 65536;
 
 static_assert(IN_ACCESS == vfs::kNotifyAccess && IN_MODIFY == vfs::kNotifyModify &&
               IN_ATTRIB == vfs::kNotifyAttrib && IN_CLOSE_WRITE == vfs::kNotifyCloseWrite &&
@@ -68,6 +69,7 @@ class Inotify final : public vfs::FileOps {
     void append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name);
     QueuedEvent* first_ = nullptr;
     QueuedEvent* last_ = nullptr;
+    const u32 max_queued_ = static_cast<u32>(setting(Setting::inotify_max_queued_events));
     u32 queued_ = 0;
     std::atomic<bool> has_events_{false};
     InotifyWatch* watches_ = nullptr;
@@ -97,8 +99,8 @@ void Inotify::append_locked(i32 wd, u32 mask, u32 cookie, std::string_view name)
 }
 
 void Inotify::queue_locked(const InotifyWatch& watch, u32 mask, u32 cookie, std::string_view name) {
-    if (queued_ == kMaxQueued) return append_locked(-1, IN_Q_OVERFLOW, 0, {});
-    if (queued_ > kMaxQueued) return;
+    if (queued_ == max_queued_) return append_locked(-1, IN_Q_OVERFLOW, 0, {});
+    if (queued_ > max_queued_) return;
     append_locked(watch.wd, mask, cookie, name);
 }
 
@@ -205,7 +207,8 @@ Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
         w->mask = (mask & IN_MASK_ADD) ? w->mask | wanted : wanted;
         return w->wd;
     }
-    if (watch_count_ >= kMaxWatches) return Err(Error::nospc);
+    if (watch_count_ >= static_cast<u32>(setting(Setting::inotify_max_user_watches)))
+        return Err(Error::nospc);
     InotifyWatch& w = *fresh.release();
     w.wd = next_wd_++;
     w.next_of_owner = watches_;

@@ -7,6 +7,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/system/settings.h"
 #include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
@@ -90,7 +91,6 @@ namespace {
 constexpr u32 kLimitCount = RLIM_NLIMITS;
 static_assert(kLimitCount == 16 && process::Limits::nofile == RLIMIT_NOFILE &&
               process::Limits::as == RLIMIT_AS && process::Limits::rttime == RLIMIT_RTTIME);
-constexpr u64 kMaxFiles = 1024 * 1024;  // fs.nr_open
 
 // Who may read or set another process's limits.
 Result<void> may_touch_limits(process::Process& target) {
@@ -109,7 +109,8 @@ Result<process::Limits::Pair> change_limit(process::Process& target, u32 which,
                                            const process::Limits::Pair* fresh) {
     if (fresh != nullptr) {
         if (fresh->soft > fresh->hard) return Err(Error::inval);
-        if (which == RLIMIT_NOFILE && fresh->hard > kMaxFiles) return Err(Error::perm);
+        const i32 most = setting(linux_settings::Setting::nr_open);
+        if (which == RLIMIT_NOFILE && fresh->hard > static_cast<u32>(most)) return Err(Error::perm);
     }
     sync::IrqSpinGuard guard(process::tree_lock());
     process::Limits::Pair& place = target.limits.value[which];

@@ -10,7 +10,8 @@ namespace {
 
 using linux_settings::Setting;
 
-constinit std::atomic<i32> values[] = {1};  // by Setting; as Linux starts with
+// By Setting; as Debian's Linux starts with.
+constinit std::atomic<i32> values[] = {1, 1, 45, 1 << 20, 65536, 0, 65536, 16384, 65536, 1, 0};
 
 class OwnSettings final : public linux_settings::Settings {
   public:
@@ -24,6 +25,10 @@ class OwnSettings final : public linux_settings::Settings {
 
 i32 setting(Setting which) {
     return values[static_cast<u8>(which)].load(std::memory_order_relaxed);
+}
+
+std::atomic<i32>& counter(Setting which) {
+    return values[static_cast<u8>(which)];
 }
 
 Result<module::Held> offer_settings(module::Context& context) {

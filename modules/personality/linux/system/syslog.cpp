@@ -6,6 +6,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -84,8 +85,9 @@ Result<i64> read_unread(u64 buf, i32 len) {
 }
 
 bool may(i32 type) {
-    // Reading and sizing are open to all, as with dmesg_restrict=0.
-    return type == kReadAll || type == kSizeBuffer ||
+    // Reading and sizing are open to all, unless kernel.dmesg_restrict says otherwise.
+    const bool open = setting(linux_settings::Setting::dmesg_restrict) == 0;
+    return (open && (type == kReadAll || type == kSizeBuffer)) ||
            process::capable(process::Capability::syslog) ||
            process::capable(process::Capability::sys_admin);
 }

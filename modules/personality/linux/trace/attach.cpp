@@ -4,6 +4,7 @@
 
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality::trace {
 
@@ -27,6 +28,26 @@ bool may_be_traced_by(const Task& tracer) {
     const Credentials& mine = current_credentials();
     return theirs &&
            ((mine.permitted & ~theirs->permitted) == 0 || theirs->has(Capability::sys_ptrace));
+}
+
+bool descends_locked(Process& process, const Process& from) {
+    for (Process* at = &process;;) {
+        Task* parent = real_parent_locked(*at);
+        if (parent == nullptr || !parent->process || parent->process.get() == at) return false;
+        at = parent->process.get();
+        if (at == &from) return true;
+    }
+}
+
+// kernel.yama.ptrace_scope. Spec: Linux Documentation/admin-guide/LSM/Yama.rst.
+Result<void> check_scope(Process& target) {
+    const i32 scope = setting(linux_settings::Setting::ptrace_scope);
+    if (scope <= 0) return {};
+    if (scope < 3 && capable(Capability::sys_ptrace)) return {};
+    if (scope > 1) return Err(Error::perm);
+    TreeGuard guard(tree_lock());
+    if (!descends_locked(target, current_process())) return Err(Error::perm);
+    return {};
 }
 
 }  // namespace
@@ -62,6 +83,7 @@ Result<void> attach(Ref<Task> task, bool seize, u64 address, u64 flags) {
     if (task->is_kernel_thread() || !task->extension || process.pid == 0) return Err(Error::perm);
     if (&process == &current_process()) return Err(Error::perm);
     TRY(may_inspect(process));
+    TRY(check_scope(process));
     TRY_ASSIGN(Ref<Tracee> tracee, make_tracee(*task));
     tracee->seized = seize;
     tracee->options = options;

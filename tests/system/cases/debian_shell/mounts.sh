@@ -1,7 +1,7 @@
 #include shell.inc
-# What findmnt and /proc show of one mount, without numbers.
-show() { findmnt -n -o TARGET,SOURCE,FSTYPE,OPTIONS,FSROOT,PROPAGATION "${1:-.}" | sed "s,$PWD,W,g;s,\[[^]]*$work,[W," | tr -s ' '; }
-info() { awk -v w="$PWD" 'index($5, w) == 1 {sub(w, "W", $4); sub(w, "W", $5); $1 = $2 = $3 = "N"; print}' /proc/self/mountinfo | sed 's/shared:[0-9]*/shared:N/;s/master:[0-9]*/master:N/' | sort; }
+# What findmnt and /proc show of one mount, without numbers; the root file system's size is that of the memory.
+show() { findmnt -n -o TARGET,SOURCE,FSTYPE,OPTIONS,FSROOT,PROPAGATION "${1:-.}" | sed "s,$PWD,W,g;s,\[[^]]*$work,[W," | sed 's/rootfs rw[^ ]*/rootfs rw/' | tr -s ' '; }
+info() { awk -v w="$PWD" 'index($5, w) == 1 {sub(w, "W", $4); sub(w, "W", $5); $1 = $2 = $3 = "N"; sub(/rootfs rootfs rw[^ ]*/, "rootfs rootfs rw"); print}' /proc/self/mountinfo | sed 's/shared:[0-9]*/shared:N/;s/master:[0-9]*/master:N/' | sort; }
 tab() { awk -v w="$PWD" 'index($2, w) == 1 {sub(w, "W", $2); print}' /proc/mounts | sort; }
 mkdir m n o; touch file; echo host >m/below
 commands <<'END'

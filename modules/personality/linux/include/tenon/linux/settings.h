@@ -7,13 +7,23 @@ namespace tenon::linux_settings {
 
 // Files below /proc/sys that hold one int.
 enum class Setting : u8 {
-    dir_notify_enable,  // fs: whether fcntl(F_NOTIFY) serves
+    dir_notify_enable,          // fs: whether fcntl(F_NOTIFY) serves
+    leases_enable,              // fs: whether fcntl(F_SETLEASE) serves
+    lease_break_time,           // fs: seconds that a holder has to give its lease back
+    nr_open,                    // fs: the highest limit of descriptors
+    aio_max_nr,                 // fs: requests of all contexts of io_setup(2)
+    aio_nr,                     // fs: those there are; read only
+    inotify_max_user_watches,   // fs/inotify: here of one instance
+    inotify_max_queued_events,  // fs/inotify: of one instance
+    mmap_min_addr,              // vm: the lowest address without CAP_SYS_RAWIO
+    dmesg_restrict,             // kernel: whether the log is for CAP_SYSLOG alone
+    ptrace_scope,               // kernel/yama: 0 classic, 2 CAP_SYS_PTRACE alone, 3 nobody
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 1;  // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 2;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
