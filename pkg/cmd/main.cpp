@@ -15,14 +15,16 @@ static const char kHelp[] =
     "  install FILE.deb...    install, with what they need from /var/cache/pkg/archives\n"
     "  remove NAME...         remove; --purge takes the configuration files, too\n"
     "  list                   the packages in the root\n"
-    "  files NAME             the files of a package\n"
-    "  info NAME|FILE.deb     what a package says of itself\n"
+    "  files NAME|FILE.apk    the files of a package\n"
+    "  info NAME|FILE         what a package says of itself (FILE: .deb, .apk)\n"
     "  verify [NAME...]       which files are not as they were shipped\n"
+    "  verify-file FILE...    is this .apk, or index of .apk, whole and signed by a trusted key\n"
     "  unpack FILE.deb...     unpack only, run nothing (how images are filled)\n"
     "  configure [NAME...]    configure what is unpacked\n"
     "\n"
     "  --root DIR             work on this root (default /)\n"
     "  --purge                with remove\n"
+    "  --keys DIR             trust the public keys in DIR, not those in etc/apk/keys of the root\n"
     "  --archives DIR         where to look for needed packages, inside the root\n"
     "  --force-confnew        where you and a package both changed a configuration file: theirs\n"
     "  --force-confold        likewise: yours\n"
@@ -61,7 +63,7 @@ int main(int argc, char** argv) {
             only_words = true;
         else if (value("--root", options.root) || value("--ownership-file", options.ownership_file))
             continue;
-        else if (value("--archives", options.engine.archives))
+        else if (value("--archives", options.engine.archives) || value("--keys", options.keys))
             continue;
         else if (a == "--purge")
             options.purge = Purge::yes;

@@ -83,7 +83,7 @@ Status run_configure(const Options& o, const Words& words) {
 constexpr Verb kVerbs[] = {
     {"install", run_install}, {"remove", run_remove}, {"configure", run_configure},
     {"unpack", run_unpack},   {"list", run_list},     {"files", run_files},
-    {"info", run_info},       {"verify", run_verify},
+    {"info", run_info},       {"verify", run_verify}, {"verify-file", run_verify_file},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace tenon::pkg {
 struct Options {
     std::string root = "/";
     std::string ownership_file;
+    std::string keys;  // a folder outside the root; empty: the root's own
     Purge purge = Purge::no;
     EngineOptions engine;
 };
@@ -31,5 +32,11 @@ Status run_list(const Options& options, const Words& words);
 Status run_files(const Options& options, const Words& words);
 Status run_info(const Options& options, const Words& words);
 Status run_verify(const Options& options, const Words& words);
+
+// query_apk.cpp: what is asked of an .apk that is not installed.
+bool names_apk_file(const std::string& word);
+Status info_of_apk(const Options& options, const std::string& path);
+Status files_of_apk(const Options& options, const std::string& path);
+Status run_verify_file(const Options& options, const Words& words);
 
 }  // namespace tenon::pkg

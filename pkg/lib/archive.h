@@ -10,9 +10,12 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "pkg/lib/hash.h"
 #include "pkg/lib/result.h"
 
 struct archive;
@@ -20,6 +23,16 @@ struct archive;
 namespace tenon::pkg {
 
 enum class FileType { regular, hard_link, symlink, directory, char_device, block_device, fifo };
+
+// What a package claims of a file's contents, beside the contents; apk and rpm do that.
+struct ContentDigest {
+    HashAlgorithm algorithm;
+    std::string bytes;  // raw
+};
+
+struct Xattr {
+    std::string name, value;
+};
 
 struct TarEntry {
     std::string path;  // "/usr/bin/x"; the root directory itself is "/."
@@ -32,6 +45,8 @@ struct TarEntry {
     uint64_t size_bytes = 0;
     int64_t mtime = 0;
     unsigned device_major = 0, device_minor = 0;
+    std::vector<Xattr> xattrs;
+    std::optional<ContentDigest> digest;
 };
 
 // The contents of the entry at hand.
