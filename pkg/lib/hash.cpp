@@ -29,6 +29,10 @@ size_t hash_size_bytes(HashAlgorithm algorithm) {
             return SHA384_DIGEST_SIZE;
         case HashAlgorithm::sha512:
             return SHA512_DIGEST_SIZE;
+        case HashAlgorithm::sha3_256:
+            return SHA3_256_DIGEST_SIZE;
+        case HashAlgorithm::sha3_512:
+            return SHA3_512_DIGEST_SIZE;
     }
     return 0;
 }
@@ -47,6 +51,10 @@ const char* to_string(HashAlgorithm algorithm) {
             return "SHA384";
         case HashAlgorithm::sha512:
             return "SHA512";
+        case HashAlgorithm::sha3_256:
+            return "SHA3-256";
+        case HashAlgorithm::sha3_512:
+            return "SHA3-512";
     }
     return "?";
 }
@@ -71,6 +79,12 @@ Hash::Hash(HashAlgorithm algorithm) : algorithm_(algorithm) {
         case HashAlgorithm::sha512:
             sha512_init(&state_.emplace<sha512_ctx>());
             break;
+        case HashAlgorithm::sha3_256:
+            sha3_256_init(&state_.emplace<sha3_256_ctx>());
+            break;
+        case HashAlgorithm::sha3_512:
+            sha3_512_init(&state_.emplace<sha3_512_ctx>());
+            break;
     }
 }
 
@@ -84,6 +98,10 @@ void Hash::update(const void* data, size_t len_bytes) {
         sha256_update(sha256, len_bytes, bytes_of(data));
     else if (auto* sha512 = std::get_if<sha512_ctx>(&state_))
         sha512_update(sha512, len_bytes, bytes_of(data));
+    else if (auto* sha3_256 = std::get_if<sha3_256_ctx>(&state_))
+        sha3_256_update(sha3_256, len_bytes, bytes_of(data));
+    else if (auto* sha3_512 = std::get_if<sha3_512_ctx>(&state_))
+        sha3_512_update(sha3_512, len_bytes, bytes_of(data));
 }
 
 std::string Hash::finish() {
@@ -107,6 +125,12 @@ std::string Hash::finish() {
             break;
         case HashAlgorithm::sha512:
             sha512_digest(std::get_if<sha512_ctx>(&state_), out.size(), digest);
+            break;
+        case HashAlgorithm::sha3_256:
+            sha3_256_digest(std::get_if<sha3_256_ctx>(&state_), out.size(), digest);
+            break;
+        case HashAlgorithm::sha3_512:
+            sha3_512_digest(std::get_if<sha3_512_ctx>(&state_), out.size(), digest);
             break;
     }
     return out;

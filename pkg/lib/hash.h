@@ -4,6 +4,7 @@
 #include <nettle/md5.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
+#include <nettle/sha3.h>
 #include <stddef.h>
 
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace tenon::pkg {
 
-enum class HashAlgorithm { md5, sha1, sha224, sha256, sha384, sha512 };
+enum class HashAlgorithm { md5, sha1, sha224, sha256, sha384, sha512, sha3_256, sha3_512 };
 
 size_t hash_size_bytes(HashAlgorithm algorithm);
 const char* to_string(HashAlgorithm algorithm);
@@ -28,7 +29,7 @@ class Hash {
 
   private:
     HashAlgorithm algorithm_;
-    std::variant<md5_ctx, sha1_ctx, sha256_ctx, sha512_ctx> state_;
+    std::variant<md5_ctx, sha1_ctx, sha256_ctx, sha512_ctx, sha3_256_ctx, sha3_512_ctx> state_;
 };
 
 std::string hash_of(HashAlgorithm algorithm, std::string_view data);

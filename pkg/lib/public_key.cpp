@@ -85,6 +85,12 @@ std::string digest_info(HashAlgorithm algorithm, std::string_view digest) {
         case HashAlgorithm::sha224:
             oid = std::string_view("\x60\x86\x48\x01\x65\x03\x04\x02\x04", 9);
             break;
+        case HashAlgorithm::sha3_256:
+            oid = std::string_view("\x60\x86\x48\x01\x65\x03\x04\x02\x08", 9);
+            break;
+        case HashAlgorithm::sha3_512:
+            oid = std::string_view("\x60\x86\x48\x01\x65\x03\x04\x02\x0a", 9);
+            break;
     }
     std::string id = der(0x30, der(ASN1_IDENTIFIER, oid) + der(ASN1_NULL, ""));
     return der(0x30, id + der(ASN1_OCTETSTRING, digest));
