@@ -74,8 +74,9 @@ Status run_list(const Options& o, const Words& words) {
 }
 
 Status run_files(const Options& o, const Words& words) {
-    if (words.size() != 1) return fail("files: one package name or FILE.apk is needed");
+    if (words.size() != 1) return fail("files: one package name, FILE.rpm or FILE.apk is needed");
     if (names_apk_file(words[0])) return files_of_apk(o, words[0]);
+    if (names_rpm_file(words[0])) return files_of_rpm(words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     TRY_SET(const Package* p, installed(*db, words[0]));
@@ -85,8 +86,9 @@ Status run_files(const Options& o, const Words& words) {
 }
 
 Status run_info(const Options& o, const Words& words) {
-    if (words.size() != 1) return fail("info: one package name, FILE.deb or FILE.apk is needed");
+    if (words.size() != 1) return fail("info: one package name or file is needed");
     if (names_apk_file(words[0])) return info_of_apk(o, words[0]);
+    if (names_rpm_file(words[0])) return info_of_rpm(o, words[0]);
     if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));

@@ -174,12 +174,16 @@ Status files_of_apk(const Options& o, const std::string& path) {
 }
 
 Status run_verify_file(const Options& o, const Words& words) {
-    if (words.empty()) return fail("verify-file: no FILE.apk given");
-    TRY_SET(auto keys, trusted_keys(o));
+    if (words.empty()) return fail("verify-file: no FILE.rpm or FILE.apk given");
     size_t faults = 0;
     std::string last;
+    auto verify = [&](const std::string& path) -> Status {
+        if (names_rpm_file(path)) return verify_rpm(o, path);
+        TRY_SET(auto keys, trusted_keys(o));
+        return verify_file(path, keys);
+    };
     for (const auto& path : words) {
-        Status s = verify_file(path, keys);
+        Status s = verify(path);
         if (s) continue;
         if (faults++) fprintf(stderr, "pkg: %s\n", last.c_str());
         last = s.error().text;

@@ -37,6 +37,13 @@ Status run_verify(const Options& options, const Words& words);
 bool names_apk_file(const std::string& word);
 Status info_of_apk(const Options& options, const std::string& path);
 Status files_of_apk(const Options& options, const std::string& path);
+// Of both families.
 Status run_verify_file(const Options& options, const Words& words);
+
+// query_rpm.cpp, likewise
+bool names_rpm_file(const std::string& word);
+Status info_of_rpm(const Options& options, const std::string& path);
+Status files_of_rpm(const std::string& path);
+Status verify_rpm(const Options& options, const std::string& path);
 
 }  // namespace tenon::pkg

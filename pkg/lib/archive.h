@@ -47,6 +47,8 @@ struct TarEntry {
     unsigned device_major = 0, device_minor = 0;
     std::vector<Xattr> xattrs;
     std::optional<ContentDigest> digest;
+    std::string capabilities;  // of an RPM file: cap_to_text(3)
+    uint32_t file_index = 0;   // of an RPM file: its place in the package's own list
 };
 
 // The contents of the entry at hand.

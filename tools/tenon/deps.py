@@ -20,7 +20,7 @@ BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboos
          "libelf-dev", "libgtest-dev",
          "nettle-dev", "file", "openssl"]
 ANALYSIS = ["clang-19", "clang-tidy-19", "libclang-rt-19-dev"]
-TEST = ["expect", "strace", "doxygen", "cpio"]
+TEST = ["expect", "strace", "doxygen", "cpio", "rpm", "gpg"]
 GDB = ["gdb"]
 
 
