@@ -231,7 +231,7 @@ Result<u64> FileOps::seek(File& file, i64 offset, Whence whence) {
 
 Result<void> File::close_descriptor(const void* owner) {
     if (flags() & kOpenPath) return {};
-    if (has_record_locks)
+    if (inode().locks.load(std::memory_order_acquire) != nullptr)
         if (const FileHooks* hooks = file_hooks()) hooks->descriptor_closed(*this, owner);
     return ops_.call(&FileOps::flush, *this);
 }

@@ -25,9 +25,10 @@ Result<Path> lookup(const LookupStart& start, std::string_view path, u32 flags) 
 
 namespace {
 
-// Flags that only the opening itself looks at.
-constexpr u32 kCreationFlags = kOpenCreate | kOpenExclusive | kOpenTruncate | kOpenDirectory |
-                               kOpenNoFollow | kOpenTmpfile | kOpenNoCtty;
+// Flags that only the opening itself looks at; what O_PATH leaves of the others.
+constexpr u32 kCreationFlags =
+    kOpenCreate | kOpenExclusive | kOpenTruncate | kOpenTmpfile | kOpenNoCtty;
+constexpr u32 kPathFlags = kOpenPath | kOpenDirectory | kOpenNoFollow;
 
 Result<void> may_open(const Path& path, u32 flags, const Credentials& cred, bool created) {
     Inode& inode = *path.dentry->inode();
@@ -37,7 +38,7 @@ Result<void> may_open(const Path& path, u32 flags, const Credentials& cred, bool
         case kSymlink:
             return Err(Error::loop);
         case kDirectory:
-            if (writes || (flags & kOpenCreate)) return Err(Error::isdir);
+            if (writes || (flags & (kOpenCreate | kOpenTruncate))) return Err(Error::isdir);
             if (flags & kOpenExec) return Err(Error::acces);
             break;
         case kCharDevice:
@@ -201,7 +202,7 @@ Result<Ref<File>> open_path(const Path& path, u32 open_flags, const Credentials&
 
 Result<Ref<File>> open_checked(const Path& path, u32 flags, const Credentials& cred, bool created) {
     u32 kept = flags & ~kCreationFlags;
-    if (flags & kOpenPath) return File::create(path, {}, kOpenPath);
+    if (flags & kOpenPath) return File::create(path, {}, flags & kPathFlags);
     TRY(may_open(path, flags, cred, created));
     Inode& inode = *path.dentry->inode();
     // Past the page cache goes what block devices serve alone.

@@ -140,8 +140,9 @@ Result<usize> Pipe::write(File& file, IoBuffer& buffer, u64&) {
         {
             sync::MutexGuard guard(lock_);
             if (readers_.load(std::memory_order_relaxed) == 0) {
+                const Err broken = broken_pipe();  // the signal comes after a part, too
                 if (done != 0) return done;
-                return broken_pipe();
+                return broken;
             }
             was_empty = ring_.empty();
             // Fill up the page that the last write left open; an atomic write only if it fits.

@@ -127,9 +127,8 @@ class File final : public RefCounted<File> {
     u32 owner_signal = 0;
     u32 owner_uid = 0, owner_euid = 0;
     u8 owner_type = 0;  // 0 thread, 1 process, 2 group
-    // What watches it (epoll, F_NOTIFY); whether record locks were ever set: see FileHooks.
+    // What watches it (epoll, F_NOTIFY): see FileHooks.
     std::atomic<void*> watchers{nullptr};
-    bool has_record_locks = false;
     // Where a file system keeps its own state of this description.
     void* private_data = nullptr;
     // Read-ahead advice and the write-life hint; kept for F_GET_RW_HINT.
@@ -164,7 +163,7 @@ class File final : public RefCounted<File> {
 // context without spin locks.
 struct FileHooks {
     void (*file_closed)(File& file);  // the description goes
-    // A descriptor of the table `owner` was closed; for files with `has_record_locks`.
+    // A descriptor of the table `owner` was closed; for inodes with `locks`.
     void (*descriptor_closed)(File& file, const void* owner);
     void (*inode_gone)(Inode& inode);  // for inodes with `locks`
     // How many of the bytes to write at `position` the caller's file-size limit lets through;

@@ -147,7 +147,6 @@ Result<void> set_record_lock(File& file, const RecordLock& wanted, bool wait) {
     TRY_ASSIGN(FileLocks * locks, locks_of(file.inode()));
     Spares spares;
     TRY(spares.fill());
-    file.has_record_locks = true;
     for (;;) {
         const void* blocker;
         const u32 seen = locks->releases.load(std::memory_order_acquire);
