@@ -311,8 +311,10 @@ class Ops : public vfs::InodeOps {
         if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
-        if (node.entry.name == "mem") {
-            TRY(may_look(about));
+        // Memory and what lies where in it are for who may trace the process.
+        const bool memory = node.entry.name == "mem";
+        if (memory || (node.entry.show_part != nullptr && about.process)) TRY(may_look(about));
+        if (memory) {
             file.reset(new (std::nothrow) MemoryFile(process::space_of(*about.task)));
         } else {
             file.reset(new (std::nothrow) TextFile);
