@@ -101,6 +101,8 @@ u64 counter_sum(Counter which);
 
 // Behind a stack nothing is mapped for so long: where a lost stack pointer most likely is.
 inline constexpr u64 kStackGuardBytes = 64 << 10;
+// Gives back the kernel stacks that are kept beyond a few. May sleep.
+void trim_kernel_stacks();
 // As alloc_kernel_stack(), with more to say how its pages are found.
 Result<void*> alloc_stack(Alloc how);
 

@@ -207,8 +207,8 @@ void unmap_mmio(volatile void* p) {
 // --- Kernel stacks ------------------------------------------------------------------------------
 //
 // What is kept free behind the area below is the guard of a stack. Free stacks are kept: a few
-// per CPU, the rest in a common chain, which also serves when freeing may not sleep. The chain runs
-// through the stacks' lowest words.
+// per CPU, the rest in a common chain, which also serves when freeing may not sleep, as at the end
+// of a task; who reaps one trims the chain. It runs through the stacks' lowest words.
 
 namespace {
 
@@ -262,7 +262,10 @@ void free_kernel_stack(void* stack) {
         spare_stacks = stack;
         ++spare_count;
     }
-    if (!may_sleep()) return;
+    if (may_sleep()) trim_kernel_stacks();
+}
+
+void trim_kernel_stacks() {
     while (void* extra = take_spare(kSpareStacks)) free_area(kernel_region, extra, Counter::count_);
 }
 

@@ -7,6 +7,8 @@
 #include <tenon/trace/log.h>
 #include <tenon/vfs/file_table.h>
 
+#include "core/mm/page_alloc.h"
+
 namespace tenon::process {
 
 namespace {
@@ -228,6 +230,7 @@ void drop_zombie(Process& process) {
     const i32 pid = process.pid;
     process.leader->unref();
     process.unref();
+    mm::trim_kernel_stacks();
     tell_exit_listener(pid);
 }
 
