@@ -55,7 +55,8 @@ Result<void> may_open(const Path& path, u32 flags, const Credentials& cred, bool
     }
     if (!created) {
         u32 access = 0;
-        if (flags & kOpenRead) access |= kMayRead;
+        // What is run need not be readable.
+        if ((flags & (kOpenRead | kOpenExec)) == kOpenRead) access |= kMayRead;
         if (writes || (flags & kOpenTruncate)) access |= kMayWrite;
         if (flags & kOpenExec) access |= kMayExec;
         if ((access & kMayWrite) && path.mount && path.mount->is_read_only()) {

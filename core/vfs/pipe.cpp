@@ -241,7 +241,7 @@ u32 Pipe::poll_and_register(File& file, PollTable& table) {
     return events;
 }
 
-Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
+TENON_API Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
     bool reads = flags & kOpenRead, writes = flags & kOpenWrite;
     bool nonblocking = flags & kOpenNonblock;
     u32 seen_readers, seen_writers;
@@ -285,7 +285,7 @@ Result<void> Pipe::open_end(u32 flags, bool wait_for_peer) {
     return met;
 }
 
-void Pipe::close_end(u32 flags) {
+TENON_API void Pipe::close_end(u32 flags) {
     bool last_reader = false, last_writer = false;
     {
         sync::MutexGuard guard(lock_);

@@ -86,7 +86,7 @@ UserRegs& user_regs(Task& task) {
     return *reinterpret_cast<UserRegs*>(task.kernel_stack_top - sizeof(UserRegs));
 }
 
-void init_kernel_context(Task& task, void (*entry)(void*), void* argument) {
+TENON_API void init_kernel_context(Task& task, void (*entry)(void*), void* argument) {
     // Below the user frame, as exec in a kernel thread fills that in later.
     auto* frame =
         reinterpret_cast<SwitchFrame*>(align_down(task.kernel_stack_top - sizeof(UserRegs), 16)) -
@@ -126,7 +126,7 @@ Task* switch_to(Task& prev, Task& next) {
     return switch_stacks(&from.kernel_sp, to.kernel_sp, &prev);
 }
 
-void enter_user(const UserRegs& regs) {
+TENON_API void enter_user(const UserRegs& regs) {
     irq_disable();
     Task& task = *current();
     UserRegs& frame = user_regs(task);

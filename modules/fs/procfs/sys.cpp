@@ -21,7 +21,7 @@ using Heeded = linux_settings::Setting;
 
 constinit Knob file_max{{0x7fffffff}, 0, 0x7fffffffffff};
 constinit Knob pipe_soft{{16384}, 0, 1 << 30};
-constinit Knob pipe_hard{{0}, 0, 1 << 30}, suid_dump{{0}, 0, 2};
+constinit Knob pipe_hard{{0}, 0, 1 << 30};
 constinit Knob hardlinks{{1}, 0, 1}, symlinks{{1}, 0, 1}, fifos{{1}, 0, 2}, regular{{2}, 0, 2};
 constinit Knob mount_max{{100000}, 1, kIntMax};
 constinit Knob instances{{128}, 0, kIntMax}, epoll_watches{{100000}, 0, i64{1} << 58};
@@ -72,7 +72,7 @@ constexpr Entry kFs[] = {
     setting<Heeded::lease_break_time>("lease-break-time"),
     setting<Heeded::leases_enable>("leases-enable"),
     setting<Heeded::dir_notify_enable>("dir-notify-enable"),
-    knob<&suid_dump>("suid_dumpable"),
+    setting<Heeded::suid_dumpable, 0, 2>("suid_dumpable"),
     knob<&hardlinks>("protected_hardlinks"),
     knob<&symlinks>("protected_symlinks"),
     knob<&fifos>("protected_fifos"),

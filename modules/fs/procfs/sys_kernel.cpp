@@ -196,7 +196,7 @@ constexpr Entry kKernel[] = {
     sysctl_file("ns_last_pid", show_last_pid, 0666, store_last_pid),
     sysctl_text("core_pattern", show_core_pattern, 0644, store_core_pattern),
     sysctl_file("core_uses_pid", show_core_uses_pid, 0644, store_core_uses_pid),
-    only<0>("core_pipe_limit"),
+    setting<Heeded::core_pipe_limit>("core_pipe_limit"),
     word<&modprobe>("modprobe"),
     word<&poweroff>("poweroff_cmd"),
     word<&hotplug>("hotplug"),

@@ -6,6 +6,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/linux_task.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -14,6 +15,13 @@ using process::CapabilitySet;
 using process::Credentials;
 
 namespace {
+
+// In Process::core_filter, which a child inherits: the process is not dumpable, but for root.
+constexpr u32 kDumpedForRoot = 1 << 16;
+
+u32 dumpable_after_gain() {
+    return static_cast<u32>(setting(linux_settings::Setting::suid_dumpable));
+}
 
 void apply_set_ids(Credentials& c, vfs::File& file, const Credentials& old) {
     // Who is traced gains nothing that his tracer may not have.
@@ -55,17 +63,48 @@ Result<void> prepare_credentials(vfs::File& file, CredentialChange& out) {
     compute_capabilities(c, old);
     c.suid = c.fsuid = c.euid;
     c.sgid = c.fsgid = c.egid;
-    out.ids_changed = c.euid != old.euid || c.egid != old.egid;
     out.secure = c.uid != c.euid || c.gid != c.egid;
     if (!out.secure && c.uid != 0 && (c.effective & ~c.ambient) != 0) out.secure = true;
+    note_readable(file, out);
     return {};
+}
+
+void note_readable(vfs::File& file, CredentialChange& change) {
+    if (!vfs::permission(file.inode(), vfs::kMayRead, process::current_credentials()))
+        change.unreadable = true;
 }
 
 void apply_credentials(CredentialChange& change) {
     process::Process& p = process::current_process();
-    p.dumpable = !change.ids_changed;
-    if (change.ids_changed || change.secure) p.parent_death_signal = 0;
-    process::commit_credentials(std::move(change.fresh));
+    const Credentials& old = process::current_credentials();
+    const bool plain = !change.unreadable && old.euid == old.uid && old.egid == old.gid;
+    set_dumpable(p, plain ? 1 : dumpable_after_gain());
+    if (change.secure) p.parent_death_signal = 0;
+    commit_changed_ids(std::move(change.fresh));
+}
+
+u32 dumpable_of(const process::Process& process) {
+    if (process.dumpable) return 1;
+    return (process.core_filter & kDumpedForRoot) != 0 ? 2 : 0;
+}
+
+void set_dumpable(process::Process& process, u32 value) {
+    process.dumpable = value == 1;
+    if (value == 2)
+        process.core_filter |= kDumpedForRoot;
+    else
+        process.core_filter &= ~kDumpedForRoot;
+}
+
+void commit_changed_ids(Ref<Credentials> fresh) {
+    process::Process& p = process::current_process();
+    const Credentials& old = process::current_credentials();
+    if (fresh->euid != old.euid || fresh->egid != old.egid || fresh->fsuid != old.fsuid ||
+        fresh->fsgid != old.fsgid || (fresh->permitted & ~old.permitted) != 0) {
+        set_dumpable(p, dumpable_after_gain());
+        p.parent_death_signal = 0;
+    }
+    process::commit_credentials(std::move(fresh));
 }
 
 }  // namespace tenon::personality

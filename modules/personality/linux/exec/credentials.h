@@ -1,17 +1,28 @@
 // What exec does to credentials: set-id bits, capabilities, AT_SECURE. Spec: man 7 capabilities.
 #pragma once
 
-#include <tenon/process/credentials.h>
+#include <tenon/process/process.h>
 #include <tenon/vfs/file.h>
 
 namespace tenon::personality {
 
 struct CredentialChange {
     Ref<process::Credentials> fresh;
-    bool secure = false;       // AT_SECURE: the program runs with more than its caller had
-    bool ids_changed = false;  // not dumpable, no parent-death signal
+    bool secure = false;      // AT_SECURE: the program runs with more than its caller had
+    bool unreadable = false;  // who runs it may not read it, nor have it dumped
 };
 Result<void> prepare_credentials(vfs::File& file, CredentialChange& out);
+// Notes a program or interpreter that its caller may run but not read.
+void note_readable(vfs::File& file, CredentialChange& change);
 void apply_credentials(CredentialChange& change);
+
+// What PR_GET_DUMPABLE says of a process. 0: it leaves no core and only who may trace all looks in;
+// 1: its user may, too; 2: as 0, but root gets its core.
+u32 dumpable_of(const process::Process& process);
+void set_dumpable(process::Process& process, u32 value);
+
+// Makes them the caller's. Who gained by it, or is another for files, is dumped as
+// fs.suid_dumpable says and gets no parent-death signal.
+void commit_changed_ids(Ref<process::Credentials> fresh);
 
 }  // namespace tenon::personality

@@ -162,6 +162,7 @@ Result<void> exec(process::ExecRequest& request) {
     CredentialChange change;
     TRY(ensure_extension(self));
     TRY(prepare_credentials(*request.file, change));
+    if (program.has_interpreter) note_readable(*program.interpreter_file, change);
     TRY_ASSIGN(Ref<mm::AddressSpace> space, mm::AddressSpace::create());
 
     LinuxTask& task = linux_task();

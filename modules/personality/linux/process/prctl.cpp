@@ -4,6 +4,7 @@
 #include <tenon/vfs/file_table.h>
 
 #include "personality/linux/abi.h"
+#include "personality/linux/exec/credentials.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
@@ -112,10 +113,10 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
             return 0;
         case PR_SET_DUMPABLE:
             if (arg2 > 1) return Err(Error::inval);
-            self.dumpable = arg2 != 0;
+            set_dumpable(self, static_cast<u32>(arg2));
             return 0;
         case PR_GET_DUMPABLE:
-            return self.dumpable;
+            return dumpable_of(self);
         case PR_SET_KEEPCAPS:
             return set_keep_caps(arg2);
         case PR_GET_KEEPCAPS:

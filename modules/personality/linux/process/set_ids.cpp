@@ -4,6 +4,7 @@
 #include <tenon/process/process.h>
 
 #include "personality/linux/abi.h"
+#include "personality/linux/exec/credentials.h"
 #include "personality/linux/generated/syscalls.h"
 
 namespace tenon::personality {
@@ -49,13 +50,7 @@ void fix_fs_capabilities(Credentials& c, const Credentials& old) {
 }
 
 i64 commit(Ref<Credentials> c) {
-    const Credentials& old = process::current_credentials();
-    if (c->euid != old.euid || c->egid != old.egid || c->fsuid != old.fsuid ||
-        c->fsgid != old.fsgid || (c->permitted & ~old.permitted) != 0) {
-        process::current_process().dumpable = false;
-        process::current_process().parent_death_signal = 0;
-    }
-    process::commit_credentials(std::move(c));
+    commit_changed_ids(std::move(c));
     return 0;
 }
 

@@ -1,11 +1,17 @@
 // A dump from the signal to the closed file. Spec: man 5 core; Linux fs/coredump.c for the order.
 #include "personality/linux/trace/core_dump.h"
 
+#include <tenon/process/system_name.h>
 #include <tenon/trace/log.h>
 #include <tenon/vfs/inode.h>
 #include <tenon/vfs/lookup.h>
+#include <tenon/vfs/pipe.h>
 
+#include "personality/linux/exec/credentials.h"
 #include "personality/linux/linux_task.h"
+#include "personality/linux/poll/wait.h"
+#include "personality/linux/process/helper.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality::trace {
 
@@ -47,36 +53,107 @@ void let_go(Process& process) {
     process.thread_wait.wake_all();
 }
 
-Result<Ref<vfs::File>> create(const char* path) {
-    const vfs::LookupStart start = vfs::lookup_start_of_current();
-    // What is left from before goes; if it cannot, creating says why.
-    (void)vfs::unlink(start, path, vfs::UnlinkKind::file);
+// Where the dump goes; what root alone may read goes to a whole path, below the first root.
+struct Place {
+    Ref<FsContext> root;  // null: the caller's
+    Ref<Credentials> cred;
+    bool guarded = false;
+    vfs::LookupStart start() const { return {root ? *root : *current()->fs, nullptr, *cred}; }
+};
+
+Result<void> find_place(Process& process, Place& out) {
+    out.cred = current()->credentials;
+    if (dumpable_of(process) != 2) return {};
+    out.guarded = true;
+    TRY_ASSIGN(out.cred, Credentials::copy_of(current_credentials()));
+    out.cred->fsuid = 0;
+    TRY_ASSIGN(out.root, FsContext::create(vfs::root_of_everything(), vfs::root_of_everything()));
+    return {};
+}
+
+Result<Ref<vfs::File>> create(const Place& place, std::string_view path) {
+    if (place.guarded && path.front() != '/') return Err(Error::acces);
+    // What is left from before goes; if it cannot, creating says why. Another's file stays.
+    if (!place.guarded) (void)vfs::unlink(place.start(), path, vfs::UnlinkKind::file);
     vfs::OpenRequest open{.flags = vfs::kOpenRead | vfs::kOpenWrite | vfs::kOpenCreate |
                                    vfs::kOpenExclusive | vfs::kOpenNoFollow | vfs::kOpenLargeFile,
                           .mode = 0600,
                           .lookup_flags = 0};
-    TRY_ASSIGN(auto file, vfs::open(start, path, open));
-    if (!vfs::is_regular(file->inode().mode) || file->inode().nlink > 1) return Err(Error::perm);
+    TRY_ASSIGN(auto file, vfs::open(place.start(), path, open));
+    const vfs::Inode& inode = file->inode();
+    if (!vfs::is_regular(inode.mode) || inode.nlink != 1 || inode.uid != place.cred->fsuid ||
+        (inode.mode & 0677) != 0600)
+        return Err(Error::perm);
     return file;
+}
+
+Result<void> write_all(CoreFile& out, const SignalInfo& info) {
+    // One that is cut short, by the limit, a full disk or its reader, is a dump as well.
+    if (const auto whole = write_core(out, info); !whole) {
+        if (whole.error() == Error::nomem || whole.error() == Error::toobig) return whole;
+        return fatal_signal_pending() ? Result<void>(Err(Error::intr)) : Result<void>();
+    }
+    return out.finish();
+}
+
+constinit std::atomic<i32> program_dumps{0};
+
+// Until nobody has the dump open any more: what the program wants of /proc/PID stays there.
+void wait_for_reader(vfs::File& write_end) {
+    vfs::Pipe* pipe = vfs::pipe_of(write_end);
+    if (pipe == nullptr) return;
+    // SAFETY: the file keeps the pipe; its own release() takes back the end that is opened again.
+    pipe->close_end(vfs::kOpenWrite);
+    {
+        PollWaiter waiter;
+        bool read = write_end.poll(&waiter) & vfs::kPollErr;
+        while (!read && waiter.complete() && waiter.wait(sync::Deadline::never())) {
+            waiter.clear_signal();
+            read = write_end.poll(nullptr) & vfs::kPollErr;
+        }
+    }
+    (void)pipe->open_end(vfs::kOpenWrite, false);
+}
+
+Result<void> dump_to_program(CoreName& name, const SignalInfo& info, u64 limit) {
+    // A program that reads dumps has this limit: its own would start another of its kind.
+    if (limit == 1) return Err(Error::loop);
+    HelperRequest request;
+    TRY(request.arguments.append({name.text.get(), name.length - 1}));
+    request.arguments.argc = name.arguments;
+    request.core_limit = 1;
+    TRY_ASSIGN(vfs::PipeEnds ends, vfs::make_pipe(0));
+    request.input = std::move(ends.read_end);
+    TRY(start_helper(request));
+    CoreFile out(*ends.write_end, ~u64{0});
+    const auto result = write_all(out, info);
+    if (setting(linux_settings::Setting::core_pipe_limit) != 0) wait_for_reader(*ends.write_end);
+    return result;
 }
 
 Result<void> dump(const SignalInfo& info, u64 limit) {
     CoreName name;
     TRY(make_core_name(name, info.signal));
-    if (name.pipe) {
-        log::info("core: {}[{}]: patterns that name a program are not served", current()->name,
-                  current()->tid);
-        return Err(Error::nosys);
+    if (name.arguments != 0) {
+        const i32 most = setting(linux_settings::Setting::core_pipe_limit);
+        const i32 now = program_dumps.fetch_add(1, std::memory_order_relaxed) + 1;
+        const auto result = most != 0 && static_cast<u32>(most) < static_cast<u32>(now)
+                                ? Result<void>(Err(Error::again))
+                                : dump_to_program(name, info, limit);
+        program_dumps.fetch_sub(1, std::memory_order_relaxed);
+        return result;
     }
-    TRY_ASSIGN(auto file, create(name.text));
+    Place place;
+    TRY(find_place(current_process(), place));
+    TRY_ASSIGN(auto file, create(place, {name.text.get(), name.length - 1}));
     CoreFile out(*file, limit);
-    // One that is cut short, by the limit or a full disk, is a dump as well.
-    if (const auto whole = write_core(out, info); !whole) {
-        if (whole.error() == Error::nomem || out.position() == 0) return whole;
-        return fatal_signal_pending() ? Result<void>(Err(Error::intr)) : Result<void>();
-    }
-    // The last page may be a hole.
-    return vfs::truncate_inode(file->inode(), out.position(), current_credentials());
+    return write_all(out, info);
+}
+
+bool goes_to_program() {
+    char pattern[kCorePatternBytes];
+    core_pattern(pattern);
+    return pattern[0] == '|';
 }
 
 }  // namespace
@@ -85,7 +162,8 @@ bool dump_core(const SignalInfo& info) {
     Task& self = *current();
     Process& process = *self.process;
     const u64 limit = process.limit(Limits::core);
-    if (limit < kLeast || !process.dumpable || !self.extension || !self.space) return false;
+    if (dumpable_of(process) == 0 || !self.extension || !self.space) return false;
+    if (limit < kLeast && !goes_to_program()) return false;
     if (!gather(process, info.signal)) {
         let_go(process);
         return false;

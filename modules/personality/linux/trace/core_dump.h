@@ -12,26 +12,34 @@ bool dump_core(const process::SignalInfo& info);
 void wait_for_dump(Task& self);
 
 // --- core_name.cpp
+// What the pattern comes to: a path, or the arguments of a program that reads the dump.
 struct CoreName {
-    char text[256] = {};
-    bool pipe = false;
+    static constexpr usize kRoom = 2 * PATH_MAX;
+    std::unique_ptr<char[]> text;  // each with its NUL
+    usize length = 0;              // with the last NUL
+    u32 arguments = 0;             // 0: a path
 };
-// Spec: man 5 core.
+// Error::nametoolong past kRoom. Spec: man 5 core.
 Result<void> make_core_name(CoreName& out, u32 signal);
 
 // --- core_image.cpp
-// Writes at growing offsets, no further than the limit.
+// Writes at growing offsets, no further than the limit. A hole is one in a file; a pipe gets zeros
+// as soon as something follows it.
 class CoreFile {
   public:
     CoreFile(vfs::File& file, u64 limit_bytes) : file_(file), limit_(limit_bytes) {}
     Result<void> write(const void* bytes, usize length);
-    Result<void> pad_to(u64 offset);          // zeros
-    void skip(u64 length) { at_ += length; }  // a hole
+    Result<void> pad_to(u64 offset);
+    void skip(u64 length) { at_ += length; }
+    // The hole at the end becomes part of what was written.
+    Result<void> finish();
     u64 position() const { return at_; }
 
   private:
+    Result<void> write_stream(const void* bytes, usize length);
+    Result<void> fill_stream();
     vfs::File& file_;
-    u64 at_ = 0, limit_;
+    u64 at_ = 0, streamed_ = 0, limit_;
 };
 Result<void> write_core(CoreFile& out, const process::SignalInfo& info);
 

@@ -2,6 +2,7 @@
 // files"; man 5 core, coredump_filter; Linux fs/coredump.c, vma_dump_size().
 #include <tenon/mm/address_space.h>
 #include <tenon/vfs/inode.h>
+#include <tenon/vfs/lookup.h>
 
 #include "personality/linux/trace/core_dump.h"
 #include "personality/linux/x86_64/machine.h"
@@ -128,8 +129,36 @@ uapi::Elf64_Ehdr file_header(usize headers) {
 
 }  // namespace
 
+Result<void> CoreFile::write_stream(const void* bytes, usize length) {
+    auto buffer = vfs::IoBuffer::kernel(bytes, length);
+    TRY_ASSIGN(const usize done, file_.write(buffer));
+    if (done != length) return Err(Error::intr);
+    streamed_ += length;
+    return {};
+}
+
+Result<void> CoreFile::fill_stream() {
+    if (streamed_ == at_) return {};
+    std::unique_ptr<u8[]> zeros(new (std::nothrow) u8[kPageSize]());
+    if (!zeros) return Err(Error::nomem);
+    while (streamed_ < at_)
+        TRY(write_stream(zeros.get(), std::min<u64>(kPageSize, at_ - streamed_)));
+    return {};
+}
+
+Result<void> CoreFile::finish() {
+    if (file_.is_stream()) return fill_stream();
+    return vfs::truncate_inode(file_.inode(), at_, process::current_credentials());
+}
+
 Result<void> CoreFile::write(const void* bytes, usize length) {
     if (at_ + length > limit_) return Err(Error::fbig);
+    if (file_.is_stream()) {
+        TRY(fill_stream());
+        TRY(write_stream(bytes, length));
+        at_ += length;
+        return {};
+    }
     auto buffer = vfs::IoBuffer::kernel(bytes, length);
     TRY_ASSIGN(const usize done, file_.write_at(buffer, at_));
     if (done != length) return Err(Error::nospc);
@@ -152,6 +181,13 @@ Result<void> write_core(CoreFile& out, const SignalInfo& info) {
     const usize headers = segments.count + 1;
     if (headers >= PN_XNUM) return Err(Error::toobig);
 
+    {
+        // From here on nothing but SIGKILL concerns it: what is pending must not end its writes.
+        SignalLock lock(current_process());
+        Task& self = *current();
+        self.blocked = ~SignalSet() & ~kUnblockable;
+        if (!self.pending.set.has(kSigKill)) self.clear_work(kWorkSignal);
+    }
     const auto head = file_header(headers);
     TRY(out.write(&head, sizeof(head)));
     u64 at = sizeof(head) + headers * sizeof(uapi::Elf64_Phdr);

@@ -4,6 +4,7 @@
 #include <tenon/vfs/dentry.h>
 #include <tenon/vfs/lookup.h>
 
+#include "personality/linux/exec/credentials.h"
 #include "personality/linux/trace/core_dump.h"
 
 namespace tenon::personality::trace {
@@ -12,12 +13,12 @@ using namespace process;
 
 namespace {
 
-// A name must not lead elsewhere: slashes become exclamation marks, and it is not . or ..
+// A name must not lead elsewhere: slashes become exclamation marks, and it is not empty, . or ..
 void put_name(fmt::BufferSink& out, std::string_view name) {
     char one[1];
-    if (name == "." || name == "..") {
+    if (name.empty() || name == "." || name == "..") {
         out.write("!");
-        name.remove_prefix(1);
+        name.remove_prefix(name.empty() ? 0 : 1);
     }
     for (char c : name) {
         one[0] = c == '/' ? '!' : c;
@@ -33,9 +34,12 @@ void put_executable(fmt::BufferSink& out, bool whole) {
         file = process.executable;
     }
     std::unique_ptr<char[]> buffer(new (std::nothrow) char[PATH_MAX]);
-    if (!file || !buffer) return put_name(out, current()->name);
-    auto text = vfs::path_text(file->path(), {}, {buffer.get(), PATH_MAX});
-    if (!text) return put_name(out, current()->name);
+    Result<std::string_view> text = Err(Error::nomem);
+    if (file && buffer) text = vfs::path_text(file->path(), {}, {buffer.get(), PATH_MAX});
+    if (!text) {
+        const fmt::Line<64> unknown("{} (path unknown)", current()->name);
+        return put_name(out, unknown.view());
+    }
     std::string_view path = *text;
     if (!whole) path.remove_prefix(path.rfind('/') + 1);
     put_name(out, path);
@@ -49,8 +53,9 @@ void put_field(fmt::BufferSink& out, char c, u32 signal, bool& with_pid) {
         case '%':
             return out.write("%");
         case 'p':
-        case 'P':
             with_pid = true;
+            [[fallthrough]];
+        case 'P':
             return fmt::print(out, "{}", process.pid);
         case 'i':
         case 'I':
@@ -60,7 +65,7 @@ void put_field(fmt::BufferSink& out, char c, u32 signal, bool& with_pid) {
         case 'g':
             return fmt::print(out, "{}", cred.gid);
         case 'd':
-            return fmt::print(out, "{}", u32{process.dumpable});
+            return fmt::print(out, "{}", dumpable_of(process));
         case 's':
             return fmt::print(out, "{}", signal);
         case 't':
@@ -87,17 +92,35 @@ void put_field(fmt::BufferSink& out, char c, u32 signal, bool& with_pid) {
     }
 }
 
+bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 }  // namespace
 
 Result<void> make_core_name(CoreName& out, u32 signal) {
     char pattern[kCorePatternBytes];
     core_pattern(pattern);
     std::string_view rest(pattern);
-    out.pipe = rest.starts_with('|');
-    bool with_pid = false;
-    fmt::BufferSink sink({out.text, sizeof(out.text) - 1});
-    while (!rest.empty()) {
+    const bool program = rest.starts_with('|');
+    if (program) rest.remove_prefix(1);
+    if (rest.empty()) return Err(program ? Error::nomem : Error::noent);
+    out.text.reset(new (std::nothrow) char[CoreName::kRoom]);
+    if (!out.text) return Err(Error::nomem);
+    out.arguments = program;
+    bool with_pid = false, gap = false;
+    fmt::BufferSink sink({out.text.get(), CoreName::kRoom});
+    for (; !rest.empty(); rest.remove_prefix(1)) {
         const char c = rest.front();
+        // Split before names are put in: those may hold blanks.
+        if (program && is_blank(c)) {
+            gap = !sink.text().empty();
+            continue;
+        }
+        if (std::exchange(gap, false)) {
+            sink.write({"", 1});
+            ++out.arguments;
+        }
         if (c != '%') {
             sink.write(rest.substr(0, 1));
         } else {
@@ -105,12 +128,12 @@ Result<void> make_core_name(CoreName& out, u32 signal) {
             if (rest.empty()) break;
             put_field(sink, rest.front(), signal, with_pid);
         }
-        rest.remove_prefix(1);
     }
-    if (!out.pipe && !with_pid && core_uses_pid()) fmt::print(sink, ".{}", current_process().pid);
-    out.text[sink.text().size()] = '\0';
-    if (sink.text().empty()) return Err(Error::noent);
-    return {};
+    if (!program && !with_pid && core_uses_pid()) fmt::print(sink, ".{}", current_process().pid);
+    sink.write({"", 1});
+    out.length = sink.text().size();
+    if (sink.truncated()) return Err(Error::nametoolong);
+    return out.length > 1 ? Result<void>() : Result<void>(Err(Error::noent));
 }
 
 }  // namespace tenon::personality::trace

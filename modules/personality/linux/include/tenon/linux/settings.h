@@ -18,12 +18,14 @@ enum class Setting : u8 {
     mmap_min_addr,              // vm: the lowest address without CAP_SYS_RAWIO
     dmesg_restrict,             // kernel: whether the log is for CAP_SYSLOG alone
     ptrace_scope,               // kernel/yama: 0 classic, 2 CAP_SYS_PTRACE alone, 3 nobody
+    suid_dumpable,              // fs: what PR_GET_DUMPABLE says of who gained by exec or set-id
+    core_pipe_limit,            // kernel: dumps to a program at once; 0: any number
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 2;      // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 3;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
