@@ -249,6 +249,13 @@ constinit DirectoryFile directory_file;
 
 // --- Inodes -------------------------------------------------------------------------------------
 
+// What a descriptor may be used for shows in the bits of its link; of O_PATH: nothing.
+vfs::Mode mode_of_link(const vfs::File& file) {
+    const u32 flags = file.flags();
+    return vfs::kSymlink | (flags & vfs::kOpenRead ? 0500 : 0) |
+           (flags & vfs::kOpenWrite ? 0300 : 0);
+}
+
 class Ops : public vfs::InodeOps {
     // No capability overrides the mode of a key, but of those that are written although their mode
     // says no (IPC's next numbers). Spec: Linux fs/proc/proc_sysctl.c, test_perm().
@@ -284,11 +291,16 @@ class Ops : public vfs::InodeOps {
             }
             default: {
                 Ref<vfs::FileTable> files = process::files_of(*about.task);
-                if (!files || !files->get(n)) return Err(Error::noent);
+                if (!files) return Err(Error::noent);
+                const auto file = files->get(n);
+                if (!file) return Err(Error::noent);
                 Identity who = node.who;
                 who.number = n;
                 const bool link = node.entry.dynamic == Dynamic::descriptors;
-                return Node::make(directory.super(), link ? kFdLink : kFdInfo, who);
+                TRY_ASSIGN(Ref<vfs::Inode> made,
+                           Node::make(directory.super(), link ? kFdLink : kFdInfo, who));
+                if (link) made->mode = mode_of_link(**file);
+                return made;
             }
         }
     }
@@ -364,7 +376,10 @@ class DynamicOps final : public Ops {
         if (!about) return false;
         if (&node.entry == &kFdLink || &node.entry == &kFdInfo) {
             Ref<vfs::FileTable> files = process::files_of(*about->task);
-            if (!files || !files->get(node.who.number)) return false;
+            if (!files) return false;
+            const auto file = files->get(node.who.number);
+            if (!file) return false;
+            if (&node.entry == &kFdLink && cached->mode != mode_of_link(**file)) return false;
         }
         node.refresh_owner(*cached);
         return true;

@@ -80,6 +80,27 @@ static void locks(void) {
     ask("the description gone");
 }
 
+/* The links in /proc/self/fd say what their descriptors are for. */
+static void links(void) {
+    int flags[] = {O_RDONLY, O_WRONLY, O_RDWR, O_PATH}, pair[2];
+    struct stat st;
+    char name[64];
+    for (int i = 0; i < 4; i++) {
+        int f = open("f", flags[i]);
+        snprintf(name, sizeof name, "/proc/self/fd/%d", f);
+        lstat(name, &st);
+        printf("%o\n", st.st_mode);
+        close(f);
+    }
+    pipe(pair);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "/proc/self/fd/%d", pair[i]);
+        lstat(name, &st);
+        printf("%o\n", st.st_mode);
+    }
+    close(pair[0]), close(pair[1]);
+}
+
 static int ends[2];
 static void *close_soon(void *unused) {
     usleep(100000);
@@ -110,6 +131,7 @@ int main(void) {
     flags_stay();
     directories();
     locks();
+    links();
     pipes();
     return 0;
 }
