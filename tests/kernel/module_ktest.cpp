@@ -312,9 +312,16 @@ KTEST(what_the_core_does_for_a_failing_module_is_not_cut_in_two) {
         fmt::Line<40> parameter("copy={:#x}", reinterpret_cast<u64>(file->get()));
         REQUIRE(image.load(parameter.view()).has_value());
         while (copied() == 0) sched::sleep_ns(100'000);
-        EXPECT(module::restart_module(kVictim).has_value());
-        while (look().node) sched::sleep_ns(100'000);
-        while (!look().node) sched::sleep_ns(1'000'000);
+        const auto node = [] {
+            return vfs::lookup(vfs::lookup_start_of_current(), "/dev/ktestnode", 0);
+        };
+        {
+            const auto old = node();  // its place is not given to another meanwhile
+            REQUIRE(old.has_value());
+            EXPECT(module::restart_module(kVictim).has_value());
+            for (auto now = node(); !now || now->dentry == old->dentry; now = node())
+                sched::sleep_ns(1'000'000);
+        }
         EXPECT(copied() % ktest::kVictimCopyBytes == 0);
         while (!module::unload(kVictim, 0)) sched::sleep_ns(1'000'000);  // until it is live
         EXPECT(vfs::unlink(vfs::lookup_start_of_current(), kPath, vfs::UnlinkKind::file)
