@@ -101,5 +101,6 @@ class Random {
     };                                                                             \
     TENON_MODULE(KtestModule, {.name = module_name,                                \
                                .description = "tests of the core",                 \
-                               .imports = {"tenon::mm::testing"},                  \
+                               .imports = {"tenon::mm::testing",                   \
+                                           "tenon::arch::testing"},                \
                                .restart = ::tenon::module::Restart::never})

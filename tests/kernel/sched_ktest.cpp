@@ -1,4 +1,7 @@
 // Work queues, timers, kernel threads.
+#include <tenon/arch/lose.h>
+#include <tenon/arch/smp.h>
+#include <tenon/mm/vmalloc.h>
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
@@ -219,6 +222,31 @@ KTEST(a_thread_runs_where_its_affinity_says) {
     EXPECT(!none && none.error() == Error::inval);
 }
 
+KTEST(interrupts_that_get_lost_hold_nobody_up) {
+    std::atomic<u32> called{0};
+    const auto call_all = [&] {
+        called = 0;
+        arch::call_on(arch::online_mask(),
+                      [](void* n) { static_cast<std::atomic<u32>*>(n)->fetch_add(1); }, &called);
+        EXPECT(called.load() == arch::online_cpus());
+    };
+    for (u32 i = 0; i < 20; ++i) {
+        arch::testing::lose_interrupts(1 + i % 3, 0);
+        call_all();
+        auto area = mm::vmalloc(kPageSize);  // with a shootdown when it goes
+        REQUIRE(area.has_value());
+        arch::testing::lose_interrupts(1 + i % 3, 0);
+        mm::vfree(*area);
+    }
+    for (u32 i = 0; i < 20; ++i) {
+        arch::testing::lose_interrupts(0, 1 + i % 3);  // of calls, of timers
+        sched::sleep_ns(1'000'000);
+        call_all();
+        t.parallel(4, [](u32) { sched::sleep_ns(2'000'000); });
+    }
+    arch::testing::lose_interrupts(0, 0);
+}
+
 KTEST(many_threads_come_and_go) {
     static std::atomic<u32> ran;
     ran = 0;
@@ -234,4 +262,4 @@ KTEST_MODULE("ktest_sched", &work_runs_once_for_each_time_it_was_queued,
              &a_timer_that_arms_itself_for_the_past_leaves_the_cpu_to_others,
              &timers_are_armed_and_cancelled_on_all_cpus_at_once, &a_sleep_lasts_as_long_as_asked,
              &stopping_a_thread_ends_its_sleep, &a_thread_runs_where_its_affinity_says,
-             &many_threads_come_and_go);
+             &interrupts_that_get_lost_hold_nobody_up, &many_threads_come_and_go);

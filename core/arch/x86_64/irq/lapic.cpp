@@ -2,8 +2,11 @@
 #include "core/arch/x86_64/irq/lapic.h"
 
 #include <tenon/arch/cpu.h>
+#include <tenon/arch/lose.h>
 #include <tenon/lib/assert.h>
 #include <tenon/mm/vmalloc.h>
+
+#include <atomic>
 
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
@@ -20,6 +23,7 @@ enum Register : u32 {
     kLdr = 0xd0,
     kDfr = 0xe0,
     kSpurious = 0xf0,
+    kInService = 0x100,
     kEsr = 0x280,
     kIcrLow = 0x300,
     kIcrHigh = 0x310,
@@ -41,6 +45,14 @@ constexpr u64 kBaseEnable = 1 << 11, kBaseX2 = 1 << 10;
 [[gnu::section(".ro_after_init")]] constinit bool g_x2 = false;
 constinit u32 g_apic_ids[kMaxCpus] = {};
 constinit u32 g_timer_mode = 0;
+constinit std::atomic<u32> g_lost_sends{0}, g_lost_ends{0};  // that a test asked for
+
+bool is_lost(std::atomic<u32>& left) {
+    u32 n = left.load(std::memory_order_relaxed);
+    while (n != 0)
+        if (left.compare_exchange_weak(n, n - 1, std::memory_order_relaxed)) return true;
+    return false;
+}
 
 u32 read(u32 reg) {
     if (g_x2) return static_cast<u32>(rdmsr(kMsrX2apic + reg / 16));
@@ -106,11 +118,16 @@ u32 lapic_id() {
     return g_x2 ? read(kId) : read(kId) >> 24;
 }
 void lapic_eoi() {
-    write(kEoi, 0);
+    if (!is_lost(g_lost_ends)) write(kEoi, 0);
+}
+
+void lapic_end_stale() {
+    for (u32 word = 0; word < 8; ++word)
+        for (u32 bit = 0; bit < 32 && read(kInService + 16 * word) != 0; ++bit) lapic_eoi();
 }
 
 void send_ipi(u32 cpu, u32 vector) {
-    send(g_apic_ids[cpu], vector | kIcrAssert);
+    if (!is_lost(g_lost_sends)) send(g_apic_ids[cpu], vector | kIcrAssert);
 }
 void send_nmi(u32 cpu) {
     send(g_apic_ids[cpu], kDeliverNmi | kIcrAssert);
@@ -143,3 +160,15 @@ u32 apic_id_of(u32 cpu) {
 }
 
 }  // namespace tenon::arch::x86
+
+namespace tenon::arch::testing {
+
+[[gnu::section(".modinfo"), gnu::used]] constexpr char kExports[] =
+    "export_ns=tenon::arch::testing: ktest_*";
+
+void lose_interrupts(u32 sent, u32 ended) {
+    x86::g_lost_sends.store(sent);
+    x86::g_lost_ends.store(ended);
+}
+
+}  // namespace tenon::arch::testing

@@ -10,6 +10,8 @@ void init_lapic(u64 base_phys);
 void load_lapic();
 u32 lapic_id();
 void lapic_eoi();
+// Ends whatever this CPU has in service. Interrupts off, and no handler under way.
+void lapic_end_stale();
 // A fixed interrupt, by our CPU number.
 void send_ipi(u32 cpu, u32 vector);
 void send_nmi(u32 cpu);

@@ -17,6 +17,7 @@
 #include "core/arch/x86_64/cpu/features.h"
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
+#include "core/arch/x86_64/smp/reminder.h"
 #include "core/arch/x86_64/smp/smp.h"
 #include "core/arch/x86_64/trap/trap.h"
 
@@ -70,8 +71,10 @@ void shoot(u64 root, CpuMask cpus, u64 start, u64 end) {
         g_mailboxes[__builtin_ctzll(left)].from.fetch_or(u64{1} << me);
     for (u64 left = others; left != 0; left &= left - 1)
         send_ipi(static_cast<u32>(__builtin_ctzll(left)), kVectorShootdown);
-    while (request.waiting.load(std::memory_order_acquire) != 0) {
+    Reminder reminder(kVectorShootdown);
+    while (const u64 waiting = request.waiting.load(std::memory_order_acquire)) {
         serve_shootdowns();
+        reminder.remind(waiting);
         cpu_relax();
     }
 }

@@ -19,6 +19,7 @@
 #include "core/arch/x86_64/cpu/instructions.h"
 #include "core/arch/x86_64/irq/lapic.h"
 #include "core/arch/x86_64/mm/tlb.h"
+#include "core/arch/x86_64/smp/reminder.h"
 #include "core/arch/x86_64/time/clock.h"
 #include "core/arch/x86_64/time/watchdog.h"
 #include "core/arch/x86_64/trap/trap.h"
@@ -40,6 +41,7 @@ namespace {
 
 using namespace x86;
 
+constexpr u64 kInterruptsOn = 1 << 9;    // of RFLAGS
 constexpr usize kArgsOffset = 0xf00;  // in the trampoline's page
 
 constinit std::atomic<u32> g_started{0};
@@ -109,6 +111,7 @@ void start_cpus(Task* (*prepare)(u32), void (*entry)(u32)) {
         else
             log::err("smp: CPU {} (APIC id {}) does not start", cpu, apic_id_of(cpu));
     }
+    count_reminders();
     if (auto r = seal_kernel(); !r) panic("cannot seal the kernel image");
     log::info("smp: {} of {} CPUs up", up, possible_cpus());
 }
@@ -136,7 +139,11 @@ void call_on(CpuMask cpus, void (*fn)(void*), void* argument) {
             g_call_mailboxes[__builtin_ctzll(left)].from.fetch_or(u64{1} << me);
         for (u64 left = others; left != 0; left &= left - 1)
             send_ipi(static_cast<u32>(__builtin_ctzll(left)), kVectorCall);
-        while (call.waiting.load(std::memory_order_acquire) != 0) cpu_relax();
+        Reminder reminder(kVectorCall);
+        while (const u64 waiting = call.waiting.load(std::memory_order_acquire)) {
+            reminder.remind(waiting);
+            cpu_relax();
+        }
         g_calling.local() = false;
     }
     preempt_enable();
@@ -163,6 +170,7 @@ void serve_calls() {
 
 void handle_nmi(const UserRegs& regs) {
     if (g_stopping.load()) halt_forever();
+    if (regs.rflags & kInterruptsOn) mend_lost_interrupts();
     if (!watchdog_runs()) log::warn("NMI on CPU {} at {:#x}", cpu_id(), regs.rip);
 }
 
