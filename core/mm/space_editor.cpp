@@ -221,7 +221,8 @@ u64 SpaceEditor::search_up(u64 from, u64 limit, u64 length) {
 }
 
 void SpaceEditor::note_hole(u64 end) {
-    if (end > space_.search_from_) space_.search_from_ = std::min(end, space_.layout.mmap_base);
+    if (space_.search_from_ != 0 && end > space_.search_from_)
+        space_.search_from_ = std::min(end, space_.layout.mmap_base);
 }
 
 Result<u64> SpaceEditor::find_room(u64 hint, u64 length, MapRequest::Place place) {
