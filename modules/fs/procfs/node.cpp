@@ -425,7 +425,8 @@ void Node::refresh_owner(vfs::Inode& inode) const {
     auto about = subject();
     if (!about) return;
     // A process that may not be dumped is root's, but its directory shows whose it is.
-    if (!about->process->dumpable && &entry != &kProcessDir && &entry != &kThreadDir) {
+    if (about->process->dumpable != process::Dumpable::yes && &entry != &kProcessDir &&
+        &entry != &kThreadDir) {
         inode.uid = inode.gid = 0;
         return;
     }

@@ -174,10 +174,8 @@ Result<void> store_timer_slack(const Subject& about, std::string_view text) {
     return {};
 }
 
-constexpr u32 kFilterBits = 0x1ff;  // the rest is the personality's own
-
 Result<void> show_coredump_filter(Text& out, const Subject& about) {
-    out.print("{:08x}\n", about.process->core_filter & kFilterBits);
+    out.print("{:08x}\n", about.process->core_filter);
     return {};
 }
 
@@ -193,8 +191,7 @@ Result<void> store_coredump_filter(const Subject& about, std::string_view text) 
         TRY_ASSIGN(const i64 number, parse_number(text));
         value = static_cast<u32>(number);
     }
-    const u32 others = about.process->core_filter & ~kFilterBits;
-    process::set_core_filter(*about.process, (value & kFilterBits) | others);
+    process::set_core_filter(*about.process, value & 0x1ff);
     return {};
 }
 

@@ -82,6 +82,10 @@ class ProcessExtension {
     virtual ~ProcessExtension() = default;
 };
 
+// Whose the core of a process may be, and who looks into it: nobody's (only who may trace all looks
+// in), its user's, or root's (as nobody's, but root gets the core).
+enum class Dumpable : u8 { no, yes, for_root };
+
 class Process : public RefCounted<Process> {
   public:
     i32 pid = 0;  // of the leader
@@ -125,7 +129,7 @@ class Process : public RefCounted<Process> {
 
     bool zombie = false;  // tree lock: all threads are gone, wait() may have it
     i32 wait_code = 0;    // tree lock: as wait reports, once a zombie
-    bool dumpable = true;
+    Dumpable dumpable = Dumpable::yes;
     sync::WaitQueue thread_wait;  // exec waits here for the other threads
     sync::WaitQueue child_wait;   // wait4 sleeps here
     sync::WaitQueue exit_wait;    // pidfd polls

@@ -16,11 +16,8 @@ using process::Credentials;
 
 namespace {
 
-// In Process::core_filter, which a child inherits: the process is not dumpable, but for root.
-constexpr u32 kDumpedForRoot = 1 << 16;
-
-u32 dumpable_after_gain() {
-    return static_cast<u32>(setting(linux_settings::Setting::suid_dumpable));
+process::Dumpable dumpable_after_gain() {
+    return static_cast<process::Dumpable>(setting(linux_settings::Setting::suid_dumpable));
 }
 
 void apply_set_ids(Credentials& c, vfs::File& file, const Credentials& old) {
@@ -78,22 +75,9 @@ void apply_credentials(CredentialChange& change) {
     process::Process& p = process::current_process();
     const Credentials& old = process::current_credentials();
     const bool plain = !change.unreadable && old.euid == old.uid && old.egid == old.gid;
-    set_dumpable(p, plain ? 1 : dumpable_after_gain());
+    p.dumpable = plain ? process::Dumpable::yes : dumpable_after_gain();
     if (change.secure) p.parent_death_signal = 0;
     commit_changed_ids(std::move(change.fresh));
-}
-
-u32 dumpable_of(const process::Process& process) {
-    if (process.dumpable) return 1;
-    return (process.core_filter & kDumpedForRoot) != 0 ? 2 : 0;
-}
-
-void set_dumpable(process::Process& process, u32 value) {
-    process.dumpable = value == 1;
-    if (value == 2)
-        process.core_filter |= kDumpedForRoot;
-    else
-        process.core_filter &= ~kDumpedForRoot;
 }
 
 void commit_changed_ids(Ref<Credentials> fresh) {
@@ -101,7 +85,7 @@ void commit_changed_ids(Ref<Credentials> fresh) {
     const Credentials& old = process::current_credentials();
     if (fresh->euid != old.euid || fresh->egid != old.egid || fresh->fsuid != old.fsuid ||
         fresh->fsgid != old.fsgid || (fresh->permitted & ~old.permitted) != 0) {
-        set_dumpable(p, dumpable_after_gain());
+        p.dumpable = dumpable_after_gain();
         p.parent_death_signal = 0;
     }
     process::commit_credentials(std::move(fresh));

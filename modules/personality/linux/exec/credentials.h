@@ -16,11 +16,6 @@ Result<void> prepare_credentials(vfs::File& file, CredentialChange& out);
 void note_readable(vfs::File& file, CredentialChange& change);
 void apply_credentials(CredentialChange& change);
 
-// What PR_GET_DUMPABLE says of a process. 0: it leaves no core and only who may trace all looks in;
-// 1: its user may, too; 2: as 0, but root gets its core.
-u32 dumpable_of(const process::Process& process);
-void set_dumpable(process::Process& process, u32 value);
-
 // Makes them the caller's. Who gained by it, or is another for files, is dumped as
 // fs.suid_dumpable says and gets no parent-death signal.
 void commit_changed_ids(Ref<process::Credentials> fresh);

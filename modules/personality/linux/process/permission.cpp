@@ -10,7 +10,8 @@ Result<void> may_inspect(process::Process& target) {
     if (!other) return Err(Error::srch);
     const bool same = own.uid == other->uid && own.uid == other->euid && own.uid == other->suid &&
                       own.gid == other->gid && own.gid == other->egid && own.gid == other->sgid;
-    if (!same || !target.dumpable || (other->permitted & ~own.permitted) != 0)
+    if (!same || target.dumpable != process::Dumpable::yes ||
+        (other->permitted & ~own.permitted) != 0)
         return Err(Error::perm);
     return {};
 }

@@ -4,7 +4,6 @@
 #include <tenon/vfs/file_table.h>
 
 #include "personality/linux/abi.h"
-#include "personality/linux/exec/credentials.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
@@ -113,10 +112,10 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
             return 0;
         case PR_SET_DUMPABLE:
             if (arg2 > 1) return Err(Error::inval);
-            set_dumpable(self, static_cast<u32>(arg2));
+            self.dumpable = static_cast<process::Dumpable>(arg2);
             return 0;
         case PR_GET_DUMPABLE:
-            return dumpable_of(self);
+            return static_cast<i64>(self.dumpable);
         case PR_SET_KEEPCAPS:
             return set_keep_caps(arg2);
         case PR_GET_KEEPCAPS:

@@ -63,7 +63,7 @@ struct Place {
 
 Result<void> find_place(Process& process, Place& out) {
     out.cred = current()->credentials;
-    if (dumpable_of(process) != 2) return {};
+    if (process.dumpable != process::Dumpable::for_root) return {};
     out.guarded = true;
     TRY_ASSIGN(out.cred, Credentials::copy_of(current_credentials()));
     out.cred->fsuid = 0;
@@ -162,7 +162,7 @@ bool dump_core(const SignalInfo& info) {
     Task& self = *current();
     Process& process = *self.process;
     const u64 limit = process.limit(Limits::core);
-    if (dumpable_of(process) == 0 || !self.extension || !self.space) return false;
+    if (process.dumpable == process::Dumpable::no || !self.extension || !self.space) return false;
     if (limit < kLeast && !goes_to_program()) return false;
     if (!gather(process, info.signal)) {
         let_go(process);

@@ -65,7 +65,7 @@ void put_field(fmt::BufferSink& out, char c, u32 signal, bool& with_pid) {
         case 'g':
             return fmt::print(out, "{}", cred.gid);
         case 'd':
-            return fmt::print(out, "{}", dumpable_of(process));
+            return fmt::print(out, "{}", static_cast<u32>(process.dumpable));
         case 's':
             return fmt::print(out, "{}", signal);
         case 't':
