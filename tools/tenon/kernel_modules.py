@@ -1,5 +1,6 @@
 """The modules of the kernel as a root sees them: /lib/modules, and the boot manifest."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -57,14 +58,17 @@ def _indexes(modules: list[Path], preset: str, release: str) -> list[Path]:
     stage = paths.preset_dir(preset) / "depmod"
     folder = stage / "lib" / "modules" / release
     stamp = stage / "stamp"
-    if not stamp.exists() or stamp.read_text() != key:
-        shutil.rmtree(stage, ignore_errors=True)
-        (folder / "kernel").mkdir(parents=True)
-        for module in modules:
-            shutil.copyfile(module, folder / "kernel" / module.name)
-        depmod = shutil.which("depmod") or "/sbin/depmod"
-        call([depmod, "-b", stage, release], "indexing the modules")
-        stamp.write_text(key)
+    # Two of us may start at once.
+    with open(stage.with_suffix(".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != key:
+            shutil.rmtree(stage, ignore_errors=True)
+            (folder / "kernel").mkdir(parents=True)
+            for module in modules:
+                shutil.copyfile(module, folder / "kernel" / module.name)
+            depmod = shutil.which("depmod") or "/sbin/depmod"
+            call([depmod, "-b", stage, release], "indexing the modules")
+            stamp.write_text(key)
     found = sorted(f for f in folder.glob(INDEX_FILES) if f.is_file())
     if not found:
         raise TenonError("depmod made no index of the modules")
