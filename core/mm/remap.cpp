@@ -36,6 +36,11 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
     Vma* vma = find(old_start);
     if (vma == nullptr || vma->range.start > old_start) return Err(Error::fault);
 
+    // As Linux: the place named is emptied whatever comes of the rest.
+    if (fixed) {
+        TRY(editor.unmap(new_address, new_address + new_length));
+        vma = find(old_start);
+    }
     // Shrinking in place.
     if (!fixed && !keep && old_length >= new_length) {
         if (old_length > new_length)
@@ -84,10 +89,7 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
 
     // Moving: the new place first, then the entries, then the old VMA goes.
     u64 target = new_address;
-    if (fixed) {
-        TRY(editor.unmap(new_address, new_address + new_length));
-        vma = find(old_start);
-    } else {
+    if (!fixed) {
         TRY_ASSIGN(target, editor.find_room(keep && new_address ? new_address : 0, new_length,
                                             MapRequest::Place::hint));
     }

@@ -118,6 +118,11 @@ void job_control_locked(Process& process, u32 signal) {
     }
 }
 
+// A timer's own, not one that rt_sigqueueinfo made up.
+bool is_of_timer(const SignalInfo& info) {
+    return info.code == kCodeTimer && !info.has_raw;
+}
+
 Result<void> enqueue(PendingSignals& pending, const SignalInfo& info, const Process& process) {
     const u32 signal = info.signal;
     // The kernel's own legacy signals are never refused.
@@ -136,10 +141,20 @@ Result<void> enqueue(PendingSignals& pending, const SignalInfo& info, const Proc
             account::uncharge_signal(uid);
         }
     }
-    // A real-time signal must not lose what it carries; a legacy one can do without.
-    if (entry == nullptr && signal >= kSigRtMin && info.code != kCodeUser) return Err(Error::again);
+    // A real-time signal and a timer's must not lose what they carry; a legacy one can do without.
+    if (entry == nullptr && (signal >= kSigRtMin || is_of_timer(info)) && info.code != kCodeUser)
+        return Err(Error::again);
     pending.set.add(signal);
     return {};
+}
+
+// What is pending already says it all. A timer has an entry of its own, and only one.
+bool is_queued_locked(const PendingSignals& pending, const SignalInfo& info) {
+    if (!pending.set.has(info.signal)) return false;
+    if (!is_of_timer(info)) return info.signal < kSigRtMin;
+    for (const QueuedSignal& entry : pending.queue)
+        if (is_of_timer(entry.info) && entry.info.timer_id == info.timer_id) return true;
+    return false;
 }
 
 bool wants_locked(const Task& task, u32 signal) {
@@ -164,7 +179,7 @@ Result<void> send_locked(Process& process, Task* task, const SignalInfo& info) {
     if (signal == kSigKill) {
         pending.set.add(signal);
     } else {
-        if (signal < kSigRtMin && pending.set.has(signal)) return {};
+        if (is_queued_locked(pending, info)) return {};
         TRY(enqueue(pending, info, process));
     }
     process.signal_wait.wake_all();

@@ -18,6 +18,8 @@ constexpr u64 kKnownFlags = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
                             MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |
                             MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |
                             (63ull << 26) | MAP_UNINITIALIZED;
+// The largest offset in a file.
+constexpr u64 kLargestFile = INT64_MAX;
 // vm.mmap_min_addr, as whole pages.
 u64 lowest_fixed() {
     return align_up(static_cast<u64>(setting(linux_settings::Setting::mmap_min_addr)), kPageSize);
@@ -25,6 +27,10 @@ u64 lowest_fixed() {
 
 // The checks on a file, in the order in which Linux makes them.
 Result<void> check_file(vfs::File& file, u64 prot, u64 flags, MapRequest& request) {
+    const u32 mode = file.inode().mode;
+    if ((vfs::is_regular(mode) || (mode & vfs::kTypeMask) == vfs::kBlockDevice) &&
+        request.file_offset > align_down(kLargestFile - request.length, kPageSize))
+        return Err(Error::overflow);
     switch (flags & MAP_TYPE) {
         case MAP_SHARED_VALIDATE:
             if (flags & ~(kKnownFlags | MAP_SHARED_VALIDATE)) return Err(Error::opnotsupp);

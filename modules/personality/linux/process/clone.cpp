@@ -37,6 +37,7 @@ Result<void> check(const Arguments& a) {
     if ((f & CLONE_PIDFD) && (f & (CLONE_DETACHED | CLONE_THREAD))) return Err(Error::inval);
     // Namespaces are not there: the answer of a Linux built without them.
     if (f & kNamespaces) return Err(Error::inval);
+    if ((f & CLONE_SETTLS) && a.tls >= arch::kUserLimit) return Err(Error::perm);
     return {};
 }
 

@@ -78,9 +78,13 @@ Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
     TreeGuard guard(tree_lock());
     for (Process& child : self.children->list) {
         if (!matches(child, request, tid)) continue;
-        any = true;
+        const bool traced = trace::traces_locked(child);
         if (child.zombie) {
-            if (!request.exited || trace::is_held(child)) continue;
+            // As Linux: a zombie is a child only for those who ask for exits, or while another
+            // process's tracer holds it back.
+            const bool held = trace::is_held(child);
+            any |= request.exited || (held && !traced);
+            if (!request.exited || held) continue;
             fill_exited(answer, child);
             answer.usage = child.dead_usage;
             answer.usage.add(child.children_usage);
@@ -91,8 +95,9 @@ Scan scan(const WaitRequest& request, WaitAnswer& answer, Process*& reaped) {
             }
             return Scan::found;
         }
+        any = true;
         if ((request.stopped || request.continued) &&
-            take_stop_event(child, trace::traces_locked(child), request, answer)) {
+            take_stop_event(child, traced, request, answer)) {
             answer.usage = child.dead_usage;
             return Scan::found;
         }

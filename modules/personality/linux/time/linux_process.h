@@ -44,7 +44,7 @@ class ProcessTimer {
   private:
     static void fired(time::Timer& timer);
     void expired();
-    void send();
+    Result<void> send();
     void limit_reached_locked(i64 used_ns);
     void arm_locked();
     Setting get_locked(i64 now);

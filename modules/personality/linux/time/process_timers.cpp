@@ -54,12 +54,9 @@ i64 ProcessTimer::forward_locked(i64 now) {
     return periods;
 }
 
-void ProcessTimer::send() {
-    // May be gone or going: then nobody gets it.
-    if (target)
-        (void)process::send_to_task(*target, info);
-    else
-        (void)process::send_to_process(owner_, info);
+// Whom it goes to may be gone or going: then nobody gets it.
+Result<void> ProcessTimer::send() {
+    return target ? process::send_to_task(*target, info) : process::send_to_process(owner_, info);
 }
 
 // SIGXCPU at the soft limit and at each second after it, SIGKILL at the hard one. Spec: Linux
@@ -105,7 +102,13 @@ void ProcessTimer::expired() {
             pending_ = true;
         }
     }
-    if (sends) send();
+    if (!sends || send()) return;
+    // No memory or no room to queue it: nobody will take it, so the next period starts here.
+    sync::IrqSpinGuard guard(lock_);
+    if (!pending_) return;
+    pending_ = false;
+    (void)forward_locked(add_ns(clock_.now_ns(), kIgnoredIntervalNs));
+    arm_locked();
 }
 
 u32 ProcessTimer::signal_taken() {

@@ -51,6 +51,9 @@ void fill(const Tracee& tracee, WaitAnswer& answer) {
 
 Found look(Tracee& tracee, const WaitRequest& request, WaitAnswer& answer, Ref<Tracee>& gone,
            Process*& reaped) {
+    // As Linux: nobody waits for a dead tracee who does not ask for exits.
+    if (tracee.dead && !request.exited && !(request.continued && !tracee.waitable))
+        return Found::nothing;
     if (!tracee.waitable) return Found::waiting;
     if (tracee.dead ? !request.exited : !tracee.stopped || tracee.listening) return Found::waiting;
     fill(tracee, answer);
@@ -79,8 +82,9 @@ Found find_tracee_locked(const WaitRequest& request, WaitAnswer& answer, Ref<Tra
         if (!thread.extension) continue;
         for (Tracee& tracee : side(thread).tracees) {
             if (!matches(tracee, request)) continue;
-            best = look(tracee, request, answer, gone, reaped);
-            if (best == Found::answer) return best;
+            const Found found = look(tracee, request, answer, gone, reaped);
+            if (found == Found::answer) return found;
+            best = std::max(best, found);
         }
     }
     return best;
