@@ -72,9 +72,8 @@ constexpr TriggerTags kTriggers[] = {
      tag::kTransFileTriggerIndex, tag::kTransFileTriggerPriorities},
 };
 
-// A header of 256 MiB may name far more than these; no package does, and each entry takes more
-// memory here than there.
-constexpr size_t kMaxFiles = 500'000, kMaxRelations = 500'000;
+// A header of 256 MiB may name far more than this, and than kMaxFiles; no package does, and each
+// entry takes more memory here than there.
 constexpr size_t kMaxPathBytes = 256 * 1024 * 1024;
 
 // Names, versions and architectures become parts of file names and of the database's lines.
@@ -111,10 +110,7 @@ class Builder {
         p_.evr = {h_.has(tag::kEpoch) ? std::to_string(h_.number(tag::kEpoch)) : "",
                   text(tag::kVersion), text(tag::kRelease)};
         p_.arch = text(tag::kArch);
-        TRY(check_name(p_.name, "name"));
-        TRY(check_name(p_.evr.version, "version"));
-        TRY(check_name(p_.evr.release, "release"));
-        if (!p_.arch.empty()) TRY(check_name(p_.arch, "architecture"));
+        TRY(check_identity(p_));
         p_.os = text(tag::kOs);
         bool old_names = h_.has(tag::kOldFileNames) && !h_.has(tag::kBaseNames);
         p_.format = static_cast<unsigned>(h_.number(tag::kFormat, old_names ? 3 : 4));
@@ -152,14 +148,8 @@ class Builder {
         for (size_t i = 0; i < names.size(); i++) {
             Relation r{std::string(names[i]), flags.empty() ? 0 : static_cast<uint32_t>(flags[i]),
                        versions.empty() ? "" : std::string(versions[i])};
-            if (r.name.empty()) return fail("%s has an empty name", t.what);
-            if (r.is_rich() && &out != &p_.provides) {
-                bool inverted =
-                    &out == &p_.conflicts || &out == &p_.supplements || &out == &p_.enhances;
-                auto rich = parse_rich(
-                    r.name, inverted ? RichContext::must_not_hold : RichContext::must_hold);
-                if (!rich) return std::unexpected(std::move(rich.error()).in(t.what));
-            }
+            if (Status s = check_relation(r, t.field); !s)
+                return std::unexpected(std::move(s.error()).in(t.what));
             out.push_back(std::move(r));
         }
         return {};
@@ -171,13 +161,9 @@ class Builder {
             if (p_.files.size() >= kMaxFiles) return fail("it has over %zu files", kMaxFiles);
             path_bytes += raw.size();
             if (path_bytes > kMaxPathBytes) return fail("the names of its files are too long");
-            if (p_.is_source ? raw.contains('/') : !raw.starts_with('/'))
-                return fail("the file name '%s' is not %s", std::string(raw).c_str(),
-                            p_.is_source ? "a plain name" : "absolute");
-            TRY_SET(std::string path,
-                    clean_path("." + std::string(p_.is_source ? "/" : "") + std::string(raw)));
             File f;
-            f.path = std::move(path);
+            TRY_SET(f.path,
+                    clean_file_path(raw, p_.is_source ? PackageKind::source : PackageKind::binary));
             p_.files.push_back(std::move(f));
             return {};
         };
@@ -364,6 +350,32 @@ const char* to_string(ScriptKind kind) {
                                       "preun",      "postun",      "posttrans",
                                       "preuntrans", "postuntrans", "verifyscript"};
     return kNames[static_cast<int>(kind)];
+}
+
+Status check_identity(const Package& package) {
+    TRY(check_name(package.name, "name"));
+    TRY(check_name(package.evr.version, "version"));
+    TRY(check_name(package.evr.release, "release"));
+    if (!package.arch.empty()) TRY(check_name(package.arch, "architecture"));
+    return {};
+}
+
+Status check_relation(const Relation& relation, std::vector<Relation> Package::*list) {
+    if (relation.name.empty()) return fail("a name is empty");
+    if (!relation.is_rich() || list == &Package::provides) return {};
+    bool inverted =
+        list == &Package::conflicts || list == &Package::supplements || list == &Package::enhances;
+    TRY(parse_rich(relation.name, inverted ? RichContext::must_not_hold : RichContext::must_hold));
+    return {};
+}
+
+Result<std::string> clean_file_path(std::string_view raw, PackageKind kind) {
+    std::string path(raw);
+    bool source = kind == PackageKind::source;
+    if (source ? raw.contains('/') : !raw.starts_with('/'))
+        return fail("the file name '%s' is not %s", path.c_str(),
+                    source ? "a plain name" : "absolute");
+    return clean_path((source ? "./" : ".") + path);
 }
 
 Result<Package> Package::from_header(const Header& header) {

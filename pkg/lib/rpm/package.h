@@ -117,4 +117,14 @@ struct Package {
     std::string nevra() const;
 };
 
+// What every source of packages owes the model, be it a header or a repository's metadata.
+// Name, version, release and architecture are fit to be parts of file names and of lines.
+Status check_identity(const Package& package);
+// A rich dependency in `list` can be parsed; no name is empty.
+Status check_relation(const Relation& relation, std::vector<Relation> Package::*list);
+enum class PackageKind { binary, source };
+// Absolute and clean; a source package's plain names get a slash in front.
+Result<std::string> clean_file_path(std::string_view raw, PackageKind kind);
+inline constexpr size_t kMaxFiles = 500'000, kMaxRelations = 500'000;  // of one package
+
 }  // namespace tenon::pkg::rpm

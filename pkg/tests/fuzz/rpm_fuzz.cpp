@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "pkg/lib/rpm/payload.h"
+#include "pkg/lib/rpm/repository.h"
 #include "pkg/lib/rpm/rpm_file.h"
 
 using namespace tenon::pkg;
@@ -65,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         whole_file(bytes, kNoKeys);
         return 0;
     }
-    int choice = bytes[0] % 5;
+    int choice = bytes[0] % 6;
     bytes.remove_prefix(1);
     switch (choice) {
         case 0:
@@ -98,6 +99,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                 }
             }
             break;
+        case 5: {
+            auto one = rpm::open_memory_stream(bytes), two = rpm::open_memory_stream(bytes),
+                 three = rpm::open_memory_stream(bytes);
+            (void)rpm::Repomd::parse(*one);
+            (void)rpm::read_primary(*two, [](rpm::RepositoryPackage&&) { return Status(); });
+            (void)rpm::read_filelists(*three, [](rpm::FileList&&) { return Status(); });
+            break;
+        }
     }
     return 0;
 }
