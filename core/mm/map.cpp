@@ -120,6 +120,7 @@ Result<void> AddressSpace::protect(u64 start, u64 length, Prot prot) {
         if (vma.prot == prot) return;
         editor.account(vma, -1);
         vma.prot = prot;
+        if (is_accounted(vma)) vma.flags = vma.flags | VmaFlags::accounted;
         editor.account(vma, 1);
         PageWalk::protect(*this, vma, vma.range.start, vma.range.end);
     });

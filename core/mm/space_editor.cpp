@@ -16,7 +16,7 @@ Vma::~Vma() {
 bool is_accounted(const Vma& vma) {
     if (has(vma.flags, VmaFlags::no_reserve) || has(vma.flags, VmaFlags::io)) return false;
     if (vma.is_shared()) return false;  // counted once, by the object
-    return has(vma.prot, Prot::write);
+    return has(vma.prot, Prot::write) || has(vma.flags, VmaFlags::accounted);
 }
 
 SpaceEditor::~SpaceEditor() {
@@ -60,6 +60,7 @@ Result<void> SpaceEditor::check_limits(u64 pages, bool accounted, bool data, boo
 Vma& SpaceEditor::insert(std::unique_ptr<Vma> owned) {
     Vma& vma = *owned.release();
     vma.space = &space_;
+    if (is_accounted(vma)) vma.flags = vma.flags | VmaFlags::accounted;
     space_.vmas_.insert(vma);
     ++space_.vma_count_;
     account(vma, 1);

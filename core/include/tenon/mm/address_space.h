@@ -50,7 +50,8 @@ enum class VmaFlags : u32 {
     special = 1 << 10,  // vDSO and such: not merged, not remapped in parts
     huge = 1 << 11,
     no_huge = 1 << 12,
-    heap = 1 << 13,  // brk, for /proc/maps
+    heap = 1 << 13,       // brk, for /proc/maps
+    accounted = 1 << 14,  // was writable once: stays counted
 };
 constexpr VmaFlags operator|(VmaFlags a, VmaFlags b) {
     return static_cast<VmaFlags>(static_cast<u32>(a) | static_cast<u32>(b));
