@@ -1,11 +1,12 @@
 /* What processes, mappings and timers answer at the edges: waiting for stops only, a TLS beyond user space, mremap that
- * fails half-way, offsets past the largest file, a timer whose signal is pending already. */
+ * fails half-way, offsets past the largest file, a timer whose signal is pending already, directory entries cut off, mlock. */
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,8 +33,13 @@ static void waits(void) {
     SAY(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
     SAY(waitid(P_PID, child, &info, WSTOPPED));
     SAY(waitid(P_PID, child, &info, WCONTINUED | WNOHANG));
-    SAY(waitid(P_PID, child, &info, WEXITED));
+    // A tracee is waited for whatever its exit signal.
+    SAY(waitid(P_PID, child, &info, WEXITED | __WCLONE));
     SAY(info.si_status);
+    child = fork();
+    if (child == 0) _exit(5);
+    SAY(waitid(P_PID, child, &info, WEXITED | __WCLONE));
+    SAY(waitid(P_PID, child, &info, WEXITED));
 }
 
 static void clones(void) {
@@ -121,11 +127,57 @@ static void timers(void) {
     timer_delete(one);
 }
 
+/* Directory entries that end at a page that is not there: the whole ones count, and the next call goes on behind them. */
+static void partial_entries(void) {
+    char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(page + 4096, 4096);
+    mkdir("/tmp/entries", 0700);
+    for (int room = 20; room <= 100; room += 20) {
+        int fd = open("/tmp/entries", O_RDONLY | O_DIRECTORY);
+        SAY(syscall(SYS_getdents64, fd, page + 4096 - room, 4096));
+        SAY(syscall(SYS_getdents64, fd, page + 4096 - room, 4096));
+        SAY(syscall(SYS_getdents64, fd, page, 4096));
+        close(fd);
+    }
+    rmdir("/tmp/entries");
+}
+
+static void show_resident(const char *what, char *at, int pages) {
+    unsigned char in[8] = {0};
+    mincore(at, 4096 * pages, in);
+    printf("%s:", what);
+    for (int i = 0; i < pages; i++) printf(" %d", in[i] & 1);
+    puts("");
+}
+
+/* mlock brings in what may be used, and stops at what may not. */
+static void locks(void) {
+    char *at = mmap(0, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(at, 4096, PROT_READ);
+    mprotect(at + 2 * 4096, 4096, PROT_NONE);
+    SAY(mlock(at + 2 * 4096, 4096));
+    SAY(munlock(at, 5 * 4096));
+    SAY(mlock(at, 5 * 4096));
+    SAY(at[4096]);
+    show_resident("locked", at, 5);
+    SAY(madvise(at + 2 * 4096, 4096, MADV_DONTNEED));
+    SAY(munlock(at, 5 * 4096));
+    char *shared = mmap(0, 2 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    mprotect(shared, 4096, PROT_READ);
+    SAY(mlock(shared, 2 * 4096));
+    show_resident("shared", shared, 2);
+    munlock(shared, 2 * 4096);
+    SAY(mlock(at, 6 * 4096 * 1024));
+    munlock(at, 5 * 4096);
+}
+
 int main(void) {
     waits();
     clones();
     moves();
     offsets();
     timers();
+    partial_entries();
+    locks();
     return 0;
 }

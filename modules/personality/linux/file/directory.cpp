@@ -61,15 +61,25 @@ Result<i64> get_entries(i32 fd, u64 dirent, u32 count, Records::Format format) {
         heap.reset(new (std::nothrow) u8[room]);
         if (heap) space = {heap.get(), room};
     }
-    u64 before = file->position();
+    u64 before = file->position();  // then behind the last record that came through
     Records records(format, space);
     TRY(file->read_dir(records));
     if (records.used() == 0) return records.too_small() ? Result<i64>(Err(Error::inval)) : 0;
-    if (auto copied = mm::copy_to_user(UserAddr{dirent}, space.data(), records.used()); !copied) {
-        file->set_position(before);
-        return Err(Error::fault);
+    if (mm::copy_to_user(UserAddr{dirent}, space.data(), records.used()))
+        return static_cast<i64>(records.used());
+    // As Linux: the records that came through whole were read, and the next call begins after them.
+    usize done = 0;
+    while (done < records.used()) {
+        const u8* record = space.data() + done;
+        u16 length = 0;
+        std::memcpy(&length, record + 16, 2);
+        if (!mm::copy_to_user(UserAddr{dirent + done}, record, length)) break;
+        std::memcpy(&before, record + 8, 8);
+        done += length;
     }
-    return static_cast<i64>(records.used());
+    file->set_position(before);
+    if (done == 0) return Err(Error::fault);
+    return static_cast<i64>(done);
 }
 
 Result<void> may_enter(const vfs::Path& path) {

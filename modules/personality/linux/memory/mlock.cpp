@@ -19,6 +19,29 @@ u64 locked_within(mm::AddressSpace& space, u64 start, u64 end) {
     return bytes;
 }
 
+// Brings the pages of a range in, mapping by mapping, and stops where one cannot be used at all.
+// Sleeps; the mappings may change meanwhile.
+// Spec: Linux mm/gup.c, populate_vma_page_range().
+Result<void> bring_in_range(mm::AddressSpace& space, u64 start, u64 end) {
+    for (u64 at = start; at < end;) {
+        u64 until;
+        bool written;
+        {
+            sync::ReadGuard guard(space.lock);
+            const mm::Vma* vma = space.find(at);
+            if (vma == nullptr || vma->range.start > at) return Err(Error::nomem);
+            if (vma->prot == mm::Prot::none) return Err(Error::fault);
+            until = std::min(end, vma->range.end);
+            // Shared pages are not written before somebody writes.
+            written = mm::has(vma->prot, mm::Prot::write) && !vma->is_shared();
+        }
+        auto r = space.populate(at, until, written);
+        if (!r && r.error() != Error::acces) return r;
+        at = until;
+    }
+    return {};
+}
+
 Result<i64> lock_range(u64 start, u64 length, bool bring_in) {
     if (!may_lock()) return Err(Error::perm);
     length = align_up(length + (start & (kPageSize - 1)), kPageSize);
@@ -35,11 +58,10 @@ Result<i64> lock_range(u64 start, u64 length, bool bring_in) {
     }
     TRY(space.set_flags(start, end, VmaFlags::locked, VmaFlags::none));
     if (!bring_in) return 0;
-    if (auto r = space.populate(start, end, true); !r) {
+    if (auto r = bring_in_range(space, start, end); !r) {
         // Spec: POSIX wants these two exchanged.
         if (r.error() == Error::fault || r.error() == Error::io) return Err(Error::nomem);
-        if (r.error() == Error::nomem) return Err(Error::again);
-        if (r.error() != Error::acces) return Err(r.error());  // PROT_NONE is locked, not read
+        return Err(r.error() == Error::nomem ? Error::again : r.error());
     }
     return 0;
 }
@@ -90,7 +112,7 @@ Result<i64> sys_mlockall(i32 flags) {
             if (vma == nullptr) break;
             range = vma->range;
         }
-        (void)space.populate(range.start, range.end, true);
+        (void)bring_in_range(space, range.start, range.end);
         at = range.end;
     }
     return 0;

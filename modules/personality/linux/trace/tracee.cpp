@@ -134,6 +134,7 @@ bool holds_zombie(Process& process) {
     if (own == nullptr) return false;
     if (own->dead) return true;
     if (own->tracer->process.get() == process.parent) {
+        side(*process.leader).ended_under = process.parent->pid;
         unlink_locked(*own).reset();  // as in end_locked()
         return false;
     }

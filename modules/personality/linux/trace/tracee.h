@@ -43,6 +43,7 @@ struct Side {
     u32 counted_stop = 0;  // the job-control stop that it has been counted in, as Task::passed_stop
     bool dumping = false;  // writes a core dump, which the other threads wait for
     bool in_dump = false;  // waits for it: its registers stay as they are
+    i32 ended_under = 0;   // the parent that traced it when its process ended (a pid)
     // DR6 and DR7, as the tracer sees them: DR7 as it was written.
     u64 debug_status = 0, debug_control = 0;
 };

@@ -92,8 +92,9 @@ Found find_tracee_locked(const WaitRequest& request, WaitAnswer& answer, Ref<Tra
 
 bool traces_locked(Process& child) {
     if (!child.leader->extension) return false;
-    const Tracee* own = side(*child.leader).own.get();
-    return own != nullptr && own->tracer->process.get() == &current_process();
+    const Side& its = side(*child.leader);
+    if (its.own) return its.own->tracer->process.get() == &current_process();
+    return its.ended_under == current_process().pid;
 }
 
 }  // namespace tenon::personality::trace

@@ -12,7 +12,7 @@ enum class Found : u8 { nothing, waiting, answer };
 // tree with it; the caller drops it. `gone`: dropped without the lock. Tree lock held.
 Found find_tracee_locked(const WaitRequest& request, WaitAnswer& answer, Ref<Tracee>& gone,
                          process::Process*& reaped);
-// True if the calling process traces the leader of `child`.
+// True if the calling process traces the leader of `child`, or did when that ended as its child.
 bool traces_locked(process::Process& child);
 
 }  // namespace tenon::personality::trace
