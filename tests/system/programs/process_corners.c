@@ -1,5 +1,6 @@
 /* What processes, mappings and timers answer at the edges: waiting for stops only, a TLS beyond user space, mremap that
- * fails half-way, offsets past the largest file, a timer whose signal is pending already, directory entries cut off, mlock. */
+ * fails half-way, offsets past the largest file, a timer whose signal is pending already, directory entries cut off,
+ * mlock, sets of memory nodes. */
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -171,6 +172,16 @@ static void locks(void) {
     munlock(at, 5 * 4096);
 }
 
+/* A set of nodes that is no bit long is refused, no set at all is not. */
+static void policies(void) {
+    unsigned long nodes = 1;
+    for (int mode = 0; mode < 3; mode++) {
+        SAY(syscall(SYS_set_mempolicy, mode, &nodes, 0));
+        SAY(syscall(SYS_set_mempolicy, mode, &nodes, 1));
+        SAY(syscall(SYS_set_mempolicy, mode, 0, 0));
+    }
+}
+
 int main(void) {
     waits();
     clones();
@@ -179,5 +190,6 @@ int main(void) {
     timers();
     partial_entries();
     locks();
+    policies();
     return 0;
 }

@@ -16,7 +16,7 @@ constexpr u64 kNodes = 1;
 // The node set of a call; only node 0 exists.
 Result<u64> read_nodes(u64 mask, u64 max_node) {
     --max_node;
-    if (max_node == 0 || mask == 0 || max_node == ~u64{0}) return u64{0};
+    if (max_node == 0 || mask == 0) return u64{0};  // a length of 0 with a mask is too long by now
     if (max_node > kPageSize * 8) return Err(Error::inval);
     u64 nodes = 0;
     for (u64 word = 0; word * 64 < max_node; ++word) {
