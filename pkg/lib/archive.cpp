@@ -26,71 +26,11 @@ const char* reason(struct archive* a) {
     return s ? s : "unknown error";
 }
 
-// The lower layer: undoes the compression of one ar member.
-class Decompressor {
-  public:
-    Decompressor(ArReader& ar, Filter filter) : ar_(ar), raw_(archive_read_new()) {
-        struct archive* a = raw_.get();
-        switch (filter) {
-            case Filter::none:
-                break;
-            case Filter::gzip:
-                archive_read_support_filter_gzip(a);
-                break;
-            case Filter::xz:
-                archive_read_support_filter_xz(a);
-                break;
-            case Filter::zstd:
-                archive_read_support_filter_zstd(a);
-                break;
-            case Filter::bzip2:
-                archive_read_support_filter_bzip2(a);
-                break;
-            case Filter::lzma:
-                archive_read_support_filter_lzma(a);
-                break;
-        }
-        archive_read_support_format_raw(a);
-    }
-
-    Status start() {
-        struct archive* a = raw_.get();
-        if (archive_read_open(a, this, nullptr, read_member, nullptr) != ARCHIVE_OK)
-            return fail("%s", reason(a));
-        struct archive_entry* entry = nullptr;
-        int r = archive_read_next_header(a, &entry);
-        if (r == ARCHIVE_EOF) return fail("is empty");
-        if (r != ARCHIVE_OK) return fail("%s", reason(a));
-        return {};
-    }
-
-    ssize_t read(void* buffer, size_t len_bytes) {
-        return archive_read_data(raw_.get(), buffer, len_bytes);
-    }
-    const char* why() { return reason(raw_.get()); }
-
-  private:
-    static la_ssize_t read_member(struct archive* a, void* self, const void** out) {
-        auto* me = static_cast<Decompressor*>(self);
-        auto n = me->ar_.read(me->block_, sizeof(me->block_));
-        if (!n) {
-            archive_set_error(a, EILSEQ, "%s", n.error().text.c_str());
-            return ARCHIVE_FATAL;
-        }
-        *out = me->block_;
-        return static_cast<la_ssize_t>(*n);
-    }
-
-    ArReader& ar_;
-    ArchivePtr raw_;
-    char block_[kBlockBytes];
-};
-
 // The upper layer. Keeps the last two blocks it handed to libarchive, so that the type byte of the
 // header that libarchive has just parsed can still be looked at.
 class TarReader final : public EntryData {
   public:
-    explicit TarReader(Decompressor& lower) : lower_(lower), tar_(archive_read_new()) {
+    explicit TarReader(ByteStream& lower) : lower_(lower), tar_(archive_read_new()) {
         archive_read_support_format_tar(tar_.get());
     }
 
@@ -123,30 +63,22 @@ class TarReader final : public EntryData {
         return static_cast<size_t>(n);
     }
 
-    // What is behind the end marker, so that the compression's own checksum is seen.
-    Status drain() {
-        for (;;) {
-            ssize_t n = lower_.read(blocks_[0], sizeof(blocks_[0]));
-            if (n < 0) return fail("%s", lower_.why());
-            if (n == 0) return {};
-        }
-    }
-
   private:
     static la_ssize_t read_block(struct archive* a, void* self, const void** out) {
         auto* me = static_cast<TarReader*>(self);
         me->current_ ^= 1;
         char* block = me->blocks_[me->current_];
-        ssize_t n = me->lower_.read(block, kBlockBytes);
-        if (n < 0) {
-            archive_set_error(a, EILSEQ, "%s", me->lower_.why());
+        // Full blocks: a header must lie within two.
+        auto n = me->lower_.read_full(block, kBlockBytes);
+        if (!n) {
+            archive_set_error(a, EILSEQ, "%s", n.error().text.c_str());
             return ARCHIVE_FATAL;
         }
         me->block_start_[me->current_] = me->fed_bytes_;
-        me->block_len_[me->current_] = static_cast<size_t>(n);
-        me->fed_bytes_ += n;
+        me->block_len_[me->current_] = *n;
+        me->fed_bytes_ += static_cast<int64_t>(*n);
         *out = block;
-        return n;
+        return static_cast<la_ssize_t>(*n);
     }
 
     // Copies `len` bytes at `offset` of the tar stream out of the blocks that are still here.
@@ -243,7 +175,7 @@ class TarReader final : public EntryData {
         return t;
     }
 
-    Decompressor& lower_;
+    ByteStream& lower_;
     ArchivePtr tar_;
     char blocks_[2][kBlockBytes];
     int64_t block_start_[2] = {0, 0};
@@ -306,10 +238,10 @@ Result<Filter> filter_of_member(std::string_view member, std::string_view stem) 
 }
 
 Status walk_tar(ArReader& ar, Filter filter, EntrySink& sink) {
-    auto lower = std::make_unique<Decompressor>(ar, filter);
-    if (Status s = lower->start(); !s) return std::unexpected(std::move(s.error()).in(ar.name()));
-    auto tar = std::make_unique<TarReader>(*lower);
     auto in_member = [&](Error e) { return std::unexpected(std::move(e).in(ar.name())); };
+    auto lower = decompress(ar, filter);
+    if (!lower) return in_member(lower.error());
+    auto tar = std::make_unique<TarReader>(**lower);
     if (Status s = tar->start(); !s) return in_member(s.error());
     for (;;) {
         auto entry = tar->next();
@@ -317,7 +249,8 @@ Status walk_tar(ArReader& ar, Filter filter, EntrySink& sink) {
         if (!*entry) break;
         TRY(sink.entry(**entry, *tar));
     }
-    if (Status s = tar->drain(); !s) return in_member(s.error());
+    // What is behind the end marker, so that the compression's own checksum is seen.
+    if (Status s = (*lower)->drain(); !s) return in_member(s.error());
     return {};
 }
 

@@ -1,8 +1,9 @@
 // The two archive layers of a .deb, on libarchive: an ar of members, each a (compressed) tar.
 //
 // Everything streams through fixed buffers. A member is read by two libarchive readers, one above
-// the other: the lower undoes the compression, the upper reads the tar. Between them sits
-// TypeGuard: libarchive takes an unknown tar type for a plain file, dpkg (and so pkg) refuses it.
+// the other: the lower (lib/stream) undoes the compression, the upper reads the tar. Between them
+// sits TypeGuard: libarchive takes an unknown tar type for a plain file, dpkg (and so pkg) refuses
+// it.
 #pragma once
 
 #include <stddef.h>
@@ -17,6 +18,7 @@
 
 #include "pkg/lib/hash.h"
 #include "pkg/lib/result.h"
+#include "pkg/lib/stream.h"
 
 struct archive;
 
@@ -75,7 +77,7 @@ struct ArchiveFree {
 using ArchivePtr = std::unique_ptr<struct archive, ArchiveFree>;
 
 // The ar container.
-class ArReader {
+class ArReader final : public ByteStream {
   public:
     static Result<ArReader> open(const std::string& path);
     // The fuzzer's and the tests' door. `data` must outlive the reader.
@@ -84,7 +86,8 @@ class ArReader {
     Result<bool> next();
     const std::string& name() const { return name_; }
     uint64_t size_bytes() const { return size_bytes_; }
-    Result<size_t> read(void* buffer, size_t len_bytes);
+    // Of the current member.
+    Result<size_t> read(void* buffer, size_t len_bytes) override;
     struct archive* get() {
         return archive_.get();
     }
@@ -96,7 +99,6 @@ class ArReader {
 };
 
 // The file name without its compression suffix must be `stem` ("control.tar"): which filter?
-enum class Filter { none, gzip, xz, zstd, bzip2, lzma };
 Result<Filter> filter_of_member(std::string_view member, std::string_view stem);
 
 // Reads the current member of `ar` as a tar, to its very end: trailing checksums of the compression

@@ -130,15 +130,15 @@ TEST(ApkStream, reads_of_every_length_see_the_whole) {
     for (size_t len = 0; len < 200; len += 3) {
         std::string plain;
         for (size_t i = 0; i < len; i++) plain += static_cast<char>("abcabcabd"[i * i % 9]);
-        const std::pair<Compression, std::string> kForms[] = {
-            {Compression::deflate, test::deflated(plain).substr(4)},
-            {Compression::zstd, test::zstd(plain).substr(6)}};
-        for (const auto& [compression, bytes] : kForms)
+        const std::pair<Filter, std::string> kForms[] = {
+            {Filter::deflate, test::deflated(plain).substr(4)},
+            {Filter::zstd, test::zstd(plain).substr(6)}};
+        for (const auto& [filter, bytes] : kForms)
             for (size_t step = 1; step <= len + 1; step = step * 2 + 1)
                 for (size_t cut = 0; cut < 2; cut++) {
                     Source source =
                         Source::memory(std::string_view(bytes).substr(0, bytes.size() - cut));
-                    auto stream = decompressor(compression, source);
+                    auto stream = decompress(source, filter);
                     ASSERT_TRUE(stream);
                     std::string got, buffer(step, '\0');
                     Result<size_t> n = (*stream)->read(buffer.data(), step);

@@ -152,7 +152,7 @@ TEST(RpmFile, the_payload_must_agree_with_the_header) {
     spec.cpio = cpio_of(spec) + "more";
     expect_refused(rpm_of(spec), "behind", "behind its end");
     spec.cpio = cpio_of(spec).substr(0, 300);
-    expect_refused(rpm_of(spec), "short", "cut off");
+    expect_refused(rpm_of(spec), "short", "truncated");
     spec = {};
     spec.form = CpioForm::crc;
     spec.items = {{.path = "/a", .data = "x"}};
@@ -234,8 +234,8 @@ TEST(RpmFile, hostile_counts_are_refused_before_they_are_believed) {
         for (uint32_t v : {0u, 1u, 0x7fffffffu, 0x80000000u, 0xfffffff0u, 0xffffffffu}) {
             std::string bad = good;
             for (int i = 0; i < 4; i++) bad[at + i] = static_cast<char>(v >> (24 - 8 * i));
-            auto stream = rpm::open_memory_stream(bad);
-            auto h = rpm::Header::read(*stream, rpm::HeaderKind::main);
+            auto stream = Source::memory(bad);
+            auto h = rpm::Header::read(stream, rpm::HeaderKind::main);
             if (!h) continue;
             for (uint32_t t = 990; t < 1060; t++) {
                 (void)h->strings(t);
@@ -272,8 +272,8 @@ TEST(RpmFile, every_changed_byte_behind_the_signature_header_is_seen) {
 TEST(RpmFile, a_dictionary_of_gigabytes_is_refused) {
     // .lzma: properties, a dictionary of 3 GiB, unknown size.
     std::string lzma("\x5d\0\0\0\xc0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0", 18);
-    auto stream = rpm::open_memory_stream(lzma);
-    auto plain = rpm::decompress(*stream, Filter::lzma);
+    auto stream = Source::memory(lzma);
+    auto plain = decompress(stream, Filter::lzma);
     ASSERT_TRUE(plain);
     char block[16];
     auto n = (*plain)->read(block, sizeof(block));

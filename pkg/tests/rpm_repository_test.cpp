@@ -31,9 +31,9 @@ constexpr const char* kPrimary = R"xml(<?xml version="1.0" encoding="UTF-8"?>
 <file type="dir">/etc/a</file></format></package></metadata>)xml";
 
 Result<std::vector<RepositoryPackage>> primary(std::string_view xml) {
-    auto stream = rpm::open_memory_stream(xml);
+    auto stream = Source::memory(xml);
     std::vector<RepositoryPackage> out;
-    TRY(rpm::read_primary(*stream, [&](RepositoryPackage&& p) -> Status {
+    TRY(rpm::read_primary(stream, [&](RepositoryPackage&& p) -> Status {
         out.push_back(std::move(p));
         return {};
     }));
@@ -134,9 +134,9 @@ TEST(RpmRepository, encodings_are_those_of_xml) {
 
 TEST(RpmRepository, file_lists_are_as_clean_as_packages) {
     auto files = [](std::string_view xml) -> Result<size_t> {
-        auto stream = rpm::open_memory_stream(xml);
+        auto stream = Source::memory(xml);
         size_t count = 0;
-        TRY(rpm::read_filelists(*stream, [&](rpm::FileList&& l) -> Status {
+        TRY(rpm::read_filelists(stream, [&](rpm::FileList&& l) -> Status {
             count += l.files.size() + l.directories.size() + l.ghosts.size();
             return {};
         }));
@@ -156,8 +156,8 @@ TEST(RpmRepository, numbers_of_repomd_are_numbers) {
     auto size = [](std::string_view text) -> Result<uint64_t> {
         std::string xml = "<repomd><data type='primary'><timestamp>12.34</timestamp><size>" +
                           std::string(text) + "</size></data></repomd>";
-        auto stream = rpm::open_memory_stream(xml);
-        TRY_SET(Repomd r, Repomd::parse(*stream));
+        auto stream = Source::memory(xml);
+        TRY_SET(Repomd r, Repomd::parse(stream));
         return r.file("primary")->size_bytes;
     };
     EXPECT_EQ(size("12").value_or(0), 12u);
@@ -174,9 +174,9 @@ TEST(RpmRepository, files_must_have_their_checksum) {
         about.size_bytes = bytes.size();
         about.open_size_bytes = strlen(kPrimary);
         auto read = [&](const std::string& data) {
-            auto stream = rpm::open_memory_stream(data);
+            auto stream = Source::memory(data);
             size_t count = 0;
-            Status s = rpm::read_repository_file(*stream, about, [&](rpm::ByteStream& xml) {
+            Status s = rpm::read_repository_file(stream, about, [&](ByteStream& xml) {
                 return rpm::read_primary(xml, [&](RepositoryPackage&&) -> Status {
                     count++;
                     return {};
@@ -231,16 +231,16 @@ TEST(RpmRepository, what_createrepo_says_is_what_the_packages_say) {
                   "/r 2>/dev/null") != 0)
             continue;
         std::string root = s.dir() + "/r/";
-        auto xml = rpm::open_file_stream(root + "repodata/repomd.xml");
+        auto xml = Source::open(root + "repodata/repomd.xml");
         ASSERT_TRUE(xml);
-        auto repomd = Repomd::parse(**xml);
+        auto repomd = Repomd::parse(*xml);
         ASSERT_TRUE(repomd) << repomd.error().text;
         const RepositoryFile* about = repomd->file("primary");
         ASSERT_TRUE(about && repomd->file("filelists"));
-        auto data = rpm::open_file_stream(root + about->href);
+        auto data = Source::open(root + about->href);
         ASSERT_TRUE(data) << about->href;
         size_t packages = 0, files = 0, needs = 0;
-        Status done = rpm::read_repository_file(**data, *about, [&](rpm::ByteStream& in) {
+        Status done = rpm::read_repository_file(*data, *about, [&](ByteStream& in) {
             return rpm::read_primary(in, [&](RepositoryPackage&& p) -> Status {
                 packages++;
                 TRY_SET(auto file, rpm::RpmFile::open(root + p.href));
@@ -260,8 +260,8 @@ TEST(RpmRepository, what_createrepo_says_is_what_the_packages_say) {
         EXPECT_TRUE(done) << done.error().text;
         EXPECT_GT(packages, 25u);
         about = repomd->file("filelists");
-        data = rpm::open_file_stream(root + about->href);
-        done = rpm::read_repository_file(**data, *about, [&](rpm::ByteStream& in) {
+        data = Source::open(root + about->href);
+        done = rpm::read_repository_file(*data, *about, [&](ByteStream& in) {
             return rpm::read_filelists(in, [&](rpm::FileList&& l) -> Status {
                 files += l.files.size() + l.directories.size() + l.ghosts.size();
                 return {};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace tenon::pkg::apk {
 
@@ -111,21 +112,23 @@ Result<AdbContainer> AdbContainer::open(Source source, Schema schema) {
     c.source_ = std::make_unique<Source>(source.again());
     char head[4];
     TRY(c.source_->read_exactly(head, sizeof(head)));
-    Compression compression = Compression::none;
+    Filter filter = Filter::none;
     if (memcmp(head, "ADB.", 4) == 0) {
         *c.source_ = c.source_->again();  // not compressed: these bytes are the header's own
     } else if (memcmp(head, "ADBd", 4) == 0) {
-        compression = Compression::deflate;
+        filter = Filter::deflate;
     } else if (memcmp(head, "ADBc", 4) == 0) {
         char spec[2];  // algorithm and level; the level is of no use here
         TRY(c.source_->read_exactly(spec, sizeof(spec)));
-        if (spec[0] < 0 || spec[0] > 2)
-            return fail("has the unknown compression %d", static_cast<unsigned char>(spec[0]));
-        compression = static_cast<Compression>(spec[0]);
+        constexpr Filter kFilters[] = {Filter::none, Filter::deflate, Filter::zstd};
+        auto algorithm = static_cast<unsigned char>(spec[0]);
+        if (algorithm >= std::size(kFilters))
+            return fail("has the unknown compression %d", algorithm);
+        filter = kFilters[algorithm];
     } else {
         return fail("is not an ADB file");
     }
-    TRY_SET(c.stream_, decompressor(compression, *c.source_));
+    TRY_SET(c.stream_, decompress(*c.source_, filter));
     char header[8];
     TRY(c.stream_->read_exactly(header, sizeof(header)));
     if (memcmp(header, "ADB.", 4) != 0) return fail("is not an ADB file");

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "pkg/lib/apk/stream.h"
 #include "pkg/lib/result.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::apk {
 

@@ -7,8 +7,8 @@
 
 #include "pkg/lib/apk/keys.h"
 #include "pkg/lib/apk/package.h"
-#include "pkg/lib/apk/stream.h"
 #include "pkg/lib/archive.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::apk {
 

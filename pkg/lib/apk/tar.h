@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "pkg/lib/apk/stream.h"
 #include "pkg/lib/archive.h"
 #include "pkg/lib/result.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::apk {
 

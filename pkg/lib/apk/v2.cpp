@@ -2,6 +2,7 @@
 // compressed control member, whose .PKGINFO names the digest of the compressed data member. An
 // index has one member behind the signatures, which are over all that follows them.
 #include "pkg/lib/apk/contents.h"
+#include "pkg/lib/apk/gzip_members.h"
 #include "pkg/lib/apk/tar.h"
 
 namespace tenon::pkg::apk {

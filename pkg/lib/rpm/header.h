@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "pkg/lib/result.h"
-#include "pkg/lib/rpm/stream.h"
 #include "pkg/lib/rpm/tags.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::rpm {
 

@@ -5,10 +5,11 @@
 #include <nettle/dsa.h>
 #include <nettle/eddsa.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
-#include "pkg/lib/rpm/stream.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::rpm {
 
@@ -348,12 +349,13 @@ Status Keyring::add_directory(const std::string& directory) {
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
         std::string path = directory + "/" + name, data;
-        auto file = open_file_stream(path);
+        struct stat st;
+        if (stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) continue;
+        auto file = Source::open(path);
         if (!file) return std::unexpected(std::move(file.error()).in(path));
         char block[16 * 1024];
         for (;;) {
-            auto n = (*file)->read(block, sizeof(block));
-            if (!n && n.error().code == EISDIR) break;
+            auto n = file->read(block, sizeof(block));
             if (!n) return std::unexpected(std::move(n.error()).in(path));
             if (*n == 0) break;
             data.append(block, *n);

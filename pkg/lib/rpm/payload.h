@@ -8,7 +8,7 @@
 #include "pkg/lib/archive.h"
 #include "pkg/lib/result.h"
 #include "pkg/lib/rpm/package.h"
-#include "pkg/lib/rpm/stream.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::rpm {
 

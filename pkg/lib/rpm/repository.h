@@ -17,7 +17,7 @@
 #include "pkg/lib/hash.h"
 #include "pkg/lib/result.h"
 #include "pkg/lib/rpm/package.h"
-#include "pkg/lib/rpm/stream.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::rpm {
 

@@ -298,19 +298,19 @@ Result<RpmFile> RpmFile::open_memory(std::string_view data) {
     return f;
 }
 
-Result<std::unique_ptr<ByteStream>> RpmFile::reopen() const {
-    if (memory_.data()) return open_memory_stream(memory_);
-    return open_file_stream(path_);
+Result<Source> RpmFile::reopen() const {
+    if (memory_.data()) return Source::memory(memory_);
+    return Source::open(path_);
 }
 
 Status RpmFile::read_headers() {
     TRY_SET(auto stream, reopen());
     char lead[kLeadBytes];
-    TRY(stream->read_exactly(lead, sizeof(lead), "the lead of this RPM file"));
+    TRY(stream.read_exactly(lead, sizeof(lead), "the lead of this RPM file"));
     if (std::string_view(lead, kLeadMagic.size()) != kLeadMagic)
         return fail("this is not an RPM file");
-    TRY_SET(signatures_, Header::read(*stream, HeaderKind::signature));
-    TRY_SET(header_, Header::read(*stream, HeaderKind::main));
+    TRY_SET(signatures_, Header::read(stream, HeaderKind::signature));
+    TRY_SET(header_, Header::read(stream, HeaderKind::main));
     header_at_ = kLeadBytes + (signatures_.raw().size() + 7) / 8 * 8;
     TRY(check_header_digests());
     TRY_SET(package_, Package::from_header(header_));
@@ -332,11 +332,11 @@ Result<Verdict> RpmFile::run(EntrySink& sink, const Keyring* keys) const {
     char block[16 * 1024];
     for (uint64_t left = header_at_ + header_.raw().size(); left > 0;) {
         size_t n = static_cast<size_t>(std::min<uint64_t>(left, sizeof(block)));
-        TRY(stream->read_exactly(block, n, "the file"));
+        TRY(stream.read_exactly(block, n, "the file"));
         left -= n;
     }
     Verifier verifier(signatures_, header_, keys);
-    HashingStream compressed(*stream, verifier.compressed());
+    HashingStream compressed(stream, verifier.compressed());
     GuardSink guarded(sink);
     auto walk = [&]() -> Status {
         TRY_SET(Filter filter, filter_of_compressor(package_.payload_compressor));
@@ -367,9 +367,9 @@ Result<Verdict> RpmFile::verify(const Keyring& keys) const {
 }
 
 bool looks_like_rpm(const std::string& path) {
-    auto stream = open_file_stream(path);
+    auto stream = Source::open(path);
     char magic[4];
-    return stream && (*stream)->read_exactly(magic, sizeof(magic), "") &&
+    return stream && stream->read_exactly(magic, sizeof(magic)) &&
            std::string_view(magic, sizeof(magic)) == kLeadMagic;
 }
 

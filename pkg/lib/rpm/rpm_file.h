@@ -15,6 +15,7 @@
 #include "pkg/lib/rpm/header.h"
 #include "pkg/lib/rpm/keyring.h"
 #include "pkg/lib/rpm/package.h"
+#include "pkg/lib/stream.h"
 
 namespace tenon::pkg::rpm {
 
@@ -58,7 +59,7 @@ class RpmFile {
     Result<Verdict> verify(const Keyring& keys) const;
 
   private:
-    Result<std::unique_ptr<ByteStream>> reopen() const;
+    Result<Source> reopen() const;
     Status read_headers();
     Status check_header_digests() const;
     Result<Verdict> run(EntrySink& sink, const Keyring* keys) const;

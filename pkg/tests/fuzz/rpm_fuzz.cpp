@@ -28,14 +28,14 @@ class Nobody final : public rpm::Providers {
 
 // A header, and behind it an uncompressed payload: no digest stands in the way.
 void headers_and_payload(std::string_view bytes) {
-    auto stream = rpm::open_memory_stream(bytes);
-    auto header = rpm::Header::read(*stream, rpm::HeaderKind::main);
+    auto stream = Source::memory(bytes);
+    auto header = rpm::Header::read(stream, rpm::HeaderKind::main);
     if (!header) return;
     auto package = rpm::Package::from_header(*header);
     if (!package) return;
     (void)package->nevra();
     Reader sink;
-    (void)rpm::walk_cpio(*stream, *package, sink);
+    (void)rpm::walk_cpio(stream, *package, sink);
 }
 
 void whole_file(std::string_view bytes, const rpm::Keyring& keys) {
@@ -89,9 +89,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         }
         case 4:
-            for (auto filter : {Filter::gzip, Filter::bzip2, Filter::xz, Filter::zstd}) {
-                auto lower = rpm::open_memory_stream(bytes);
-                auto plain = rpm::decompress(*lower, filter);
+            for (auto filter :
+                 {Filter::gzip, Filter::bzip2, Filter::xz, Filter::zstd, Filter::deflate}) {
+                auto lower = Source::memory(bytes);
+                auto plain = decompress(lower, filter);
                 char block[4096];
                 for (int n = 0; plain && n < 64; n++) {
                     auto got = (*plain)->read(block, sizeof(block));
@@ -100,11 +101,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             }
             break;
         case 5: {
-            auto one = rpm::open_memory_stream(bytes), two = rpm::open_memory_stream(bytes),
-                 three = rpm::open_memory_stream(bytes);
-            (void)rpm::Repomd::parse(*one);
-            (void)rpm::read_primary(*two, [](rpm::RepositoryPackage&&) { return Status(); });
-            (void)rpm::read_filelists(*three, [](rpm::FileList&&) { return Status(); });
+            auto one = Source::memory(bytes), two = one, three = one;
+            (void)rpm::Repomd::parse(one);
+            (void)rpm::read_primary(two, [](rpm::RepositoryPackage&&) { return Status(); });
+            (void)rpm::read_filelists(three, [](rpm::FileList&&) { return Status(); });
             break;
         }
     }
