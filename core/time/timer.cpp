@@ -1,4 +1,3 @@
-#include <tenon/arch/irq.h>
 #include <tenon/arch/time.h>
 #include <tenon/lib/assert.h>
 #include <tenon/sync/spinlock.h>
@@ -188,8 +187,8 @@ void run_expired(u64 now_ns) {
     queue_of(arch::cpu_id()).run(now_ns);
 }
 
-// Lost by some machines (arch/x86_64/smp/reminder.h), or held back by an interrupt whose end was lost.
-// Without this the CPU would sleep until something else comes.
+// Some machines lose it (arch/x86_64/smp/reminder.h). Without this the CPU would sleep until
+// something else comes.
 void ask_again() {
     constexpr u64 kLateNs = 10'000'000;
     u64& programmed = g_programmed.local();

@@ -87,20 +87,19 @@ class Random {
     } while (0)
 
 // Once in every ktest: its name, and pointers to its tests.
-#define KTEST_MODULE(module_name, ...)                                             \
-    class KtestModule final : public ::tenon::module::Instance {                   \
-      public:                                                                      \
-        static ::tenon::Result<std::unique_ptr<KtestModule>> create(               \
-            ::tenon::module::Context& context) {                                   \
-            static constexpr const ::tenon::ktest::Test* kTests[] = {__VA_ARGS__}; \
-            TRY(::tenon::ktest::run_all(context, kTests));                         \
-            std::unique_ptr<KtestModule> self(new (std::nothrow) KtestModule);     \
-            if (!self) return ::tenon::Err(::tenon::Error::nomem);                 \
-            return self;                                                           \
-        }                                                                          \
-    };                                                                             \
-    TENON_MODULE(KtestModule, {.name = module_name,                                \
-                               .description = "tests of the core",                 \
-                               .imports = {"tenon::mm::testing",                   \
-                                           "tenon::arch::testing"},                \
+#define KTEST_MODULE(module_name, ...)                                                    \
+    class KtestModule final : public ::tenon::module::Instance {                          \
+      public:                                                                             \
+        static ::tenon::Result<std::unique_ptr<KtestModule>> create(                      \
+            ::tenon::module::Context& context) {                                          \
+            static constexpr const ::tenon::ktest::Test* kTests[] = {__VA_ARGS__};        \
+            TRY(::tenon::ktest::run_all(context, kTests));                                \
+            std::unique_ptr<KtestModule> self(new (std::nothrow) KtestModule);            \
+            if (!self) return ::tenon::Err(::tenon::Error::nomem);                        \
+            return self;                                                                  \
+        }                                                                                 \
+    };                                                                                    \
+    TENON_MODULE(KtestModule, {.name = module_name,                                       \
+                               .description = "tests of the core",                        \
+                               .imports = {"tenon::mm::testing", "tenon::arch::testing"}, \
                                .restart = ::tenon::module::Restart::never})

@@ -226,8 +226,9 @@ KTEST(interrupts_that_get_lost_hold_nobody_up) {
     std::atomic<u32> called{0};
     const auto call_all = [&] {
         called = 0;
-        arch::call_on(arch::online_mask(),
-                      [](void* n) { static_cast<std::atomic<u32>*>(n)->fetch_add(1); }, &called);
+        arch::call_on(
+            arch::online_mask(), [](void* n) { static_cast<std::atomic<u32>*>(n)->fetch_add(1); },
+            &called);
         EXPECT(called.load() == arch::online_cpus());
     };
     for (u32 i = 0; i < 20; ++i) {

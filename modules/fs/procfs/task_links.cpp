@@ -27,8 +27,7 @@ Result<void> may_look(const Subject& about) {
     const bool same = mine.fsuid == theirs->uid && mine.fsuid == theirs->euid &&
                       mine.fsuid == theirs->suid && mine.fsgid == theirs->gid &&
                       mine.fsgid == theirs->egid && mine.fsgid == theirs->sgid;
-    if (!same || about.process->dumpable != process::Dumpable::yes)
-        return Err(Error::acces);
+    if (!same || about.process->dumpable != process::Dumpable::yes) return Err(Error::acces);
     return {};
 }
 

@@ -191,7 +191,8 @@ Result<void> store_coredump_filter(const Subject& about, std::string_view text) 
         TRY_ASSIGN(const i64 number, parse_number(text));
         value = static_cast<u32>(number);
     }
-    process::set_core_filter(*about.process, value & 0x1ff);
+    constexpr u32 kKinds = 0x1ff;  // of mappings, a bit each
+    process::set_core_filter(*about.process, value & kKinds);
     return {};
 }
 

@@ -164,8 +164,5 @@ MsiMessage compose_msi(u32 vector, u32 cpu) {
 void end_of_interrupt(u32) {
     lapic_eoi();
 }
-void end_stale_interrupts() {
-    lapic_end_stale();
-}
 
 }  // namespace tenon::arch

@@ -1,6 +1,5 @@
 #include "core/arch/x86_64/smp/reminder.h"
 
-#include <tenon/arch/irq.h>
 #include <tenon/arch/smp.h>
 #include <tenon/arch/time.h>
 #include <tenon/time/timer.h>
@@ -41,7 +40,7 @@ void count_reminders() {
 }
 
 void mend_lost_interrupts() {
-    end_stale_interrupts();
+    lapic_end_stale();
     time::ask_again();
 }
 

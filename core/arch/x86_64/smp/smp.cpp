@@ -41,7 +41,6 @@ namespace {
 
 using namespace x86;
 
-constexpr u64 kInterruptsOn = 1 << 9;    // of RFLAGS
 constexpr usize kArgsOffset = 0xf00;  // in the trampoline's page
 
 constinit std::atomic<u32> g_started{0};
@@ -170,7 +169,7 @@ void serve_calls() {
 
 void handle_nmi(const UserRegs& regs) {
     if (g_stopping.load()) halt_forever();
-    if (regs.rflags & kInterruptsOn) mend_lost_interrupts();
+    if (regs.rflags & kInterruptFlag) mend_lost_interrupts();
     if (!watchdog_runs()) log::warn("NMI on CPU {} at {:#x}", cpu_id(), regs.rip);
 }
 

@@ -37,7 +37,7 @@ enum PageFaultBit : u32 {
     kPfKey = 32
 };
 
-constexpr u64 kFlagsPlain = 2, kFlagTrap = 1 << 8, kFlagInterrupt = 1 << 9, kFlagResume = 1 << 16;
+constexpr u64 kFlagsPlain = 2, kFlagTrap = 1 << 8, kFlagResume = 1 << 16;
 
 struct TrapName {
     UserTrap user;
@@ -94,7 +94,7 @@ void redirect(UserRegs& regs, uptr mark, bool irqs_on) {
     regs.rip = reinterpret_cast<u64>(&abandon_call);
     regs.rdi = mark;
     regs.rsp = mark;
-    regs.rflags = irqs_on ? kFlagsPlain | kFlagInterrupt : kFlagsPlain;
+    regs.rflags = irqs_on ? kFlagsPlain | kInterruptFlag : kFlagsPlain;
     key_rights(regs) = 0;
 }
 
@@ -192,7 +192,7 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
             if (module::revoke_interrupted(fault_at(*regs, "", 0), mark, irqs_on))
                 redirect(*regs, mark, irqs_on);
         }
-        if (preempt_count() == 0 && need_resched() && (regs->rflags & kFlagInterrupt))
+        if (preempt_count() == 0 && need_resched() && (regs->rflags & kInterruptFlag))
             sched::preempt_from_irq();
         return;
     }
@@ -205,7 +205,7 @@ TENON_HIDDEN void trap_from_kernel(UserRegs* regs, u32 vector, u32 error) {
     const u64 fixup = find_fixup(regs->rip);
     if (fixup != 0 && (vector == kVectorPageFault || vector == kVectorGeneralProtection)) {
         // A guarded user access. Resolving it may sleep, which the interrupted code must allow.
-        if (vector == kVectorPageFault && address < kUserLimit && (regs->rflags & kFlagInterrupt) &&
+        if (vector == kVectorPageFault && address < kUserLimit && (regs->rflags & kInterruptFlag) &&
             preempt_count() == 0 && current()->faults_disabled == 0) {
             irq_enable();
             PageFault fault = page_fault_info(address, error);
@@ -229,7 +229,7 @@ TENON_HIDDEN void trap_paranoid(UserRegs* regs, u32 vector, u32 error) {
         uptr mark;
         bool irqs_on;
         if ((regs->cs & 3) == 0 &&
-            module::watch_call(fault_at(*regs, "", 0), (regs->rflags & kFlagInterrupt) != 0, mark,
+            module::watch_call(fault_at(*regs, "", 0), (regs->rflags & kInterruptFlag) != 0, mark,
                                irqs_on))
             redirect(*regs, mark, irqs_on);
         return;

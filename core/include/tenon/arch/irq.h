@@ -25,7 +25,5 @@ Result<u32> isa_to_gsi(u32 isa_irq, IrqTrigger& trigger);
 void mask_gsi(u32 gsi, bool masked);
 MsiMessage compose_msi(u32 vector, u32 cpu);
 void end_of_interrupt(u32 vector);
-// Ends what this CPU has in service although no handler is under way. Irqs off, outside of handlers.
-void end_stale_interrupts();
 
 }  // namespace tenon::arch

@@ -5,7 +5,8 @@
 
 namespace tenon::arch::testing {
 
-// The next `sent` interrupts to other CPUs are not sent, the next `ended` are not ended. Any context.
+// The next `sent` interrupts to other CPUs are not sent, the next `ended` are not ended. Any
+// context.
 TENON_API void lose_interrupts(u32 sent, u32 ended);
 
 }  // namespace tenon::arch::testing

@@ -5,8 +5,8 @@
 // all ranges are page-aligned and below arch::kUserLimit.
 #pragma once
 
-#include <tenon/arch/fault.h>
 #include <tenon/arch/context.h>
+#include <tenon/arch/fault.h>
 #include <tenon/arch/page_table.h>
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
@@ -98,7 +98,7 @@ class Vma {
     Prot prot = Prot::none;
     Prot max_prot = Prot::read | Prot::write | Prot::exec;  // what mprotect may grant
     VmaFlags flags = VmaFlags::none;
-    Mapping* mapping = nullptr;  // page cache of the file or of shared memory, or null
+    Mapping* mapping = nullptr;             // page cache of the file or of shared memory, or null
     std::atomic<u64>* file_size = nullptr;  // bytes; pages past it are SIGBUS. With `mapping`
     Ref<vfs::File> file;                    // or null
     Ref<VmaBacking> backing;                // or null
@@ -160,8 +160,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
     TENON_API Result<void> discard(u64 start, u64 end);
     // Brings pages in as if they were touched; nomem on a hole, fault where access is not allowed.
     TENON_API Result<void> populate(u64 start, u64 end, bool write);
-    // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed; nomem on a hole,
-    // after the rest was changed.
+    // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed; nomem on a
+    // hole, after the rest was changed.
     TENON_API Result<void> set_flags(u64 start, u64 end, VmaFlags set, VmaFlags clear);
     // brk: [brk_start, brk). Returns the new (or unchanged) break.
     TENON_API u64 set_brk(u64 new_brk);
@@ -232,12 +232,12 @@ class AddressSpace : public RefCounted<AddressSpace> {
         using type = u64;
         u64 operator()(const Vma& vma) const { return vma.range.start; }
     };
-    using VmaTree = bi::set<
-        Vma,
-        bi::member_hook<Vma,
-                        bi::set_member_hook<bi::link_mode<bi::safe_link>, bi::optimize_size<true>>,
-                        &Vma::tree_hook>,
-        bi::key_of_value<ByAddress>, bi::constant_time_size<false>>;
+    using VmaTree =
+        bi::set<Vma,
+                bi::member_hook<
+                    Vma, bi::set_member_hook<bi::link_mode<bi::safe_link>, bi::optimize_size<true>>,
+                    &Vma::tree_hook>,
+                bi::key_of_value<ByAddress>, bi::constant_time_size<false>>;
     Result<void> fault_in(u64 va, arch::FaultAccess access, bool force);
     Result<void> grow_stack(u64 va);
     Result<Page*> page_for_access(u64 va, bool write, bool force, Pfn& special);

@@ -61,7 +61,7 @@ Result<i64> get_entries(i32 fd, u64 dirent, u32 count, Records::Format format) {
         heap.reset(new (std::nothrow) u8[room]);
         if (heap) space = {heap.get(), room};
     }
-    u64 before = file->position();  // then behind the last record that came through
+    u64 next = file->position();
     Records records(format, space);
     TRY(file->read_dir(records));
     if (records.used() == 0) return records.too_small() ? Result<i64>(Err(Error::inval)) : 0;
@@ -74,10 +74,10 @@ Result<i64> get_entries(i32 fd, u64 dirent, u32 count, Records::Format format) {
         u16 length = 0;
         std::memcpy(&length, record + 16, 2);
         if (!mm::copy_to_user(UserAddr{dirent + done}, record, length)) break;
-        std::memcpy(&before, record + 8, 8);
+        std::memcpy(&next, record + 8, 8);
         done += length;
     }
-    file->set_position(before);
+    file->set_position(next);
     if (done == 0) return Err(Error::fault);
     return static_cast<i64>(done);
 }
