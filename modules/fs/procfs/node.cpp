@@ -74,6 +74,12 @@ class TextFile final : public vfs::FileOps {
         return got;
     }
 
+    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
+        const Entry& entry = node_of(file.inode()).entry;
+        return entry.has_end || entry.sysctl != Sysctl::none ? FileOps::seek(file, offset, whence)
+                                                             : seek_number(file, offset, whence);
+    }
+
   private:
     // A text in records, as Linux's seq_file gives it: a read makes at most one part, so whole
     // pages are asked for record by record. Spec: Linux fs/seq_file.c, seq_read_iter().
@@ -226,6 +232,7 @@ class DirectoryFile final : public vfs::FileOps {
         }
         if (node.entry.dynamic == Dynamic::none) return {};
         if (position < kDynamicBase) position = kDynamicBase;
+        if (position - kDynamicBase > INT32_MAX) return {};
         const vfs::Mode type = node.entry.dynamic == Dynamic::descriptors        ? vfs::kSymlink
                                : node.entry.dynamic == Dynamic::descriptor_infos ? vfs::kRegular
                                                                                  : vfs::kDirectory;
@@ -240,9 +247,6 @@ class DirectoryFile final : public vfs::FileOps {
                 return {};
             position = next;
         }
-    }
-    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
-        return seek_number(file, offset, whence);
     }
 };
 constinit DirectoryFile directory_file;

@@ -39,6 +39,7 @@ struct Entry {
     // a record that does not fit into a page any more nothing is added, unless it is the first.
     Result<void> (*show_part)(Text& out, const Subject& about, u64& cursor, usize wanted) = nullptr;
     Sysctl sysctl = Sysctl::none;
+    bool has_end = false;  // SEEK_END is answered (with 0), as Linux does where it uses no seq_file
 };
 inline constexpr u64 kNoMore = ~u64{0};
 
@@ -46,6 +47,10 @@ constexpr Entry file(std::string_view name, Result<void> (*show)(Text&, const Su
                      vfs::Mode mode = 0444,
                      Result<void> (*store)(const Subject&, std::string_view) = nullptr) {
     return {.name = name, .mode = vfs::kRegular | mode, .show = show, .store = store};
+}
+constexpr Entry with_end(Entry entry) {
+    entry.has_end = true;
+    return entry;
 }
 constexpr Entry records(std::string_view name,
                         Result<void> (*show_part)(Text&, const Subject&, u64&, usize),

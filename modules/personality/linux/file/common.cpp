@@ -18,7 +18,8 @@ Result<void> UserPath::load(u64 address) {
     return {};
 }
 
-Result<void> AtStart::set(i32 dirfd, const UserPath& path) {
+Result<void> AtStart::set(i32 dirfd, const UserPath& path, Empty empty) {
+    if (path.empty() && empty == Empty::refused) return Err(Error::noent);
     if (dirfd == AT_FDCWD || (!path.empty() && path.view().front() == '/')) return {};
     TRY_ASSIGN(file_, file_or_path_of(dirfd));
     base_ = &file_->path();
@@ -35,7 +36,9 @@ Result<vfs::Path> resolve_at(i32 dirfd, u64 user_path, u32 lookup_flags,
     UserPath path;
     TRY(path.load(user_path));
     AtStart at;
-    TRY(at.set(dirfd, path));
+    TRY(at.set(dirfd, path,
+               (lookup_flags & vfs::kLookupEmptyOk) ? AtStart::Empty::names_start
+                                                    : AtStart::Empty::refused));
     return vfs::lookup(at.start(cred), path.view(), lookup_flags);
 }
 

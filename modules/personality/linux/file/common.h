@@ -46,8 +46,10 @@ class AtStart {
   public:
     AtStart() = default;
     TENON_NONCOPYABLE(AtStart);
-    // Absolute paths do not look at `dirfd`. Error::badf.
-    Result<void> set(i32 dirfd, const UserPath& path);
+    enum class Empty : u8 { refused, names_start };
+    // Absolute paths do not look at `dirfd`, nor do empty ones that are refused: Error::noent
+    // comes before Error::badf.
+    Result<void> set(i32 dirfd, const UserPath& path, Empty empty = Empty::refused);
     vfs::LookupStart start(const process::Credentials* cred = nullptr) const;
 
   private:

@@ -51,7 +51,8 @@ class Records final : public vfs::DirSink {
 Result<i64> get_entries(i32 fd, u64 dirent, u32 count, Records::Format format) {
     TRY_ASSIGN(vfs::FileRef file, file_of(fd));
     if (!file->inode().is_dir()) return Err(Error::notdir);
-    if (count > 0x7fffffff) count = 0x7fffffff;
+    // Linux keeps what is left in an int: nothing fits into a size beyond it.
+    if (count > INT32_MAX) count = 0;
     // As much at once as is worth it; the position moves with what was taken.
     usize room = std::min<usize>(count, 32768);
     u8 small[kBatch];

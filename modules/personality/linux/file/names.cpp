@@ -103,7 +103,7 @@ Result<i64> readlink_at(i32 dfd, u64 pathname, u64 buf, i32 size) {
     UserPath path;
     TRY(path.load(pathname));
     AtStart at;
-    TRY(at.set(dfd, path));
+    TRY(at.set(dfd, path, AtStart::Empty::names_start));
     bool empty = path.empty();
     TRY_ASSIGN(vfs::Path found, vfs::lookup(at.start(), path.view(),
                                             dfd == AT_FDCWD ? 0 : u32{vfs::kLookupEmptyOk}));

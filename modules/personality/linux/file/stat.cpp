@@ -56,7 +56,8 @@ Result<i64> stat_at(i32 dirfd, u64 filename, u64 out, u32 flags) {
         return put_stat(file->inode(), out);
     }
     AtStart at;
-    TRY(at.set(dirfd, path));
+    TRY(at.set(dirfd, path,
+               (flags & AT_EMPTY_PATH) ? AtStart::Empty::names_start : AtStart::Empty::refused));
     u32 lookup_flags = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : u32{vfs::kLookupFollow};
     if (flags & AT_EMPTY_PATH) lookup_flags |= vfs::kLookupEmptyOk;
     TRY_ASSIGN(vfs::Path found, vfs::lookup(at.start(), path.view(), lookup_flags));
