@@ -133,9 +133,12 @@ Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags)
             position = node.size_bytes.load(std::memory_order_relaxed);
         u32 seals = node.live_seals();
         if (seals & (Inode::kSealWrite | Inode::kSealFutureWrite)) return Err(Error::perm);
-        if ((seals & Inode::kSealGrow) &&
-            position + buffer.remaining() > node.size_bytes.load(std::memory_order_relaxed))
-            return Err(Error::perm);
+        const u64 size = node.size_bytes.load(std::memory_order_relaxed);
+        if ((seals & Inode::kSealGrow) && position + buffer.remaining() > size) {
+            // As Linux, page by page: the last that would grow is refused as a whole.
+            if (position >= align_down(size, kPageSize)) return Err(Error::perm);
+            buffer.truncate(align_down(size, kPageSize) - position);
+        }
         if (const FileHooks* hooks = file_hooks()) {
             TRY_ASSIGN(usize allowed, hooks->size_limit(position, buffer.remaining()));
             buffer.truncate(allowed);
@@ -224,8 +227,7 @@ Result<u64> FileOps::seek(File& file, i64 offset, Whence whence) {
             return static_cast<u64>(size);
     }
     i64 result;
-    if (__builtin_add_overflow(base, offset, &result)) return Err(Error::overflow);
-    if (result < 0) return Err(Error::inval);
+    if (__builtin_add_overflow(base, offset, &result) || result < 0) return Err(Error::inval);
     return static_cast<u64>(result);
 }
 

@@ -79,6 +79,16 @@ void Pipe::give_page(mm::Page* page) {
     mm::page_unref(page);
 }
 
+Result<void> Pipe::wait_for_bytes() {
+    return read_wait_.wait(
+        [&] {
+            return !claimed_.load(std::memory_order_relaxed) &&
+                   (has_data_.load(std::memory_order_relaxed) ||
+                    writers_.load(std::memory_order_relaxed) == 0);
+        },
+        sync::WaitMode::interruptible, sync::Deadline::never(), true);
+}
+
 Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
     if (buffer.remaining() == 0) return usize{0};
     usize done = 0;
@@ -88,7 +98,8 @@ Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
         {
             sync::MutexGuard guard(lock_);
             bool was_full = ring_.full();
-            while (!ring_.empty() && buffer.remaining() != 0) {
+            const bool claimed = claimed_.load(std::memory_order_relaxed);
+            while (!claimed && !ring_.empty() && buffer.remaining() != 0) {
                 auto& slot = ring_.front();
                 usize part = std::min<usize>(slot.length, buffer.remaining());
                 Result<usize> moved = buffer.put(bytes_of(slot.page) + slot.offset, part);
@@ -107,7 +118,7 @@ Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
             more = !ring_.empty();
             has_data_.store(more, std::memory_order_relaxed);
             has_room_.store(!ring_.full(), std::memory_order_relaxed);
-            at_end = writers_.load(std::memory_order_relaxed) == 0;
+            at_end = !claimed && writers_.load(std::memory_order_relaxed) == 0;
         }
         if (done != 0) {
             if (made_room) write_wait_.wake_all(kOut);
@@ -118,12 +129,7 @@ Result<usize> Pipe::read(File& file, IoBuffer& buffer, u64&) {
         }
         if (at_end) return usize{0};
         if (file.nonblocking()) return Err(Error::again);
-        TRY(read_wait_.wait(
-            [&] {
-                return has_data_.load(std::memory_order_relaxed) ||
-                       writers_.load(std::memory_order_relaxed) == 0;
-            },
-            sync::WaitMode::interruptible, sync::Deadline::never(), true));
+        TRY(wait_for_bytes());
         slept = true;
     }
 }
@@ -337,6 +343,54 @@ Result<usize> Pipe::peek(IoBuffer& buffer) {
         done += moved;
     }
     return done;
+}
+
+Result<usize> Pipe::claim(IoBuffer& buffer, bool nonblock) {
+    for (;;) {
+        {
+            sync::MutexGuard guard(lock_);
+            const bool claimed = claimed_.load(std::memory_order_relaxed);
+            if (!claimed && !ring_.empty()) {
+                usize done = 0;
+                for (u32 i = 0; i < ring_.used() && buffer.remaining() != 0; i++) {
+                    auto& slot = ring_.at(i);
+                    TRY_ASSIGN(usize moved,
+                               buffer.put(bytes_of(slot.page) + slot.offset, slot.length));
+                    done += moved;
+                    if (slot.packet) break;
+                }
+                claimed_.store(true, std::memory_order_relaxed);
+                return done;
+            }
+            if (!claimed && writers_.load(std::memory_order_relaxed) == 0) return usize{0};
+        }
+        if (nonblock) return Err(Error::again);
+        TRY(wait_for_bytes());
+    }
+}
+
+void Pipe::settle(usize taken) {
+    bool made_room, tell;
+    {
+        sync::MutexGuard guard(lock_);
+        made_room = ring_.full();
+        while (taken != 0) {
+            auto& slot = ring_.front();
+            const usize part = std::min<usize>(slot.length, taken);
+            taken -= part;
+            slot.offset += static_cast<u16>(part);
+            slot.length -= static_cast<u16>(part);
+            if (slot.length == 0 || slot.packet) give_page(ring_.pop());
+        }
+        made_room &= !ring_.full();
+        has_data_.store(!ring_.empty(), std::memory_order_relaxed);
+        has_room_.store(!ring_.full(), std::memory_order_relaxed);
+        claimed_.store(false, std::memory_order_relaxed);
+        // Readers that a write has woken meanwhile went back to sleep.
+        tell = !ring_.empty() || writers_.load(std::memory_order_relaxed) == 0;
+    }
+    if (made_room) write_wait_.wake_all(kOut);
+    if (tell) read_wait_.wake_all(kIn);
 }
 
 usize Pipe::bytes() {

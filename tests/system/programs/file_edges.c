@@ -1,11 +1,131 @@
-/* Edges of calls on files: ends sought below /proc, directories read into too little memory, empty names. */
+/* Edges of calls on files: what splice leaves in its pipe, offsets beyond the last, directories read into too little memory. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int left(int pipe) {
+    int n = -1;
+    ioctl(pipe, FIONREAD, &n);
+    return n;
+}
+
+/* A target that takes nothing, or a part: the rest stays in the pipe, in its order. */
+static void splice_keeps(void) {
+    static char data[60000], back[60000];
+    for (unsigned i = 0; i < sizeof data; i++) data[i] = (char)(i * 31 + i / 251);
+    int p[2], s[2], f = open("target", O_RDWR | O_CREAT, 0600);
+    pipe(p);
+    write(p[1], data, 5000);
+    struct rlimit none = {100, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+    lseek(f, 100, SEEK_SET);
+    SAY(splice(p[0], 0, f, 0, 5000, 0));
+    setrlimit(RLIMIT_FSIZE, &all);
+    printf("%d left\n", left(p[0]));
+    SAY(read(p[0], back, sizeof back));
+    printf("same %d\n", !memcmp(data, back, 5000));
+
+    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s);
+    long in = 0, out = 0, n, rounds = 0;
+    int again = 0, wrong = 0;
+    fcntl(p[1], F_SETFL, O_NONBLOCK);
+    while (out < 600000 && rounds++ < 10000) {
+        char chunk[sizeof data];
+        for (unsigned i = 0; i < sizeof chunk; i++) chunk[i] = (char)((in + i) * 7 + (in + i) / 8191);
+        if (in < 600000 && (n = write(p[1], chunk, 20000)) > 0) in += n;
+        n = splice(p[0], 0, s[0], 0, 65536, SPLICE_F_NONBLOCK);
+        if (n > 0) continue;
+        if (n < 0 && errno == EAGAIN) again = 1;
+        while ((n = read(s[1], back, 30000)) > 0)
+            for (long i = 0; i < n; i++, out++) wrong += back[i] != (char)(out * 7 + out / 8191);
+    }
+    printf("sent %d, again %d, wrong %d\n", out == in, again, wrong);
+    close(s[1]);
+    signal(SIGPIPE, SIG_IGN);
+    write(p[1], data, 300);
+    SAY(splice(p[0], 0, s[0], 0, 300, 0));
+    printf("%d left\n", left(p[0]));
+    close(p[1]);
+    SAY(splice(p[0], 0, f, 0, 1000, 0));
+    SAY(splice(p[0], 0, f, 0, 1000, 0));
+    close(p[0]), close(s[0]), close(f);
+    pipe2(p, O_DIRECT);
+    write(p[1], data, 10), write(p[1], data, 20);
+    f = open("target", O_RDWR | O_TRUNC);
+    for (int i = 0; i < 2; i++) n = splice(p[0], 0, f, 0, 4, 0), printf("%ld\n", n);
+    close(p[0]), close(p[1]), close(f);
+}
+
+/* Two that splice from one pipe while one reads: every byte arrives once. */
+static int shared[2];
+static long moved[3], total[3];
+static void *taker(void *number) {
+    long me = (long)number, n;
+    static __thread unsigned char part[3000];
+    char name[] = "part0";
+    name[4] += me;
+    int f = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    while ((n = me ? splice(shared[0], 0, f, 0, 3000, 0) : read(shared[0], part, sizeof part)) > 0) {
+        moved[me] += n;
+        if (!me)
+            for (long i = 0; i < n; i++) total[me] += part[i];
+    }
+    lseek(f, 0, SEEK_SET);
+    while (me && (n = read(f, part, sizeof part)) > 0)
+        for (long i = 0; i < n; i++) total[me] += part[i];
+    close(f);
+    return 0;
+}
+static void splice_shares(void) {
+    pthread_t t[3];
+    unsigned char data[5000];
+    long sum = 0;
+    pipe(shared);
+    for (long i = 0; i < 3; i++) pthread_create(&t[i], 0, taker, (void *)i);
+    for (int round = 0; round < 100; round++) {
+        for (unsigned i = 0; i < sizeof data; i++) sum += data[i] = (unsigned char)(i * round);
+        write(shared[1], data, sizeof data);
+    }
+    close(shared[1]);
+    for (int i = 0; i < 3; i++) pthread_join(t[i], 0);
+    printf("moved %ld, sums agree %d\n", moved[0] + moved[1] + moved[2], sum == total[0] + total[1] + total[2]);
+    close(shared[0]);
+}
+
+static void far_offsets(void) {
+    const off_t last = 0x7fffffffffffffff;
+    off_t at = last - 1;
+    char b[16] = "0123456789";
+    int f = open("far", O_RDWR | O_CREAT, 0600), m = memfd_create("m", 0), d = open(".", O_RDONLY), p[2];
+    write(f, b, 10);
+    pipe(p);
+    write(p[1], b, 10);
+    SAY(sendfile(m, f, &at, 3));
+    SAY(sendfile(m, f, 0, -1));
+    SAY(sendfile(m, d, 0, 1));
+    SAY(sendfile(p[1], f, &at, 3));
+    SAY(splice(p[0], 0, m, &at, 3, 0));
+    SAY(splice(f, &at, p[1], 0, 3, 0));
+    SAY(splice(d, 0, p[1], 0, 3, 0));
+    SAY(lseek(f, last, SEEK_END));
+    SAY(lseek(f, 4, SEEK_SET));
+    SAY(lseek(f, last, SEEK_CUR));
+    SAY(lseek(f, -5, SEEK_CUR));
+    SAY(lseek(f, last, SEEK_SET) == last);
+    close(f), close(m), close(d), close(p[0]), close(p[1]);
+}
 
 static void seek_in_proc(void) {
     const char *names[] = {"/proc/cpuinfo", "/proc/stat",     "/proc/self/status",       "/proc/self/maps", "/proc/self/cmdline", "/proc/self/environ",
@@ -68,11 +188,28 @@ static void names(void) {
     SAY(utimensat(-1, "", 0, 0));
 }
 
+static void seals(void) {
+    static char b[8192];
+    int m = memfd_create("m", MFD_ALLOW_SEALING);
+    ftruncate(m, 4096);
+    fcntl(m, F_ADD_SEALS, F_SEAL_GROW);
+    SAY(pwrite(m, b, 4096, 3072));
+    SAY(pwrite(m, b, 8192, 0));
+    SAY(pwrite(m, b, 10, 4096));
+    SAY(pwrite(m, b, 100, 4000));
+    SAY(ftruncate(m, 5000));
+    close(m);
+}
+
 int main(void) {
     char dir[] = "/tmp/file_edges.XXXXXX";
     if (!mkdtemp(dir) || chdir(dir)) return 1;
+    splice_keeps();
+    splice_shares();
+    far_offsets();
     seek_in_proc();
     directories();
     names();
+    seals();
     return 0;
 }

@@ -33,6 +33,11 @@ class Pipe final : public RefCounted<Pipe>, public FileOps {
     TENON_API Result<u32> resize(u32 bytes);
     // Copies from the front without taking (tee).
     TENON_API Result<usize> peek(IoBuffer& buffer);
+    // Copies from the front, no farther than one packet, and keeps other readers off until settle()
+    // says how many of the bytes found a place (splice). 0: no writer is left. Sleeps for bytes
+    // unless `nonblock`: Error::again, intr.
+    TENON_API Result<usize> claim(IoBuffer& buffer, bool nonblock);
+    TENON_API void settle(usize taken);
     TENON_API usize bytes();  // that wait to be read (FIONREAD)
     // Sleeps until a read or a write would move something (again: the end is non-blocking).
     TENON_API Result<void> wait_readable(File& file);
@@ -41,6 +46,7 @@ class Pipe final : public RefCounted<Pipe>, public FileOps {
   private:
     friend class RefCounted<Pipe>;
     Pipe() = default;
+    Result<void> wait_for_bytes();  // that nobody has claimed, or the last writer's end
     mm::Page* take_page();
     void give_page(mm::Page* page);
     static Result<Ref<Pipe>> create();
@@ -55,6 +61,7 @@ class Pipe final : public RefCounted<Pipe>, public FileOps {
     std::atomic<u32> readers_{0}, writers_{0};
     std::atomic<u32> reader_opens_{0}, writer_opens_{0};  // ever: a FIFO's opener waits for these
     std::atomic<bool> has_data_{false}, has_room_{true};
+    std::atomic<bool> claimed_{false};  // claim() was answered and settle() has yet to come
     // Somebody polls: then every write is told, as edge-triggered programs expect.
     std::atomic<bool> polled_{false};
     sync::WaitQueue read_wait_, write_wait_;

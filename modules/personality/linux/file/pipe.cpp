@@ -77,14 +77,42 @@ Result<usize> wait_for_room(vfs::Pipe& pipe, vfs::File& file, bool nonblock) {
     }
 }
 
+// Writes what was read; `written` bytes found a place. Error::none when all did.
+Error write_all(End& to, u8* bytes, usize length, usize& written) {
+    for (written = 0; written < length;) {
+        vfs::IoBuffer out = vfs::IoBuffer::kernel(bytes + written, length - written);
+        Result<usize> put = to.write(out);
+        if (!put) return put.error();
+        if (*put == 0) return Error::io;
+        written += *put;
+    }
+    return Error::none;
+}
+
+// From a pipe: what the target does not take stays there.
+Result<i64> move_from_pipe(vfs::Pipe& pipe, End& to, u64 length, bool nonblock) {
+    Bounce bounce;
+    TRY(bounce.make(length));
+    vfs::IoBuffer in = vfs::IoBuffer::kernel(bounce.bytes, std::min<u64>(bounce.size, length));
+    TRY_ASSIGN(const usize got, pipe.claim(in, nonblock));
+    if (got == 0) return 0;
+    usize written;
+    const Error failed = write_all(to, bounce.bytes, got, written);
+    pipe.settle(written);
+    if (written == 0) return Err(failed);
+    return static_cast<i64>(written);
+}
+
 // Moves up to `length` bytes. Stops at the end of the source and where the target takes no more.
-Result<i64> move(End& from, End& to, u64 length) {
+Result<i64> move(End& from, End& to, u64 length, bool nonblock = false) {
+    if (vfs::Pipe* pipe = vfs::pipe_of(from.file))
+        return move_from_pipe(*pipe, to, length, nonblock || from.file.nonblocking());
     Bounce bounce;
     TRY(bounce.make(length));
     u64 done = 0;
     Error failed = Error::none;
     while (done < length) {
-        // A stream's bytes cannot be put back: take no more than the target has room for now.
+        // A socket's bytes cannot be put back: the caller has looked for room.
         usize part = std::min<u64>(bounce.size, length - done);
         vfs::IoBuffer in = vfs::IoBuffer::kernel(bounce.bytes, part);
         Result<usize> got = from.read(in);
@@ -92,16 +120,8 @@ Result<i64> move(End& from, End& to, u64 length) {
             if (!got) failed = got.error();
             break;
         }
-        usize written = 0;
-        while (written < *got) {
-            vfs::IoBuffer out = vfs::IoBuffer::kernel(bounce.bytes + written, *got - written);
-            Result<usize> put = to.write(out);
-            if (!put || *put == 0) {
-                failed = put ? Error::io : put.error();
-                break;
-            }
-            written += *put;
-        }
+        usize written;
+        failed = write_all(to, bounce.bytes, *got, written);
         done += written;
         if (written < *got) {
             from.unread(*got - written);
@@ -111,6 +131,14 @@ Result<i64> move(End& from, End& to, u64 length) {
     }
     if (done == 0 && failed != Error::none) return Err(failed);
     return static_cast<i64>(done);
+}
+
+// Error::inval where `length` bytes from `position` on would pass the highest offset.
+Result<void> check_range(u64 position, u64 length) {
+    if (static_cast<i64>(position) < 0 || static_cast<i64>(length) < 0 ||
+        static_cast<i64>(position + length) < 0)
+        return Err(Error::inval);
+    return {};
 }
 
 }  // namespace
@@ -152,8 +180,12 @@ Result<i64> sys_sendfile(i32 out_fd, i32 in_fd, u64 offset, u64 count) {
     if (offset != 0 && in->is_stream()) return Err(Error::spipe);
     TRY_ASSIGN(vfs::FileRef out, file_of(out_fd));
     if (!out->writable()) return Err(Error::badf);
-    if (offset != 0 && position < 0) return Err(Error::inval);
+    if (!in->is_stream())
+        TRY(check_range(offset != 0 ? static_cast<u64>(position) : in->position(), count));
+    if (!out->is_stream()) TRY(check_range(out->position(), count));
+    if (static_cast<i64>(count) < 0) return Err(Error::inval);
     if ((out->flags() & vfs::kOpenAppend)) return Err(Error::inval);
+    if (in->inode().is_dir()) return Err(Error::inval);
     // A source without a page cache (a pipe to a file) is not for sendfile.
     if (in->is_stream() && vfs::pipe_of(*in) == nullptr) return Err(Error::inval);
     if (vfs::pipe_of(*in) != nullptr && !out->is_stream()) return Err(Error::inval);
@@ -187,6 +219,11 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
         if (p < 0) return Err(Error::inval);
         to.position = static_cast<u64>(p);
     }
+    if (in->inode().is_dir()) return Err(Error::inval);
+    if (!pipe_out && !out->is_stream())
+        TRY(check_range(off_out != 0 ? to.position : out->position(), len));
+    if (!pipe_in && !in->is_stream())
+        TRY(check_range(off_in != 0 ? from.position : in->position(), len));
     bool nonblock = flags & SPLICE_F_NONBLOCK;
     // What is taken from a stream has to fit behind, so wait for room before.
     u64 limit = std::min(len, kMaxMove);
@@ -194,14 +231,7 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
         TRY_ASSIGN(const usize room, wait_for_room(*pipe_out, *out, nonblock));
         limit = std::min<u64>(limit, room);
     }
-    if (pipe_in) {
-        if (pipe_in->bytes() == 0) {
-            if (in->poll(nullptr) & vfs::kPollHup) return 0;
-            if (nonblock) return Err(Error::again);
-            TRY(pipe_in->wait_readable(*in));
-        }
-    }
-    TRY_ASSIGN(i64 moved, move(from, to, limit));
+    TRY_ASSIGN(i64 moved, move(from, to, limit, nonblock));
     if (off_in != 0) TRY(mm::UserOut<i64>(off_in).write(static_cast<i64>(from.position)));
     if (off_out != 0) TRY(mm::UserOut<i64>(off_out).write(static_cast<i64>(to.position)));
     return moved;
