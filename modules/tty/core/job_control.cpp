@@ -46,7 +46,8 @@ class JobControl {
             group,
             [](process::Process& member, void* context) {
                 const process::Process* parent = member.parent;
-                if (member.zombie || parent == nullptr || !parent->group || parent->pid == 1) return;
+                if (member.zombie || parent == nullptr || !parent->group || parent->pid == 1)
+                    return;
                 if (parent->group.get() != member.group.get() &&
                     parent->group->session.get() == member.group->session.get())
                     *static_cast<bool*>(context) = false;
@@ -98,8 +99,9 @@ class JobControl {
         return {};
     }
 
-    // The session has let go (or does here); signals the foreground group.
-    static void release(Tty& tty, bool signal_group) {
+    // The session has let go (or does here); what its foreground group is told.
+    enum class Tell : u8 { nothing, hang_up, hang_up_and_continue };
+    static void release(Tty& tty, Tell tell) {
         Ref<process::Session> session;
         Ref<process::ProcessGroup> group;
         module::Gated<process::ControllingTerminal> terminal;
@@ -110,10 +112,10 @@ class JobControl {
             if (session && terminal_of_locked(session.get()) == &tty)
                 terminal = std::move(session->terminal);
         }
-        if (group && signal_group) {
-            (void)process::send_to_group(*group, process::kernel_signal(process::kSigHup));
+        if (!group || tell == Tell::nothing) return;
+        (void)process::send_to_group(*group, process::kernel_signal(process::kSigHup));
+        if (tell == Tell::hang_up_and_continue)
             (void)process::send_to_group(*group, process::kernel_signal(process::kSigCont));
-        }
     }
 
     static Ref<process::Process> leader_of(Tty& tty) {
@@ -184,9 +186,16 @@ Result<void> make_controlling(Tty& tty, bool steal, bool readable) {
 }
 
 void Tty::leader_exited() {
+    // A pseudo-terminal stays open to those of the session that the leader leaves behind: its
+    // master still reads what they write. Spec: Linux drivers/tty/tty_jobctrl.c,
+    // disassociate_ctty(). (vhangup(2) comes here with a leader that lives.)
+    if (!driver_.call(&Driver::has_line) && !JobControl::leader_of(*this)) {
+        JobControl::release(*this, JobControl::Tell::hang_up);
+        return;
+    }
     generation_.fetch_add(1, std::memory_order_acq_rel);
     driver_.call(&Driver::hung_up, *this);
-    JobControl::release(*this, true);
+    JobControl::release(*this, JobControl::Tell::hang_up_and_continue);
     read_queue_.wake_all();
     write_queue_.wake_all();
 }
@@ -200,7 +209,7 @@ void Tty::hang_up() {
         (void)process::send_to_process(*leader, process::kernel_signal(process::kSigCont));
     }
     if (group) (void)process::send_to_group(*group, process::kernel_signal(process::kSigHup));
-    JobControl::release(*this, false);
+    JobControl::release(*this, JobControl::Tell::nothing);
     read_queue_.wake_all();
     write_queue_.wake_all();
 }
@@ -221,7 +230,7 @@ Result<void> give_up_controlling(Tty& tty) {
         sync::IrqSpinGuard guard(process::tree_lock());
         leads = self.group->session->leader == &self;
     }
-    if (leads) JobControl::release(tty, true);
+    if (leads) JobControl::release(tty, JobControl::Tell::hang_up_and_continue);
     return {};
 }
 
