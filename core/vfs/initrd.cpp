@@ -130,7 +130,7 @@ Result<void> Unpacker::unpack(const cpio::Entry& entry) {
         inode.mode = (inode.mode & kTypeMask) | (entry.mode & kPermMask);
         inode.uid = entry.uid;
         inode.gid = entry.gid;
-        inode.mtime.ns = inode.atime.ns = static_cast<i64>(entry.mtime_s) * 1'000'000'000;
+        inode.mtime = inode.atime = {static_cast<i64>(entry.mtime_s), 0};
     };
     if (entry.name.empty()) {
         if (is_dir(entry.mode)) set_attributes(root_);

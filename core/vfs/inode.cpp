@@ -11,6 +11,12 @@
 
 namespace tenon::vfs {
 
+namespace {
+Timestamp now() {
+    return Timestamp::of_ns(time::realtime_ns());
+}
+}  // namespace
+
 void notify_slow(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie) {
     if (const FileHooks* hooks = file_hooks()) hooks->notify(event, directory, name, inode, cookie);
 }
@@ -21,8 +27,7 @@ Inode::Inode(SuperBlock& super, u64 ino, Mode m, module::Gated<InodeOps> ops)
       super_(super),
       ino_(ino),
       ops_(std::move(ops)) {
-    i64 now = time::realtime_ns();
-    atime.ns = mtime.ns = ctime.ns = btime.ns = now;
+    atime = mtime = ctime = btime = now();
     needs_revalidate_ = ops_ && ops_.call(&InodeOps::needs_revalidate);
 }
 
@@ -95,41 +100,40 @@ Attributes Inode::attributes() {
 }
 
 void Mount::note_access(Inode& inode) const {
-    constexpr i64 kDayNs = i64{24 * 60 * 60} * 1'000'000'000;
+    constexpr i64 kDaySeconds = 24 * 60 * 60, kSecondNs = 1'000'000'000;
     const u32 rules = flags.load(std::memory_order_relaxed);
-    const i64 atime = inode.atime.ns;
-    if ((rules & kMountRelAtime) && atime > inode.mtime.ns && atime > inode.ctime.ns &&
-        time::realtime_ns() - kDayNs < atime) [[likely]]
+    const Timestamp atime = inode.atime;
+    if ((rules & kMountRelAtime) && atime > inode.mtime && atime > inode.ctime &&
+        time::realtime_ns() / kSecondNs - kDaySeconds < atime.seconds) [[likely]]
         return;
     if ((rules & kMountNoAtime) || ((rules & kMountNoDirAtime) && inode.is_dir())) return;
     if (!is_read_only()) inode.touch_atime();
 }
 
 void Inode::touch_atime() {
-    atime.ns = time::realtime_ns();
+    atime = now();
 }
 void Inode::touch_mtime() {
-    mtime.ns = ctime.ns = time::realtime_ns();
+    mtime = ctime = now();
 }
 void Inode::touch_ctime() {
-    ctime.ns = time::realtime_ns();
+    ctime = now();
 }
 
 void Inode::apply(const AttributeChange& change) {
     using C = AttributeChange;
-    i64 now = time::realtime_ns();
+    ctime = now();
     if (change.which & C::uid_bit) uid = change.uid;
     if (change.which & C::gid_bit) gid = change.gid;
     if (change.which & C::mode_bit) mode = (mode & kTypeMask) | (change.mode & kPermMask);
     if (change.which & C::atime_now)
-        atime.ns = now;
+        atime = ctime;
     else if (change.which & C::atime_bit)
         atime = change.atime;
     if (change.which & C::mtime_now)
-        mtime.ns = now;
+        mtime = ctime;
     else if (change.which & C::mtime_bit)
         mtime = change.mtime;
-    ctime.ns = now;
 }
 
 Result<void> InodeOps::set_attributes(Inode& inode, const AttributeChange& change) {
@@ -177,6 +181,7 @@ Result<void> permission(Inode& inode, u32 access, const process::Credentials& cr
     else
         granted = mode & 7;
     if ((access & ~granted) == 0) return {};
+    if (inode.mode_is_final) return Err(Error::acces);
     if (is_dir(mode)) {
         if (!(access & kMayWrite) && cred.has(Capability::dac_read_search)) return {};
         if (cred.has(Capability::dac_override)) return {};

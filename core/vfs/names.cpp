@@ -14,7 +14,8 @@ using process::Capability;
 using process::Credentials;
 
 Result<void> may_create(Inode& directory, const Credentials& cred) {
-    if (directory.nlink == 0) return Err(Error::noent);
+    // Where a mode is final, the names are, too: no other is there.
+    if (directory.nlink == 0 || directory.mode_is_final) return Err(Error::noent);
     return permission(directory, kMayWrite | kMayExec, cred);
 }
 

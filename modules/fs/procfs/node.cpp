@@ -261,17 +261,6 @@ vfs::Mode mode_of_link(const vfs::File& file) {
 }
 
 class Ops : public vfs::InodeOps {
-    // No capability overrides the mode of a key, but of those that are written although their mode
-    // says no (IPC's next numbers). Spec: Linux fs/proc/proc_sysctl.c, test_perm().
-    static Result<void> check_mode(const Node& node, vfs::Mode mode, u32 flags) {
-        const bool root = process::current_credentials().fsuid == 0;
-        const vfs::Mode bits = root ? mode >> 6 : mode;
-        if ((flags & vfs::kOpenRead) && !(bits & 4)) return Err(Error::acces);
-        const bool is_fact = node.entry.store == nullptr || (mode & 0222) != 0;
-        if ((flags & vfs::kOpenWrite) && !(bits & 2) && is_fact) return Err(Error::acces);
-        return {};
-    }
-
   public:
     Result<Ref<vfs::Inode>> lookup(vfs::Inode& directory, std::string_view name) override {
         Node& node = node_of(directory);
@@ -320,9 +309,8 @@ class Ops : public vfs::InodeOps {
         TRY_ASSIGN(const Subject about, node.subject());
         return node.entry.follow(about);
     }
-    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32 flags) override {
+    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
         Node& node = node_of(inode);
-        if (node.entry.sysctl != Sysctl::none) TRY(check_mode(node, inode.mode, flags));
         TRY_ASSIGN(const Subject about, node.subject());
         if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
@@ -405,6 +393,10 @@ Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, const Entry& entry,
         entry.dynamic != Dynamic::none ? static_cast<vfs::InodeOps*>(&dynamic_ops) : &static_ops);
     TRY_ASSIGN(Ref<vfs::Inode> inode,
                vfs::Inode::make(super, ino, entry.mode, std::move(ops), std::move(node)));
+    // But of keys that are written although their mode says no (IPC's next numbers). Spec: Linux
+    // fs/proc/proc_sysctl.c, test_perm().
+    inode->mode_is_final =
+        entry.sysctl != Sysctl::none && (entry.store == nullptr || (entry.mode & 0222) != 0);
     if (inode->is_dir()) {
         inode->nlink = 2;
         for (const Entry& child : entry.children) inode->nlink += vfs::is_dir(child.mode);

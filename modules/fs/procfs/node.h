@@ -18,7 +18,7 @@ struct Subject {
 };
 
 // Files below /proc/sys: an offset but 0 finds nothing and takes nothing, but in texts, where it is
-// read; and opening one goes by its mode, whatever the capabilities.
+// read; and the mode is what counts, whatever the capabilities.
 enum class Sysctl : u8 { none, text, numbers };
 
 // What a directory holds besides its table.

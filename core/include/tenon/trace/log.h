@@ -14,7 +14,7 @@ namespace tenon::log {
 
 inline constexpr usize kMaxLineBytes = 480;
 
-// The levels of syslog(3), which consoles and dmesg know.
+// The levels of syslog(3). What a program wrote has its facility, times 8, on top.
 enum class Level : u8 { emerg, alert, crit, err, warning, notice, info, debug };
 
 TENON_API void vwrite(Level level, std::string_view format, std::span<const fmt::Arg> args);

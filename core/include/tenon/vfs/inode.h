@@ -142,6 +142,8 @@ class Inode : public RefCounted<Inode> {
     }
     // Made by O_TMPFILE without O_EXCL: may be linked although its link count is 0.
     bool linkable = false;
+    // No capability overrides the mode's bits. Set before the inode is published.
+    bool mode_is_final = false;
     // The target of a symlink that never changes, NUL-terminated, alive as long as the inode: lets
     // lookup follow it without asking. Set before the inode is published.
     const char* link_target = nullptr;

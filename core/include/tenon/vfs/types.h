@@ -3,6 +3,8 @@
 
 #include <tenon/lib/types.h>
 
+#include <compare>
+
 namespace tenon::vfs {
 
 // POSIX mode bits: type in the upper four of sixteen, then setuid, setgid, sticky, rwxrwxrwx.
@@ -26,9 +28,15 @@ struct DeviceNumber {
     constexpr bool operator==(const DeviceNumber&) const = default;
 };
 
-// ns since 1970, signed.
+// Since 1970: any second that 64 bits can tell, and ns behind it (0 to 999,999,999).
 struct Timestamp {
-    i64 ns = 0;
+    i64 seconds = 0;
+    u32 ns = 0;
+    constexpr auto operator<=>(const Timestamp&) const = default;
+    static constexpr Timestamp of_ns(i64 ns) {
+        const i64 s = ns / 1'000'000'000, rest = ns % 1'000'000'000;
+        return {s - (rest < 0), static_cast<u32>(rest + (rest < 0 ? 1'000'000'000 : 0))};
+    }
 };
 
 // What stat reports.

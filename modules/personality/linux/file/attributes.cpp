@@ -71,6 +71,13 @@ Result<i64> set_times(i32 dfd, u64 filename, const Times& times, u32 flags) {
     return change(path, c);
 }
 
+// At either end of what a file system can tell there are no nanoseconds; each of those here tells
+// all of 64 bits. Spec: Linux fs/inode.c, timestamp_truncate().
+vfs::Timestamp timestamp_of(i64 seconds, i64 nanoseconds) {
+    const bool at_end = seconds == INT64_MAX || seconds == INT64_MIN;
+    return {seconds, at_end ? 0 : static_cast<u32>(nanoseconds)};
+}
+
 // timeval pairs of utimes and futimesat.
 Result<Times> times_from_timevals(u64 user) {
     Times t;

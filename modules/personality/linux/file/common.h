@@ -80,22 +80,6 @@ inline vfs::DeviceNumber decode_device(u64 dev) {
 u32 open_flags_from(u32 linux_flags);
 u32 open_flags_to(u32 vfs_flags);
 
-inline vfs::Timestamp timestamp_of(i64 seconds, i64 nanoseconds) {
-    return {seconds * 1'000'000'000 + nanoseconds};
-}
-struct Seconds {
-    i64 seconds;
-    u32 nanoseconds;
-};
-inline Seconds split(vfs::Timestamp t) {
-    i64 s = t.ns / 1'000'000'000, n = t.ns % 1'000'000'000;
-    if (n < 0) {
-        n += 1'000'000'000;
-        s--;
-    }
-    return {s, static_cast<u32>(n)};
-}
-
 // Changing what stat reports, with the permission checks of chmod(2), chown(2), utimensat(2) and
 // truncate(2); access(2).
 Result<void> change_attributes(const vfs::Path& path, const vfs::AttributeChange& wanted,

@@ -19,15 +19,12 @@ Result<i64> put_stat(vfs::Inode& inode, u64 out) {
     s.st_size = static_cast<i64>(a.size_bytes);
     s.st_blksize = a.block_size;
     s.st_blocks = static_cast<i64>(a.blocks_512);
-    Seconds t = split(a.atime);
-    s.st_atime = static_cast<u64>(t.seconds);
-    s.st_atime_nsec = t.nanoseconds;
-    t = split(a.mtime);
-    s.st_mtime = static_cast<u64>(t.seconds);
-    s.st_mtime_nsec = t.nanoseconds;
-    t = split(a.ctime);
-    s.st_ctime = static_cast<u64>(t.seconds);
-    s.st_ctime_nsec = t.nanoseconds;
+    s.st_atime = static_cast<u64>(a.atime.seconds);
+    s.st_atime_nsec = a.atime.ns;
+    s.st_mtime = static_cast<u64>(a.mtime.seconds);
+    s.st_mtime_nsec = a.mtime.ns;
+    s.st_ctime = static_cast<u64>(a.ctime.seconds);
+    s.st_ctime_nsec = a.ctime.ns;
     TRY(mm::copy_to_user(UserAddr{out}, &s, sizeof(s)));
     return 0;
 }
@@ -65,10 +62,9 @@ Result<i64> stat_at(i32 dirfd, u64 filename, u64 out, u32 flags) {
 }
 
 uapi::statx_timestamp timestamp_for_statx(vfs::Timestamp t) {
-    Seconds s = split(t);
     uapi::statx_timestamp out = {};
-    out.tv_sec = s.seconds;
-    out.tv_nsec = s.nanoseconds;
+    out.tv_sec = t.seconds;
+    out.tv_nsec = t.ns;
     return out;
 }
 

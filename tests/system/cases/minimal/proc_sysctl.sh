@@ -12,11 +12,13 @@ old=$(cat printk_ratelimit)
 for v in 7 -1 ''; do echo "$v" >printk_ratelimit; echo "$? $(cat printk_ratelimit)"; done
 echo $old >printk_ratelimit
 for f in ostype cap_last_cap ngroups_max ../fs/aio-nr ../fs/file-nr; do
+    [ -w $f ] && echo "$f writable"
     echo 1 >$f
     echo "$f $?"
 done
 touch nosuch; echo $?
 mkdir nosuch; echo $?
+rm panic; echo $?
 chmod 600 panic; echo $?
 [ -w panic ] && [ -r panic ] && echo panic
 # Settings that are heeded.
