@@ -3,6 +3,7 @@
 
 #include <tenon/process/credentials.h>
 #include <tenon/vfs/dentry.h>
+#include <tenon/vfs/file.h>
 #include <tenon/vfs/lookup.h>
 
 namespace tenon::vfs {
@@ -41,6 +42,13 @@ Result<void> init_anonymous();
 Result<Ref<SuperBlock>> make_rootfs();
 SuperBlock* shm_super();
 Result<Ref<Inode>> tmpfs_unlinked_file(SuperBlock& super, u64 size_bytes, Mode mode);
+
+// What the personality says of a name; all, when there is none.
+inline Result<void> may_use(NameUse use, const Inode* directory, Inode& inode,
+                            const process::Credentials& cred) {
+    const FileHooks* hooks = file_hooks();
+    return hooks != nullptr ? hooks->may_use(use, directory, inode, cred) : Result<void>{};
+}
 
 // Removes setuid/setgid after a write by someone without CAP_FSETID. Inode lock held.
 void drop_privilege_bits(Inode& inode, const process::Credentials& cred);

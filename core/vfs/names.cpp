@@ -116,6 +116,7 @@ Result<void> link(const Path& existing, const LookupStart& start, std::string_vi
         if (parent.mount != existing.mount) return Err(Error::xdev);
         Inode& dir = *parent.dentry->inode();
         Inode& inode = *existing.dentry->inode();
+        TRY(may_use(NameUse::link, nullptr, inode, start.cred));
         TRY(may_create(dir, start.cred));
         if (inode.is_dir()) return Err(Error::perm);
         sync::WriteGuard target_guard(inode.lock);

@@ -164,6 +164,7 @@ Result<Ref<File>> open_creating(const LookupStart& start, std::string_view path,
             target = cross_mounts(std::move(target));
         }
         if (!is_symlink(target.dentry->inode()->mode) || !follow) {
+            TRY(may_use(NameUse::open, directory.inode(), *target.dentry->inode(), start.cred));
             if ((request.flags & kOpenDirectory) && !target.dentry->inode()->is_dir())
                 return Err(Error::notdir);
             return open_checked(target, request.flags, start.cred, false);

@@ -306,6 +306,8 @@ Result<void> Walk::follow_link(Inode& inode) {
     if (++links_ > kMaxSymlinks) return Err(Error::loop);
     if (flags_ & kLookupNoSymlinks) return Err(Error::loop);
     if (mount_->flags.load(std::memory_order_relaxed) & kMountNoSymFollow) return Err(Error::loop);
+    if (rest_.empty())
+        TRY(may_use(NameUse::follow, dentry_->inode(), inode, start_.cred));
     mount_->note_access(inode);
     if (inode.link_target != nullptr) return push_target(inode.link_target);
     if (rcu_) return retry();

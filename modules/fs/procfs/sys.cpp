@@ -22,7 +22,6 @@ using Heeded = linux_settings::Setting;
 constinit Knob file_max{{0x7fffffff}, 0, 0x7fffffffffff};
 constinit Knob pipe_soft{{16384}, 0, 1 << 30};
 constinit Knob pipe_hard{{0}, 0, 1 << 30};
-constinit Knob hardlinks{{1}, 0, 1}, symlinks{{1}, 0, 1}, fifos{{1}, 0, 2}, regular{{2}, 0, 2};
 constinit Knob mount_max{{100000}, 1, kIntMax};
 constinit Knob instances{{128}, 0, kIntMax}, epoll_watches{{100000}, 0, i64{1} << 58};
 
@@ -73,10 +72,10 @@ constexpr Entry kFs[] = {
     setting<Heeded::leases_enable>("leases-enable"),
     setting<Heeded::dir_notify_enable>("dir-notify-enable"),
     setting<Heeded::suid_dumpable, 0, 2>("suid_dumpable"),
-    knob<&hardlinks>("protected_hardlinks"),
-    knob<&symlinks>("protected_symlinks"),
-    knob<&fifos>("protected_fifos"),
-    knob<&regular>("protected_regular"),
+    setting<Heeded::protected_hardlinks, 0, 1>("protected_hardlinks"),
+    setting<Heeded::protected_symlinks, 0, 1>("protected_symlinks"),
+    setting<Heeded::protected_fifos, 0, 2>("protected_fifos"),
+    setting<Heeded::protected_regular, 0, 2>("protected_regular"),
     knob<&mount_max>("mount-max"),
     setting<Heeded::aio_max_nr, 0>("aio-max-nr"),
     sysctl_file("aio-nr", show_setting<Heeded::aio_nr>, 0444, nullptr),

@@ -13,6 +13,9 @@
 #include <tenon/vfs/poll.h>
 #include <tenon/vfs/types.h>
 
+namespace tenon::process {
+class Credentials;
+}
 namespace tenon::vfs {
 
 class File;
@@ -161,6 +164,13 @@ class File final : public RefCounted<File> {
 
 // What a personality keeps beside files and inodes, and how it hears of them. Called in thread
 // context without spin locks.
+// What a caller is about to do with an inode that it found by name.
+enum class NameUse : u8 {
+    follow,  // the symbolic link that ends a path
+    link,    // give it another name
+    open,    // open what O_CREAT found
+};
+
 struct FileHooks {
     void (*file_closed)(File& file);  // the description goes
     // A descriptor of the table `owner` was closed; for inodes with `locks`.
@@ -172,6 +182,9 @@ struct FileHooks {
     // See notify().
     void (*notify)(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie);
     void (*show_locks)(fmt::Sink& out);  // the text of /proc/locks
+    // May it? `directory`: where the name is, but for `link`. Does not sleep.
+    Result<void> (*may_use)(NameUse use, const Inode* directory, Inode& inode,
+                            const process::Credentials& cred);
 };
 TENON_API void set_file_hooks(const FileHooks* hooks);  // null: none
 TENON_API const FileHooks* file_hooks();

@@ -7,6 +7,7 @@
 #include "personality/linux/file/hooks.h"
 #include "personality/linux/file/leases.h"
 #include "personality/linux/file/locks.h"
+#include "personality/linux/file/protected_names.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/poll/epoll.h"
 #include "personality/linux/poll/watch.h"
@@ -81,7 +82,8 @@ constexpr vfs::FileHooks kHooks = {.file_closed = file_closed,
                                    .inode_gone = release_inode_locks,
                                    .size_limit = size_limit,
                                    .notify = tell_watches,
-                                   .show_locks = show_locks};
+                                   .show_locks = show_locks,
+                                   .may_use = may_use_name};
 
 }  // namespace
 

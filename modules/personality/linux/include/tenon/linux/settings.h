@@ -20,12 +20,16 @@ enum class Setting : u8 {
     ptrace_scope,               // kernel/yama: 0 classic, 2 CAP_SYS_PTRACE alone, 3 nobody
     suid_dumpable,              // fs: what PR_GET_DUMPABLE says of who gained by exec or set-id
     core_pipe_limit,            // kernel: dumps to a program at once; 0: any number
+    protected_hardlinks,        // fs: whether files of others are linked by those alone who may write them
+    protected_symlinks,         // fs: whether links of others in sticky directories are not followed
+    protected_fifos,            // fs: 1, 2: where FIFOs of others are not opened by O_CREAT
+    protected_regular,          // fs: the same of regular files
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 3;      // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 4;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
