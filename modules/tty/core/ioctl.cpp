@@ -322,6 +322,10 @@ Result<i64> Tty::ioctl(vfs::File& file, u32 command, u64 argument, u32 generatio
 }
 
 Result<i64> Tty::ioctl_from_master(u32 command, u64 argument) {
+    if (command == TIOCSCTTY) {
+        TRY(make_controlling(*this, argument == 1, true));
+        return 0;
+    }
     return TtyIoctl::common(*this, command, argument, true);
 }
 

@@ -52,8 +52,8 @@ class Master final : public vfs::FileOps {
 Result<Ref<Tty>> Pty::create() {
     std::unique_ptr<Pty> pty(new (std::nothrow) Pty);
     if (!pty) return Err(Error::nomem);
-    pty->ring_.reset(new (std::nothrow) u8[kRingBytes]);
-    if (!pty->ring_) return Err(Error::nomem);
+    TRY(pty->output_.init(kOutputBytes));
+    TRY(pty->input_.init(kInputBytes));
     const auto& own = process::current_credentials();
     pty->uid = own.fsuid;
     pty->gid = own.fsgid;
@@ -125,55 +125,29 @@ void Pty::close(Tty&) {
 }
 
 usize Pty::write(Tty&, std::span<const u8> bytes) {
-    usize n;
-    {
-        sync::SpinGuard guard(lock_);
-        n = std::min<usize>(bytes.size(), kRingBytes - used_locked());
-        for (usize done = 0; done < n;) {
-            const u32 start = head_ % kRingBytes;
-            const usize part = std::min<usize>(n - done, kRingBytes - start);
-            std::memcpy(ring_.get() + start, bytes.data() + done, part);
-            head_ += static_cast<u32>(part);
-            done += part;
-        }
-    }
+    const usize n = output_.push(bytes);
     master_queue_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
     return n;
 }
 
-usize Pty::take(std::span<u8> out) {
-    sync::SpinGuard guard(lock_);
-    const usize n = std::min<usize>(out.size(), used_locked());
-    for (usize done = 0; done < n;) {
-        const u32 start = tail_ % kRingBytes;
-        const usize part = std::min<usize>(n - done, kRingBytes - start);
-        std::memcpy(out.data() + done, ring_.get() + start, part);
-        tail_ += static_cast<u32>(part);
-        done += part;
-    }
-    return n;
-}
-
 usize Pty::write_room(Tty&) {
-    sync::SpinGuard guard(lock_);
-    return kRingBytes - used_locked();
+    return output_.room();
 }
 // Bytes count as sent once the master could read them, or tcdrain() would wait for its reader.
 usize Pty::unsent(Tty&) {
     return 0;
 }
 void Pty::flush_output(Tty&) {
-    {
-        sync::SpinGuard guard(lock_);
-        tail_ = head_;
-    }
+    output_.clear();
     tell_packet(TIOCPKT_FLUSHWRITE, 0);
 }
 void Pty::input_drained(Tty&) {
     drained_.fetch_add(1);
-    master_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
+    feed();
 }
 void Pty::input_flushed(Tty&) {
+    input_.clear();
+    master_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
     tell_packet(TIOCPKT_FLUSHREAD, 0);
 }
 void Pty::flow_changed(Tty&, bool stopped) {
@@ -200,8 +174,7 @@ void Pty::tell_packet(u8 set, u8 clear) {
 
 bool Pty::has_for_master() {
     if (packet_.load() && packet_status_.load() != 0) return true;
-    sync::SpinGuard guard(lock_);
-    return used_locked() != 0;
+    return output_.used() != 0;
 }
 
 Result<usize> Pty::master_read(vfs::File& file, vfs::IoBuffer& buffer) {
@@ -219,7 +192,7 @@ Result<usize> Pty::master_read(vfs::File& file, vfs::IoBuffer& buffer) {
         for (;;) {
             const usize want = std::min(sizeof(chunk), buffer.remaining() - (any ? 0 : prefix));
             if (want == 0) break;
-            const usize n = take({chunk, want});
+            const usize n = output_.take({chunk, want});
             if (n == 0) break;
             if (!any && prefix != 0) {
                 const u8 data = TIOCPKT_DATA;
@@ -241,28 +214,49 @@ Result<usize> Pty::master_read(vfs::File& file, vfs::IoBuffer& buffer) {
     }
 }
 
+// One at a time, or the bytes would change places; who finds another at it leaves the rest to that one.
+void Pty::feed() {
+    for (;;) {
+        if (feeding_.exchange(true)) return;
+        const u32 before = drained_.load();
+        bool full = false, moved = false;
+        while (!full) {
+            u8 chunk[512];
+            const usize n = input_.peek(chunk);
+            if (n == 0) break;
+            const usize used = tty_->receive({chunk, n});
+            input_.drop(used);
+            moved |= used != 0;
+            full = used < n;
+        }
+        feeding_.store(false);
+        if (moved) master_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
+        // What came meanwhile, bytes or room for them, found us at it.
+        if (full ? drained_.load() == before : input_.used() == 0) return;
+    }
+}
+
 Result<usize> Pty::master_write(vfs::File& file, vfs::IoBuffer& buffer) {
     usize total = 0;
     while (buffer.remaining() != 0) {
         u8 chunk[512];
         vfs::IoBuffer peek = buffer;
         TRY_ASSIGN(const usize n, peek.get(chunk, std::min(sizeof(chunk), buffer.remaining())));
-        for (usize done = 0; done < n;) {
-            const u32 before = drained_.load();
-            const usize used = tty_->receive({chunk + done, n - done});
-            done += used;
-            total += used;
-            buffer.skip(used);
-            if (done == n) break;
-            if (file.nonblocking()) {
-                if (total != 0) return total;
-                return Err(Error::again);
-            }
-            auto waited = master_queue_.wait([&] { return drained_.load() != before; });
-            if (!waited) {
-                if (total != 0) return total;
-                return Err(waited.error());
-            }
+        const usize pushed = input_.push({chunk, n});
+        total += pushed;
+        buffer.skip(pushed);
+        if (pushed != 0) {
+            feed();
+            continue;
+        }
+        if (file.nonblocking()) {
+            if (total != 0) return total;
+            return Err(Error::again);
+        }
+        auto waited = master_queue_.wait([&] { return input_.room() != 0; });
+        if (!waited) {
+            if (total != 0) return total;
+            return Err(waited.error());
         }
     }
     return total;
@@ -270,7 +264,7 @@ Result<usize> Pty::master_write(vfs::File& file, vfs::IoBuffer& buffer) {
 
 u32 Pty::master_poll(vfs::PollTable* table) {
     if (table != nullptr) table->add(master_queue_);
-    u32 events = vfs::kPollOut | vfs::kPollWrNorm;
+    u32 events = input_.room() != 0 ? vfs::kPollOut | vfs::kPollWrNorm : 0;
     if (has_for_master()) events |= vfs::kPollIn | vfs::kPollRdNorm;
     if (packet_.load() && packet_status_.load() != 0) events |= vfs::kPollPri;
     if (slave_closed_.load()) events |= vfs::kPollHup;
@@ -328,15 +322,16 @@ Result<i64> Pty::master_ioctl(vfs::File&, u32 command, u64 argument) {
             if (argument < 1 || argument > process::kSignalCount) return Err(Error::inval);
             tty_->signal_foreground(static_cast<u32>(argument));
             return 0;
-        case FIONREAD: return put_int(static_cast<i32>(kRingBytes - write_room(*tty_)));
+        case FIONREAD: return put_int(static_cast<i32>(output_.used()));
         case TIOCOUTQ: return put_int(0);
         case TCFLSH: {
             if (argument > TCIOFLUSH) return Err(Error::inval);
-            if (argument != TCOFLUSH) {
-                sync::SpinGuard guard(lock_);
-                tail_ = head_;
+            if (argument != TCOFLUSH) output_.clear();
+            // What the slave has in its line buffer is its own.
+            if (argument != TCIFLUSH) {
+                input_.clear();
+                master_queue_.wake_all(vfs::kPollOut | vfs::kPollWrNorm);
             }
-            if (argument != TCIFLUSH) tty_->flush_input();
             tty_->output_ready();
             return 0;
         }
@@ -344,7 +339,6 @@ Result<i64> Pty::master_ioctl(vfs::File&, u32 command, u64 argument) {
         case TCSBRKP:
         case TIOCEXCL:
         case TIOCNXCL: return 0;
-        case TIOCSCTTY: return Err(Error::inval);
         default: {
             auto r = tty_->ioctl_from_master(command, argument);
             if (!r && r.error() == Error::noioctl) return Err(Error::notty);

@@ -3,7 +3,7 @@
 
 #include <tty/tty.h>
 
-#include <memory>
+#include "ring.h"
 
 namespace tenon::tty {
 
@@ -47,10 +47,9 @@ class Pty final : public Driver {
     ~Pty() override;
 
   private:
-    static constexpr u32 kRingBytes = 16 * 1024;
+    static constexpr u32 kOutputBytes = 16 << 10, kInputBytes = 16 << 10;
     Pty() = default;
-    usize take(std::span<u8> out);
-    u32 used_locked() const { return head_ - tail_; }
+    void feed();  // input_ to the slave's line discipline, as far as that has room
     void tell_packet(u8 set, u8 clear);
     bool has_for_master();
     Result<i64> open_peer(u64 flags);
@@ -58,9 +57,9 @@ class Pty final : public Driver {
     Tty* tty_ = nullptr;  // owns this
     u32 index_ = 0;
     u64 serial_ = 0;
-    std::unique_ptr<u8[]> ring_;
-    sync::SpinLock lock_{sync::LockRank::spin_leaf};  // guards the ring
-    u32 head_ = 0, tail_ = 0;
+    Ring output_;  // of the slave
+    Ring input_;   // of the slave, behind what its line discipline has taken
+    std::atomic<bool> feeding_{false};
     std::atomic<u8> packet_status_{0};
     std::atomic<bool> master_open_{true}, slave_closed_{false}, locked_{true}, packet_{false};
     std::atomic<u32> drained_{0};  // grows when the slave's input made room
