@@ -23,6 +23,7 @@ constexpr bool is_symlink(Mode m) {
     return (m & kTypeMask) == kSymlink;
 }
 
+// Of a device's node, as stat's st_rdev.
 struct DeviceNumber {
     u32 major = 0, minor = 0;
     constexpr bool operator==(const DeviceNumber&) const = default;
@@ -33,6 +34,7 @@ struct Timestamp {
     i64 seconds = 0;
     u32 ns = 0;
     constexpr auto operator<=>(const Timestamp&) const = default;
+    // `ns` since 1970, negative before it.
     static constexpr Timestamp of_ns(i64 ns) {
         const i64 s = ns / 1'000'000'000, rest = ns % 1'000'000'000;
         return {s - (rest < 0), static_cast<u32>(rest + (rest < 0 ? 1'000'000'000 : 0))};
@@ -69,6 +71,7 @@ struct AttributeChange {
     Timestamp atime, mtime;
 };
 
+// What statfs reports.
 struct FsStatistics {
     u64 magic = 0;
     u32 block_size = kPageSize, name_max = 255;
