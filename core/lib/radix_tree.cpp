@@ -175,17 +175,17 @@ void* RadixTree::erase(u64 index) {
         node = as_node(p);
     }
     void* const item = p;
-    // Empties the slot, and every node on the way that became empty.
-    for (;;) {
+    // Empties the slot and what became empty on the way. Freed is what nothing leads to any more.
+    for (Node* empty = nullptr;; empty = node) {
         node = path[--depth];
         node->slot(index).store(nullptr, std::memory_order_release);
+        if (empty != nullptr) free_later(empty);
         if (--node->count != 0) break;
         if (depth == 0) {
             root_.store(nullptr, std::memory_order_release);
             free_later(node);
             return item;
         }
-        free_later(node);
     }
     // A root that only leads to its first slot is not needed.
     for (;;) {
