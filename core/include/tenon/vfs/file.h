@@ -162,8 +162,6 @@ class File final : public RefCounted<File> {
     sync::RcuHead rcu_;
 };
 
-// What a personality keeps beside files and inodes, and how it hears of them. Called in thread
-// context without spin locks.
 // What a caller is about to do with an inode that it found by name.
 enum class NameUse : u8 {
     follow,  // the symbolic link that ends a path
@@ -171,6 +169,8 @@ enum class NameUse : u8 {
     open,    // open what O_CREAT found
 };
 
+// What a personality keeps beside files and inodes, and how it hears of them. Called in thread
+// context without spin locks.
 struct FileHooks {
     void (*file_closed)(File& file);  // the description goes
     // A descriptor of the table `owner` was closed; for inodes with `locks`.

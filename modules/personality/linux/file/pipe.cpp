@@ -225,7 +225,7 @@ Result<i64> sys_splice(i32 fd_in, u64 off_in, i32 fd_out, u64 off_out, u64 len, 
     if (!pipe_in && !in->is_stream())
         TRY(check_range(off_in != 0 ? from.position : in->position(), len));
     bool nonblock = flags & SPLICE_F_NONBLOCK;
-    // What is taken from a stream has to fit behind, so wait for room before.
+    // What is taken from a socket cannot be put back, so wait for room before.
     u64 limit = std::min(len, kMaxMove);
     if (pipe_out) {
         TRY_ASSIGN(const usize room, wait_for_room(*pipe_out, *out, nonblock));
