@@ -115,30 +115,22 @@ AddressSpace::Footprint AddressSpace::footprint() const {
     // An estimate from below: the root and its branches, and one leaf table per 2 MiB in use.
     f.page_table_pages = 4 + (resident_pages() + 511) / 512 + vma_count_ / 8;
     f.peak_total = peak_total_;
-    f.peak_resident = std::max(peak_resident_, resident_pages());
+    f.peak_resident = std::max(peak_resident_.load(std::memory_order_relaxed), resident_pages());
     return f;
 }
 
-AddressSpace::Resident AddressSpace::resident_of(Vma& vma) {
-    return PageWalk::resident(*this, vma.range.start, vma.range.end);
-}
-
-Result<void> AddressSpace::residency(u64 start, std::span<u8> out) {
-    sync::ReadGuard guard(lock);
-    for (usize i = 0; i < out.size(); ++i) {
-        const u64 va = start + (i << kPageShift);
-        Vma* vma = find(va);
-        if (vma == nullptr || vma->range.start > va) return Err(Error::nomem);
-        const arch::Pte entry = PageWalk::load(*this, va);
-        out[i] = entry.present() || entry.is_soft();
-        if (out[i] == 0 && vma->mapping != nullptr) {
-            if (Page* page = vma->mapping->find(vma->index_of(va))) {
-                out[i] = page->test(Page::kUptodate);
-                page_unref(page);
-            }
-        }
-    }
-    return {};
+void AddressSpace::visit_entries(u64 start, u64 end, EntryVisit visit, void* context) {
+    sync::SpinGuard guard(table_lock_);
+    TlbBatch batch(*this);
+    table_.for_each(start, end, [&](u64 va, arch::Pte& slot) {
+        const arch::Pte old = slot.load();
+        if (old.is_none()) return;
+        const arch::Pte fresh = visit(va, old, holds_page(old) ? &page_in(old) : nullptr, context);
+        if (fresh == old) return;
+        slot.exchange(fresh);
+        batch.add(va, nullptr);
+    });
+    batch.finish();
 }
 
 // fork: the VMAs are copied, and of the tables what cannot (or had better not) fault in again.

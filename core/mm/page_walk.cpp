@@ -30,6 +30,8 @@ void TlbBatch::finish() {
 
 void PageWalk::zap_locked(AddressSpace& space, u64 start, u64 end, TlbBatch& batch) {
     i64 anon = 0, file = 0, shmem = 0;
+    if (const u64 now = space.resident_pages(); now > space.peak_resident_)
+        space.peak_resident_.store(now, std::memory_order_relaxed);
     space.table_.for_each(start, end, [&](u64 va, Pte& slot) {
         if (slot.load().is_none()) return;
         const Pte old = slot.exchange(Pte::none());
@@ -104,12 +106,13 @@ void PageWalk::protect(AddressSpace& space, const Vma& vma, u64 start, u64 end) 
         }
         // Write access comes back by a fault, which knows who shares the page; but a private page
         // that is ours alone gets it here.
-        PageFlags flags = readable | (old.special() ? PageFlags::special : PageFlags::none);
+        PageFlags flags = readable | (old.special() ? PageFlags::special : PageFlags::none) |
+                          (old.dirty() ? PageFlags::dirty : PageFlags::none);
         if (may_write && !old.special()) {
             const Page& page = page_in(old);
             if (old.writable() || (!vma.is_shared() && page.kind == Page::Kind::anon &&
                                    page.refs.load(std::memory_order_acquire) == 1))
-                flags = write_flags(vma);
+                flags = flags | PageFlags::write;
         }
         const Pte fresh = old.with_flags(flags);
         if (fresh == old) return;
@@ -190,23 +193,6 @@ Result<void> PageWalk::copy_locked(AddressSpace& parent, AddressSpace& child, co
     child.resident_file_.fetch_add(file, std::memory_order_relaxed);
     child.resident_shmem_.fetch_add(shmem, std::memory_order_relaxed);
     return result;
-}
-
-AddressSpace::Resident PageWalk::resident(AddressSpace& space, u64 start, u64 end) {
-    AddressSpace::Resident sum;
-    sync::SpinGuard guard(space.table_lock_);
-    space.table_.for_each(start, end, [&](u64, Pte& slot) {
-        const Pte entry = slot.load();
-        if (!holds_page(entry)) return;
-        const Page& page = page_in(entry);
-        const bool anon = page.kind != Page::Kind::file;
-        ++(anon ? sum.anon : sum.file);
-        const u32 own = anon ? 1 : 2;  // the cache holds one as well
-        if (page.refs.load(std::memory_order_relaxed) > own) ++sum.shared;
-        if (entry.present() && (entry.dirty() || page.test(Page::kDirty))) ++sum.dirty;
-        if (entry.present() && entry.accessed()) ++sum.referenced;
-    });
-    return sum;
 }
 
 }  // namespace tenon::mm

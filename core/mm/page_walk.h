@@ -78,7 +78,6 @@ class PageWalk {
         const arch::Pte* slot = space.table_.find(va);
         return slot ? slot->load() : arch::Pte::none();
     }
-    static AddressSpace::Resident resident(AddressSpace& space, u64 start, u64 end);
 
     // The page-fault paths (fault.cpp). Space locked for reading.
     static Result<void> resolve(AddressSpace& space, Vma& vma, u64 va, arch::FaultAccess access,

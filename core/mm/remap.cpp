@@ -87,6 +87,7 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
     }
     if (!may_move) return Err(Error::nomem);
 
+    if (vma_count_ + 3 >= map_limit()) return Err(Error::nomem);
     // Moving: the new place first, then the entries, then the old VMA goes.
     u64 target = new_address;
     if (!fixed) {
@@ -97,6 +98,7 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
     if (!fresh) return Err(Error::nomem);
     TRY(editor.split_ends(old_start, old_end));
     fresh->range = {target, target + new_length};
+    fresh->flags = fresh->flags & ~VmaFlags::tracked;
     Vma& moved = editor.insert(std::move(fresh));
     if (old_length != 0) {
         if (auto r = PageWalk::move(*this, old_start, target, old_length); !r) {

@@ -55,6 +55,16 @@ Result<void> SpaceEditor::check_limits(u64 pages, bool accounted, bool data, boo
     return {};
 }
 
+namespace {
+constinit std::atomic<u64> g_map_limit{65530};
+}
+u64 map_limit() {
+    return g_map_limit.load(std::memory_order_relaxed);
+}
+void set_map_limit(u64 count) {
+    g_map_limit.store(count, std::memory_order_relaxed);
+}
+
 // --- The tree -----------------------------------------------------------------------------------
 
 Vma& SpaceEditor::insert(std::unique_ptr<Vma> owned) {
@@ -110,7 +120,7 @@ std::unique_ptr<Vma> SpaceEditor::copy_of(const Vma& old, u64 start, u64 end) {
 Result<void> SpaceEditor::split_at(u64 address) {
     Vma* vma = space_.find(address);
     if (vma == nullptr || vma->range.start >= address) return {};
-    if (space_.vma_count_ >= kMaxVmas) return Err(Error::nomem);
+    if (space_.vma_count_ >= map_limit()) return Err(Error::nomem);
     std::unique_ptr<Vma> upper = copy_of(*vma, address, vma->range.end);
     if (!upper) return Err(Error::nomem);
     account(*vma, -1);
@@ -122,9 +132,9 @@ Result<void> SpaceEditor::split_at(u64 address) {
 
 bool SpaceEditor::joins(const Vma& a, const Vma& b) {
     if (a.range.end != b.range.start || a.prot != b.prot || a.max_prot != b.max_prot ||
-        a.flags != b.flags || a.mapping != b.mapping || !(a.file == b.file) ||
-        !(a.backing == b.backing) || has(a.flags, VmaFlags::special) ||
-        (a.backing && a.backing->counter() != nullptr))
+        ((a.flags & ~VmaFlags::tracked) != (b.flags & ~VmaFlags::tracked)) ||
+        a.mapping != b.mapping || !(a.file == b.file) || !(a.backing == b.backing) ||
+        has(a.flags, VmaFlags::special) || (a.backing && a.backing->counter() != nullptr))
         return false;
     return a.is_private_anon() || a.file_offset + a.range.size() == b.file_offset;
 }
@@ -138,6 +148,8 @@ void SpaceEditor::merge(u64 start, u64 end) {
             const u64 to = following->range.end;
             remove(*following);
             account(*vma, -1);
+            if (!has(following->flags, VmaFlags::tracked))
+                vma->flags = vma->flags & ~VmaFlags::tracked;
             set_range(*vma, vma->range.start, to);
             account(*vma, 1);
             continue;

@@ -10,7 +10,6 @@ namespace tenon::mm {
 
 inline constexpr u64 kLowestAddress = 0x10000;  // below: nothing is placed, null pointers fault
 inline constexpr u64 kStackGap = 256 * kPageSize;
-inline constexpr u64 kMaxVmas = 65530;
 
 class SpaceEditor {
   public:

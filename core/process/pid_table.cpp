@@ -4,6 +4,7 @@
 #include <tenon/mm/slab.h>
 #include <tenon/process/tree.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace tenon::process::pids {
@@ -20,7 +21,7 @@ constexpr i32 kReserved = 300;  // wrapping starts here, as in Linux
 constinit sync::SpinLock g_lock{sync::LockRank::spin_leaf};
 constinit sync::RcuPtr<Slot> g_chunks[kChunks];
 constinit u64 g_taken[kMaxPid / 64] = {1};  // 0 is nobody
-constinit i32 g_last = 0;
+constinit i32 g_last = 0, g_end = kMaxPid;
 
 Slot* slot(i32 id) {
     if (id <= 0 || id >= kMaxPid) return nullptr;
@@ -51,8 +52,8 @@ Result<i32> allocate(i32 wanted) {
             if ((g_taken[wanted / 64] >> (wanted % 64)) & 1) return Err(Error::exist);
             id = wanted;
         } else {
-            id = find_free(g_last + 1, kMaxPid);
-            if (id == 0) id = find_free(kReserved, g_last + 1);
+            id = find_free(g_last + 1, g_end);
+            if (id == 0) id = find_free(kReserved, std::min(g_last + 1, g_end));
             if (id == 0) return Err(Error::again);
             g_last = id;
         }
@@ -145,6 +146,10 @@ Ref<Process> next_process(i32 pid) {
         ++pid;
     }
     return nullptr;
+}
+void set_pid_end(i32 end) {
+    sync::IrqSpinGuard guard(pids::g_lock);
+    pids::g_end = end;
 }
 i32 last_pid() {
     return pids::g_last;

@@ -47,7 +47,7 @@ Result<void> set_params(Task& task, const Params& wanted) {
     if (queued) {
         if (runs) {
             e.queued = true;
-            e.rr_left_ns = kRoundRobinSliceNs;
+            e.rr_left_ns = round_robin_slice_ns;
             if (!is_realtime(wanted.policy)) queue.fair.place(e, nullptr, Joining::woken);
         } else {
             queue.enqueue(task, Joining::woken, now);
@@ -95,13 +95,16 @@ Result<void> set_affinity(Task& task, CpuMask mask) {
     return {};
 }
 
+void set_rr_interval_ns(u64 ns) {
+    round_robin_slice_ns = ns;
+}
 u64 rr_interval_ns(const Task& task) {
     switch (task.sched.params.policy) {
         case Policy::fifo:
         case Policy::deadline:
             return 0;
         case Policy::rr:
-            return kRoundRobinSliceNs;
+            return round_robin_slice_ns;
         default:
             return task.sched.slice_ns;
     }

@@ -20,7 +20,7 @@ void RunQueue::enqueue(Task& task, FairQueue<Entity>::Joining how, u64 now) {
     Entity& e = task.sched;
     e.last_queued_ns = now;
     if (is_realtime(e.params.policy)) {
-        e.rr_left_ns = kRoundRobinSliceNs;
+        e.rr_left_ns = round_robin_slice_ns;
         insert_realtime(e, false);
     } else {
         fair.place(e, fair_current(), how);
@@ -69,7 +69,7 @@ Task& RunQueue::switch_current(bool keep) {
             // A preempted task stays at the head of its priority; one whose turn is over does not.
             const bool turn_over = e.rr_left_ns == 0;
             insert_realtime(e, !turn_over);
-            if (turn_over) e.rr_left_ns = kRoundRobinSliceNs;
+            if (turn_over) e.rr_left_ns = round_robin_slice_ns;
         } else {
             fair.insert(e);
         }

@@ -14,7 +14,7 @@ inline Task& task_of(Entity& e) {
     return *container_of_offset<Task>(&e, offsetof(Task, sched));
 }
 
-inline constexpr u64 kRoundRobinSliceNs = 100'000'000;
+inline constinit std::atomic<u64> round_robin_slice_ns{100'000'000};
 inline constexpr u64 kFairSliceNs = 3'000'000;
 inline constexpr u64 kBusyTickNs = 4'000'000;
 

@@ -126,6 +126,8 @@ Result<PipeEnds> make_pipe(u32 flags) {
 Result<Ref<File>> make_anonymous_file(std::string_view name, module::Gated<FileOps> ops,
                                       u32 open_flags, Mode mode) {
     TRY_ASSIGN(Ref<Inode> inode, make_inode(*anonymous_mount, mode));
+    const fmt::Line<48> numbered("{}:[{}]", name, inode->ino());
+    if ((mode & kTypeMask) == kSocket) name = numbered.view();
     TRY_ASSIGN(Ref<Dentry> dentry, Dentry::make_anonymous(std::move(inode), name));
     return File::create(Path(Ref<Mount>(anonymous_mount), std::move(dentry)), std::move(ops),
                         open_flags);

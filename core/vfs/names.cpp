@@ -123,6 +123,7 @@ Result<void> link(const Path& existing, const LookupStart& start, std::string_vi
         if (inode.nlink == 0 && !inode.linkable) return Err(Error::noent);
         TRY(dir.ops().call(&InodeOps::link, dir, dentry.name(), inode));
         DentryCache::instantiate(dentry, Ref<Inode>(&inode));
+        notify(kNotifyAttrib, nullptr, {}, inode);
         notify(kNotifyCreate, &dir, dentry.name(), inode);
         return {};
     });

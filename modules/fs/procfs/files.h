@@ -31,6 +31,8 @@ TENON_PROC_SHOW(show_locks);
 TENON_PROC_SHOW(show_partitions);
 TENON_PROC_SHOW(show_diskstats);
 TENON_PROC_SHOW(show_net_devices);
+TENON_PROC_SHOW(show_unix_sockets);
+TENON_PROC_SHOW(show_netlink_sockets);
 TENON_PROC_SHOW(show_arp);
 TENON_PROC_SHOW(show_routes);
 TENON_PROC_SHOW(show_tcp);
@@ -87,6 +89,7 @@ TENON_PROC_SHOW(show_sched);
 TENON_PROC_SHOW(show_children);
 TENON_PROC_SHOW(show_cpuset);
 TENON_PROC_SHOW(show_time_offsets);
+TENON_PROC_SHOW(show_timers);
 Result<void> store_oom_adj(const Subject& about, std::string_view text);
 Result<void> store_refused(const Subject& about, std::string_view text);
 // maps.cpp
@@ -94,6 +97,23 @@ Result<void> show_maps(Text& out, const Subject& about, u64& cursor, usize wante
 Result<void> show_smaps(Text& out, const Subject& about, u64& cursor, usize wanted);
 TENON_PROC_SHOW(show_smaps_rollup);
 Result<void> show_numa_maps(Text& out, const Subject& about, u64& cursor, usize wanted);
+// sysrq.cpp
+Result<void> store_sysrq(const Subject& about, std::string_view text);
+// kmsg.cpp
+Result<std::unique_ptr<vfs::FileOps>> open_kernel_log(const Node& node, const Subject& about);
+// task_memory.cpp
+Result<std::unique_ptr<vfs::FileOps>> open_memory(const Node& node, const Subject& about);
+Result<std::unique_ptr<vfs::FileOps>> open_page_map(const Node& node, const Subject& about);
+// task_pages.cpp
+TENON_PROC_SHOW(show_io_error);    // Error::io
+TENON_PROC_SHOW(show_unreadable);  // Error::inval
+Result<void> store_clear_refs(const Subject& about, std::string_view text);
+// map_files.cpp
+Result<UserRange> parse_range(std::string_view name);
+// The mode of the link to the file that is mapped just there. Error::noent.
+Result<vfs::Mode> mapped_mode(const Subject& about);
+// Directory entries from the address `position` on.
+Result<void> read_mappings(const Subject& about, vfs::DirSink& sink, u64& position);
 // task_links.cpp
 Result<usize> link_exe(const Subject& about, std::span<char> out);
 Result<usize> link_cwd(const Subject& about, std::span<char> out);
@@ -101,6 +121,7 @@ Result<usize> link_root(const Subject& about, std::span<char> out);
 Result<vfs::Path> follow_exe(const Subject& about);
 Result<vfs::Path> follow_cwd(const Subject& about);
 Result<vfs::Path> follow_root(const Subject& about);
+Result<usize> path_link(const vfs::Path& path, std::span<char> out);
 Result<usize> link_text(std::string_view text, std::span<char> out);
 #undef TENON_PROC_SHOW
 

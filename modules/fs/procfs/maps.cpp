@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "files.h"
+#include "pages.h"
 
 namespace tenon::procfs {
 
@@ -69,46 +70,51 @@ void write_numa_line(Text& out, mm::AddressSpace& space, mm::Vma& vma, const vfs
     } else if (name == "[stack]") {
         out.write(" stack");
     }
-    const auto r = space.resident_of(vma);
-    if (const u64 resident = r.anon + r.file; resident != 0) {
-        if (r.anon != 0) out.print(" anon={}", r.anon);
-        if (r.dirty != 0) out.print(" dirty={}", r.dirty);
-        if (resident != r.anon) out.print(" mapped={}", resident);
+    PageSums sums;
+    sums.add(space, vma);
+    if (const u64 resident = sums.resident >> kPageShift; resident != 0) {
+        const u64 anon = sums.anon >> kPageShift,
+                  dirty = (sums.shared_dirty + sums.private_dirty) >> kPageShift;
+        if (anon != 0) out.print(" anon={}", anon);
+        if (dirty != 0) out.print(" dirty={}", dirty);
+        if (resident != anon) out.print(" mapped={}", resident);
         out.print(" N0={} kernelpagesize_kB=4", resident);
     }
     out.write("\n");
 }
 
-void write_smaps(Text& out, mm::AddressSpace::Resident r, u64 size_pages, u64 locked_pages) {
-    const u64 resident = r.anon + r.file;
-    const u64 own = resident - r.shared;
-    const auto line = [&](std::string_view name, u64 pages) {
-        out.print("{:<16}{:8} kB\n", name, kib(pages));
+// Of one mapping, or the sum of all.
+enum class Of : u8 { one, all };
+void write_smaps(Text& out, const PageSums& sums, u64 size_bytes, Of what) {
+    const auto line = [&](std::string_view name, u64 bytes) {
+        out.print("{:<16}{:8} kB\n", name, bytes >> 10);
     };
-    const u64 shared_dirty = std::min(r.shared, r.dirty);
-    if (size_pages != 0) {
-        line("Size:", size_pages);
+    const auto share = [&](std::string_view name, u64 fine) {
+        line(name, fine >> PageSums::kShareBits);
+    };
+    if (what == Of::one) {
+        line("Size:", size_bytes);
         out.print("KernelPageSize:        4 kB\nMMUPageSize:           4 kB\n");
     }
-    line("Rss:", resident);
-    line("Pss:", own + r.shared / 2);
-    line("Pss_Dirty:", std::min(own, r.dirty));
-    line("Shared_Clean:", r.shared - shared_dirty);
-    line("Shared_Dirty:", shared_dirty);
-    const u64 private_dirty = std::min(own, r.dirty - shared_dirty);
-    line("Private_Clean:", own - private_dirty);
-    line("Private_Dirty:", private_dirty);
-    line("Referenced:", r.referenced);
-    line("Anonymous:", r.anon);
-    line("LazyFree:", 0);
-    line("AnonHugePages:", 0);
-    line("ShmemPmdMapped:", 0);
-    line("FilePmdMapped:", 0);
-    line("Shared_Hugetlb:", 0);
-    line("Private_Hugetlb:", 0);
-    line("Swap:", 0);
-    line("SwapPss:", 0);
-    line("Locked:", locked_pages);
+    line("Rss:", sums.resident);
+    share("Pss:", sums.share);
+    share("Pss_Dirty:", sums.share_dirty);
+    if (what == Of::all) {
+        share("Pss_Anon:", sums.share_anon);
+        share("Pss_File:", sums.share_file);
+        share("Pss_Shmem:", sums.share_shmem);
+    }
+    line("Shared_Clean:", sums.shared_clean);
+    line("Shared_Dirty:", sums.shared_dirty);
+    line("Private_Clean:", sums.private_clean);
+    line("Private_Dirty:", sums.private_dirty);
+    line("Referenced:", sums.referenced);
+    line("Anonymous:", sums.anon);
+    for (const std::string_view none :
+         {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:",
+          "Private_Hugetlb:", "Swap:", "SwapPss:"})
+        line(none, 0);
+    share("Locked:", sums.share_locked);
 }
 
 void write_vm_flags(Text& out, const mm::Vma& vma) {
@@ -134,8 +140,9 @@ void write_vm_flags(Text& out, const mm::Vma& vma) {
     flag(mm::has(vma.flags, VmaFlags::dont_fork), "dc ");
     flag(mm::is_accounted(vma), "ac ");
     flag(mm::has(vma.flags, VmaFlags::no_reserve), "nr ");
-    flag(mm::has(vma.flags, VmaFlags::dont_dump), "dd ");
     flag(mm::has(vma.flags, VmaFlags::wipe_on_fork), "wf ");
+    flag(mm::has(vma.flags, VmaFlags::dont_dump), "dd ");
+    flag(!mm::has(vma.flags, VmaFlags::tracked), "sd ");
     flag(mm::has(vma.flags, VmaFlags::huge), "hg ");
     flag(mm::has(vma.flags, VmaFlags::no_huge), "nh ");
     out.write("\n");
@@ -172,9 +179,9 @@ Result<void> show(Text& out, const Subject& about, u64& cursor, usize wanted, St
         else
             write_line(out, *space, *vma, source.root, source.buffer.get());
         if (style == Style::smaps) {
-            const auto r = space->resident_of(*vma);
-            const bool locked = mm::has(vma->flags, mm::VmaFlags::locked);
-            write_smaps(out, r, vma->pages(), locked ? r.anon + r.file : 0);
+            PageSums sums;
+            sums.add(*space, *vma);
+            write_smaps(out, sums, vma->range.size(), Of::one);
             write_vm_flags(out, *vma);
         }
         const bool fits = out.size() < kPageSize || before == 0;
@@ -203,21 +210,15 @@ Result<void> show_numa_maps(Text& out, const Subject& about, u64& cursor, usize 
 }
 Result<void> show_smaps_rollup(Text& out, const Subject& about) {
     Ref<mm::AddressSpace> space = process::space_of(*about.task);
-    if (!space) return {};
-    mm::AddressSpace::Resident sum;
-    u64 locked_sum = 0, first = 0, last = 0;
+    if (!space) return Err(Error::srch);
+    PageSums sums;
+    u64 first = 0, last = 0;
     {
         sync::ReadGuard guard(space->lock);
         for (mm::Vma* vma = space->first(); vma != nullptr; vma = space->next(*vma)) {
-            const auto r = space->resident_of(*vma);
             if (first == 0) first = vma->range.start;
             last = vma->range.end;
-            sum.anon += r.anon;
-            sum.file += r.file;
-            sum.shared += r.shared;
-            sum.dirty += r.dirty;
-            sum.referenced += r.referenced;
-            if (mm::has(vma->flags, mm::VmaFlags::locked)) locked_sum += r.anon + r.file;
+            sums.add(*space, *vma);
         }
     }
     if (last == 0) return {};
@@ -225,7 +226,7 @@ Result<void> show_smaps_rollup(Text& out, const Subject& about) {
     out.print("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
     out.pad(' ', kNameColumn - (out.size() - start));
     out.write("[rollup]\n");
-    write_smaps(out, sum, 0, locked_sum);
+    write_smaps(out, sums, 0, Of::all);
     return {};
 }
 

@@ -1,4 +1,6 @@
 // /proc/net. Spec: man 5 proc, Linux net/core/net-procfs.c.
+#include <tenon/net/socket.h>
+
 #include "devices.h"
 #include "files.h"
 
@@ -43,6 +45,28 @@ Result<void> show_net_devices(Text& out, const Subject&) {
                   n("tx_compressed"));
     });
     return {};
+}
+
+namespace {
+constexpr std::string_view kUnixHeading =
+                               "Num       RefCount Protocol Flags    Type St Inode Path\n",
+                           kNetlinkHeading =
+                               "sk               Eth Pid        Groups   Rmem     Wmem     Dump  "
+                               "Locks    Drops    Inode\n";
+// While nobody offers the family, there is the heading alone.
+Result<void> show_listing(Text& out, std::string_view service, std::string_view heading) {
+    if (auto listing = module::find_service<net::Listing>(service))
+        return listing->call(&net::Listing::list, static_cast<fmt::Sink&>(out));
+    out.write(heading);
+    return {};
+}
+}  // namespace
+
+Result<void> show_unix_sockets(Text& out, const Subject&) {
+    return show_listing(out, "net-list-unix", kUnixHeading);
+}
+Result<void> show_netlink_sockets(Text& out, const Subject&) {
+    return show_listing(out, "net-list-netlink", kNetlinkHeading);
 }
 
 // --- Internet protocols: there are none, so there is nothing below the headings.

@@ -34,19 +34,27 @@ i32 number_of(std::string_view name) {
 
 class TextFile final : public vfs::FileOps {
   public:
+    explicit TextFile(const SpaceId& space) : space_(space) {}
+    Result<void> make(const Node& node) {
+        const auto about = node.subject();
+        text_.clear();
+        if (about && has_space(node, *about)) {
+            TRY(node.entry.show(text_, *about));
+        } else if (!node.entry.of_space || !node.entry.has_end) {
+            // As Linux: of memory that is gone there are just no bytes, but of records an error.
+            return Err(Error::srch);
+        }
+        if (text_.failed()) return Err(Error::nomem);
+        made_ = true;
+        return {};
+    }
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override {
         Node& node = node_of(file.inode());
         if (node.entry.show_part != nullptr) return read_parts(node, buffer, position);
         if (node.entry.show == nullptr) return Err(Error::inval);
         if (node.entry.sysctl == Sysctl::numbers && position != 0) return usize{0};
         sync::MutexGuard guard(lock_);
-        if (position == 0 || !made_) {
-            TRY_ASSIGN(const Subject about, node.subject());
-            text_.clear();
-            TRY(node.entry.show(text_, about));
-            if (text_.failed()) return Err(Error::nomem);
-            made_ = true;
-        }
+        if (!made_ || (position == 0 && !node.entry.lasting)) TRY(make(node));
         if (position >= text_.size()) return usize{0};
         const std::string_view rest = text_.view().substr(position);
         TRY_ASSIGN(const usize n,
@@ -117,6 +125,7 @@ class TextFile final : public vfs::FileOps {
         TRY_ASSIGN(const Subject about, node.subject());
         part_start_ += text_.size();
         text_.clear();
+        if (!has_space(node, about)) cursor_ = kNoMore;
         if (cursor_ == kNoMore) return {};
         const auto r =
             node.entry.show_part(text_, about, cursor_, std::min<usize>(wanted, kPageSize));
@@ -126,50 +135,16 @@ class TextFile final : public vfs::FileOps {
         return {};
     }
 
+    bool has_space(const Node& node, const Subject& about) const {
+        return !node.entry.of_space || space_ == SpaceId::of(*about.task);
+    }
+
+    const SpaceId space_;
     // Behind file_position, before whatever show() takes.
     sync::Mutex lock_{sync::LockRank::vfs_rename};
     Text text_;  // all of it, or the part at part_start_
     u64 part_start_ = 0, cursor_ = 0;
     bool made_ = false;
-};
-
-// /proc/PID/mem: the task's memory.
-class MemoryFile final : public vfs::FileOps {
-  public:
-    explicit MemoryFile(Ref<mm::AddressSpace> space) : space_(std::move(space)) {}
-    Result<usize> read(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
-        return move(buffer, position, false);
-    }
-    Result<usize> write(vfs::File&, vfs::IoBuffer& buffer, u64& position) override {
-        return move(buffer, position, true);
-    }
-    Result<u64> seek(vfs::File& file, i64 offset, Whence whence) override {
-        if (whence == Whence::current) return file.position() + static_cast<u64>(offset);
-        if (whence != Whence::set) return Err(Error::inval);
-        return static_cast<u64>(offset);
-    }
-
-  private:
-    Result<usize> move(vfs::IoBuffer& buffer, u64& position, bool write) {
-        if (!space_) return usize{0};
-        u8 chunk[512];
-        usize done = 0;
-        while (buffer.remaining() != 0) {
-            const usize n = std::min(buffer.remaining(), sizeof(chunk));
-            if (write) TRY(buffer.get(chunk, n));
-            auto moved = space_->access(position, chunk, n, write, true);
-            if (!moved) {
-                if (done != 0) break;
-                return Err(Error::io);
-            }
-            if (!write) TRY(buffer.put(chunk, *moved));
-            position += *moved;
-            done += *moved;
-            if (*moved < n) break;
-        }
-        return done;
-    }
-    Ref<mm::AddressSpace> space_;
 };
 
 // --- Directories --------------------------------------------------------------------------------
@@ -205,6 +180,8 @@ i32 next_dynamic(Dynamic kind, const Subject& about, i32 from, Identity& who) {
             Ref<vfs::FileTable> files = process::files_of(*about.task);
             return files ? files->next_open(from) : -1;
         }
+        case Dynamic::mappings:
+            return -1;  // by addresses: read_mappings()
     }
     return -1;
 }
@@ -213,7 +190,10 @@ class DirectoryFile final : public vfs::FileOps {
   public:
     Result<void> read_dir(vfs::File& file, vfs::DirSink& sink, u64& position) override {
         Node& node = node_of(file.inode());
-        TRY_ASSIGN(const Subject about, node.subject());
+        const auto found = node.subject();
+        if (!found) return Err(Error::noent);  // Deviates from reading a file: Linux says so here
+        const Subject& about = *found;
+        if (node.entry.dynamic == Dynamic::mappings) TRY(may_look(about));
         const vfs::Dentry* parent = file.path().dentry->parent();
         if (position == 0) {
             if (!sink.entry(".", file.inode().ino(), vfs::kDirectory, 1)) return {};
@@ -231,6 +211,7 @@ class DirectoryFile final : public vfs::FileOps {
             ++position;
         }
         if (node.entry.dynamic == Dynamic::none) return {};
+        if (node.entry.dynamic == Dynamic::mappings) return read_mappings(about, sink, position);
         if (position < kDynamicBase) position = kDynamicBase;
         if (position - kDynamicBase > INT32_MAX) return {};
         const vfs::Mode type = node.entry.dynamic == Dynamic::descriptors        ? vfs::kSymlink
@@ -253,6 +234,9 @@ constinit DirectoryFile directory_file;
 
 // --- Inodes -------------------------------------------------------------------------------------
 
+// What lstat(2) says of links to files, as Linux does.
+constexpr u64 kLinkBytes = 64;
+
 // What a descriptor may be used for shows in the bits of its link; of O_PATH: nothing.
 vfs::Mode mode_of_link(const vfs::File& file) {
     const u32 flags = file.flags();
@@ -268,9 +252,12 @@ class Ops : public vfs::InodeOps {
             if (child.name == name)
                 return Node::make(directory.super(), child.alias ? *child.alias : child, node.who);
         }
+        if (node.entry.dynamic == Dynamic::mappings) return lookup_mapping(directory, name);
         const i32 n = number_of(name);
         if (n < 0 || node.entry.dynamic == Dynamic::none) return Err(Error::noent);
-        TRY_ASSIGN(const Subject about, node.subject());
+        const auto found = node.subject();
+        if (!found) return Err(Error::noent);
+        const Subject& about = *found;
         switch (node.entry.dynamic) {
             case Dynamic::processes: {
                 Ref<Task> task = process::find_task(n);
@@ -293,9 +280,23 @@ class Ops : public vfs::InodeOps {
                 TRY_ASSIGN(Ref<vfs::Inode> made,
                            Node::make(directory.super(), link ? kFdLink : kFdInfo, who));
                 if (link) made->mode = mode_of_link(**file);
+                if (link) made->size_bytes = kLinkBytes;
                 return made;
             }
         }
+    }
+    static Result<Ref<vfs::Inode>> lookup_mapping(vfs::Inode& directory, std::string_view name) {
+        Node& node = node_of(directory);
+        TRY_ASSIGN(Subject about, node.subject());
+        TRY(may_look(about));
+        Identity who = node.who;
+        TRY_ASSIGN(who.range, parse_range(name));
+        about.range = who.range;
+        TRY_ASSIGN(const vfs::Mode mode, mapped_mode(about));
+        TRY_ASSIGN(Ref<vfs::Inode> made, Node::make(directory.super(), kMapLink, who));
+        made->mode = mode;
+        made->size_bytes = kLinkBytes;
+        return made;
     }
     Result<usize> read_link(vfs::Inode& inode, std::span<char> buffer) override {
         Node& node = node_of(inode);
@@ -316,18 +317,25 @@ class Ops : public vfs::InodeOps {
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
         // Memory and what lies where in it are for who may trace the process.
-        const bool memory = node.entry.name == "mem";
-        if (memory || (node.entry.show_part != nullptr && about.process)) TRY(may_look(about));
-        if (memory) {
-            file.reset(new (std::nothrow) MemoryFile(process::space_of(*about.task)));
+        if (node.entry.of_space) TRY(may_look(about));
+        if (node.entry.open != nullptr) {
+            TRY_ASSIGN(file, node.entry.open(node, about));
         } else {
-            file.reset(new (std::nothrow) TextFile);
+            std::unique_ptr<TextFile> text(new (std::nothrow) TextFile(
+                node.entry.of_space ? SpaceId::of(*about.task) : SpaceId{}));
+            if (text && node.entry.lasting) TRY(text->make(node));
+            file = std::move(text);
         }
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));
     }
     Result<void> refresh(vfs::Inode& inode) override {
-        node_of(inode).refresh_owner(inode);
+        const Node& node = node_of(inode);
+        node.refresh_owner(inode);
+        if (node.entry.dynamic == Dynamic::threads) {
+            if (const auto about = node.subject())
+                inode.nlink = 2 + static_cast<u32>(about->process->thread_count);
+        }
         return {};
     }
     // Opening with O_TRUNC does nothing. Of a process's files and of /proc/sys the mode is the
@@ -366,6 +374,7 @@ class DynamicOps final : public Ops {
         if (node.who.tid == 0) return true;
         auto about = node.subject();
         if (!about) return false;
+        if (&node.entry == &kMapLink) return may_look(*about) && mapped_mode(*about);
         if (&node.entry == &kFdLink || &node.entry == &kFdInfo) {
             Ref<vfs::FileTable> files = process::files_of(*about->task);
             if (!files) return false;
@@ -383,6 +392,12 @@ constinit DynamicOps dynamic_ops;
 constinit std::atomic<u64> next_ino{4026531840};
 
 }  // namespace
+
+SpaceId SpaceId::of(Task& task) {
+    const Ref<mm::AddressSpace> space = process::space_of(task);
+    if (!space) return {};
+    return {space.get(), space->layout.mmap_base, space->layout.stack_top};
+}
 
 Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, const Entry& entry,
                                    const Identity& who) {
@@ -405,7 +420,7 @@ Result<Ref<vfs::Inode>> Node::make(vfs::SuperBlock& super, const Entry& entry,
     return inode;
 }
 
-Result<Subject> Node::subject() const {
+Result<Subject> subject_of(const Identity& who) {
     Subject about;
     if (who.tid == 0) return about;
     about.task = process::find_task(who.tid);
@@ -413,6 +428,7 @@ Result<Subject> Node::subject() const {
         return Err(Error::srch);
     about.process = about.task->process;
     about.number = who.number;
+    about.range = who.range;
     return about;
 }
 

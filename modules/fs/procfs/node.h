@@ -2,19 +2,32 @@
 #pragma once
 
 #include <tenon/process/process.h>
+#include <tenon/vfs/file.h>
 #include <tenon/vfs/super_block.h>
 
+#include <memory>
 #include <span>
 
 #include "text.h"
 
 namespace tenon::procfs {
 
+class Node;
+
+// Tells one address space from the next one of the same process, without holding it.
+struct SpaceId {
+    const void* address = nullptr;
+    u64 mmap_base = 0, stack_top = 0;  // drawn anew by each exec
+    static SpaceId of(Task& task);
+    bool operator==(const SpaceId&) const = default;
+};
+
 // What an entry is about, as of one operation. Outside /proc/PID both are null.
 struct Subject {
     Ref<Task> task;
     Ref<process::Process> process;
-    i32 number = 0;  // descriptor, below fd and fdinfo
+    i32 number = 0;   // descriptor, below fd and fdinfo
+    UserRange range;  // mapping, below map_files
 };
 
 // Files below /proc/sys: an offset but 0 finds nothing and takes nothing, but in texts, where it is
@@ -22,7 +35,7 @@ struct Subject {
 enum class Sysctl : u8 { none, text, numbers };
 
 // What a directory holds besides its table.
-enum class Dynamic : u8 { none, processes, threads, descriptors, descriptor_infos };
+enum class Dynamic : u8 { none, processes, threads, descriptors, descriptor_infos, mappings };
 
 struct Entry {
     std::string_view name;
@@ -40,6 +53,13 @@ struct Entry {
     Result<void> (*show_part)(Text& out, const Subject& about, u64& cursor, usize wanted) = nullptr;
     Sysctl sysctl = Sysctl::none;
     bool has_end = false;  // SEEK_END is answered (with 0), as Linux does where it uses no seq_file
+    // About the address space that the process had when the file was opened, by one who may trace
+    // it: nothing is read after an exec.
+    bool of_space = false;
+    // The text is made by opening, and stays when the process has ended.
+    bool lasting = false;
+    // In place of texts.
+    Result<std::unique_ptr<vfs::FileOps>> (*open)(const Node& node, const Subject& about) = nullptr;
 };
 inline constexpr u64 kNoMore = ~u64{0};
 
@@ -51,6 +71,19 @@ constexpr Entry file(std::string_view name, Result<void> (*show)(Text&, const Su
 constexpr Entry with_end(Entry entry) {
     entry.has_end = true;
     return entry;
+}
+constexpr Entry of_space(Entry entry) {
+    entry.of_space = true;
+    return entry;
+}
+constexpr Entry lasting(Entry entry) {
+    entry.lasting = true;
+    return entry;
+}
+constexpr Entry opened(std::string_view name,
+                       Result<std::unique_ptr<vfs::FileOps>> (*open)(const Node&, const Subject&),
+                       vfs::Mode mode) {
+    return {.name = name, .mode = vfs::kRegular | mode, .open = open};
 }
 constexpr Entry records(std::string_view name,
                         Result<void> (*show_part)(Text&, const Subject&, u64&, usize),
@@ -69,22 +102,26 @@ extern const Entry kThreadDir;
 extern const Entry kNsDir;   // ns.cpp
 extern const Entry kFdLink;  // task_links.cpp
 extern const Entry kFdInfo;
-extern const Entry kSysDir;  // sys.cpp
+extern const Entry kMapLink;  // map_files.cpp
+extern const Entry kSysDir;   // sys.cpp
 
 // Who a dynamic inode is about.
 struct Identity {
     i32 tid = 0;
     u64 start_ns = 0;
     i32 number = 0;
+    UserRange range{};
 };
+
+// Error::srch when the task has ended.
+Result<Subject> subject_of(const Identity& who);
 
 class Node final : public vfs::InodeData {
   public:
     Node(const Entry& e, const Identity& w) : entry(e), who(w) {}
     static Result<Ref<vfs::Inode>> make(vfs::SuperBlock& super, const Entry& entry,
                                         const Identity& who);
-    // Error::srch when the task has ended.
-    Result<Subject> subject() const;
+    Result<Subject> subject() const { return subject_of(who); }
     // Owner and group of its inode follow the task.
     void refresh_owner(vfs::Inode& inode) const;
 

@@ -52,9 +52,18 @@ constexpr Kind kCgroup{"cgroup", 4026531835}, kIpc{"ipc", 4026531839}, kMnt{"mnt
     kNet{"net", 4026531840}, kPid{"pid", 4026531836}, kTime{"time", 4026531834},
     kUser{"user", 4026531837}, kUts{"uts", 4026531838};
 
+// A process that has ended is in the name spaces of pids and users still.
+template <const Kind& K>
+Result<void> is_in(const Subject& about) {
+    const bool kept = &K == &kPid || &K == &kUser;
+    if (!kept && !process::fs_of(*about.task)) return Err(Error::noent);
+    return {};
+}
+
 template <const Kind& K>
 Result<usize> link_ns(const Subject& about, std::span<char> out) {
     TRY(may_look(about));
+    TRY(is_in<K>(about));
     const fmt::Line<32> text("{}:[{}]", K.name, K.ino);
     return link_text(text.view(), out);
 }
@@ -62,6 +71,7 @@ Result<usize> link_ns(const Subject& about, std::span<char> out) {
 template <const Kind& K>
 Result<vfs::Path> follow_ns(const Subject& about) {
     TRY(may_look(about));
+    TRY(is_in<K>(about));
     Ref<vfs::SuperBlock> super(super_block.load(std::memory_order_acquire));
     if (!super) return Err(Error::noent);
     TRY_ASSIGN(Ref<vfs::Inode> inode,

@@ -23,7 +23,7 @@ constinit Knob file_max{{0x7fffffff}, 0, 0x7fffffffffff};
 constinit Knob pipe_soft{{16384}, 0, 1 << 30};
 constinit Knob pipe_hard{{0}, 0, 1 << 30};
 constinit Knob mount_max{{100000}, 1, kIntMax};
-constinit Knob instances{{128}, 0, kIntMax}, epoll_watches{{100000}, 0, i64{1} << 58};
+constinit Knob epoll_watches{{100000}, 0, i64{1} << 58};
 
 Result<void> show_file_nr(Text& out, const Subject&) {
     out.print("{}\t0\t{}\n", 0, file_max.value.load(std::memory_order_relaxed));
@@ -48,7 +48,7 @@ Result<void> show_inode_nr(Text& out, const Subject&) {
 
 constexpr Entry kInotify[] = {
     setting<Heeded::inotify_max_user_watches, 0>("max_user_watches"),
-    knob<&instances>("max_user_instances"),
+    setting<Heeded::inotify_max_user_instances, 0>("max_user_instances"),
     setting<Heeded::inotify_max_queued_events, 0>("max_queued_events"),
 };
 constexpr Entry kEpoll[] = {knob<&epoll_watches>("max_user_watches")};

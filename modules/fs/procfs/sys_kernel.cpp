@@ -1,6 +1,7 @@
 // /proc/sys/kernel.
 #include <tenon/lib/random.h>
 #include <tenon/process/system_name.h>
+#include <tenon/sched/scheduler.h>
 #include <tenon/trace/log.h>
 
 #include <algorithm>
@@ -79,7 +80,24 @@ constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, kIntMin, kIntMax}, panic_on_oops{{0}, kIntMin, kIntMax};
 constinit Knob randomize{{2}, kIntMin, kIntMax}, kptr_restrict{{0}, 0, 2};
 constinit Knob perf_paranoid{{3}, kIntMin, kIntMax}, sysrq{{438}, kIntMin, kIntMax};
-constinit Knob threads_max{{32768}, 1, 4194304}, pid_max{{process::kMaxPid}, 301, 4194304};
+constinit Knob threads_max{{32768}, 1, 4194304}, pid_max{{process::kMaxPid}, 301, process::kMaxPid};
+// Numbers stay below it. Linux has room for more than there is here.
+Result<void> store_pid_max(const Subject& about, std::string_view text) {
+    TRY(store_knob<&pid_max>(about, text));
+    process::set_pid_end(static_cast<i32>(pid_max.value.load(std::memory_order_relaxed)));
+    return {};
+}
+// Milliseconds of a round-robin task's turn; what is not positive is as it was at boot. It is kept
+// in Linux's ticks of 4 ms.
+constinit Knob rr_slice{{100}, kIntMin, kIntMax};
+Result<void> store_rr_slice(const Subject& about, std::string_view text) {
+    TRY(store_knob<&rr_slice>(about, text));
+    i64 ms = rr_slice.value.load(std::memory_order_relaxed);
+    if (ms <= 0) rr_slice.value.store(ms = 100, std::memory_order_relaxed);
+    constexpr i64 kTick = 4;
+    sched::set_rr_interval_ns(static_cast<u64>((ms + kTick - 1) / kTick * kTick) * 1'000'000);
+    return {};
+}
 constinit Knob modules_disabled{{0}, 0, 1}, hung_seconds{{0}, 0, 1 << 30};
 constinit Knob autogroup{{0}, 0, 1}, unprivileged_bpf{{2}, 0, 2},
     userns_clone{{1}, kIntMin, kIntMax};
@@ -212,7 +230,7 @@ constexpr Entry kKernel[] = {
     ipc_setting<Setting::msgmni>("msgmni"),
     ipc_setting<Setting::msg_next_id>("msg_next_id", 0444),
     ipc_setting<Setting::auto_msgmni>("auto_msgmni"),
-    knob<&pid_max>("pid_max"),
+    sysctl_file("pid_max", show_knob<&pid_max>, 0644, store_pid_max),
     knob<&threads_max>("threads-max"),
     knob<&overflow_uid>("overflowuid"),
     knob<&overflow_gid>("overflowgid"),
@@ -245,7 +263,7 @@ constexpr Entry kKernel[] = {
     knob<&autogroup>("sched_autogroup_enabled"),
     only<0>("sched_child_runs_first"),
     only<0>("sched_schedstats"),
-    only<100>("sched_rr_timeslice_ms"),
+    sysctl_file("sched_rr_timeslice_ms", show_knob<&rr_slice>, 0644, store_rr_slice),
     only<0>("acpi_video_flags"),
     only<0>("bpf_stats_enabled"),
     only<0>("numa_balancing"),

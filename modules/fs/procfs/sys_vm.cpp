@@ -1,4 +1,6 @@
 // /proc/sys/vm.
+#include <tenon/mm/address_space.h>
+
 #include "sys.h"
 
 namespace tenon::procfs {
@@ -9,7 +11,6 @@ using Heeded = linux_settings::Setting;
 
 constinit Knob overcommit{{0}, 0, 2}, overcommit_ratio{{50}, kIntMin, kIntMax};
 constinit Knob overcommit_kbytes{{0}, 0, i64{1} << 58}, swappiness{{60}, 0, 200};
-constinit Knob max_map_count{{65530}, 0, kIntMax};
 constinit Knob dirty_ratio{{20}, 0, 100}, dirty_background{{10}, 0, 100};
 constinit Knob dirty_expire{{3000}, 0, kIntMax}, dirty_writeback{{500}, kIntMin, kIntMax};
 constinit Knob dirtytime_expire{{43200}, 0, kIntMax};
@@ -20,6 +21,17 @@ constinit Knob laptop_mode{{0}, kIntMin, kIntMax}, page_cluster{{3}, 0, kIntMax}
 constinit Knob admin_reserve{{8192}, 0, i64{1} << 58}, stat_interval{{1}, kIntMin, kIntMax};
 constinit Knob boost{{15000}, 0, kIntMax}, scale{{10}, 1, 3000}, extfrag{{500}, 0, 1000};
 constinit Knob proactiveness{{20}, 0, 100}, unfairness{{5}, 0, kIntMax};
+
+Result<void> show_map_limit(Text& out, const Subject&) {
+    out.print("{}\n", mm::map_limit());
+    return {};
+}
+Result<void> store_map_limit(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, take_number(text));
+    if (value < 0 || value > kIntMax) return Err(Error::inval);
+    mm::set_map_limit(static_cast<u64>(value));
+    return {};
+}
 
 // Bytes or a ratio: what was written last counts, and the other one reads 0.
 template <Knob* Ratio, Knob* Bytes>
@@ -58,7 +70,7 @@ constexpr Entry kVm[] = {
     knob<&overcommit_ratio>("overcommit_ratio"),
     knob<&overcommit_kbytes>("overcommit_kbytes"),
     knob<&swappiness>("swappiness"),
-    knob<&max_map_count>("max_map_count"),
+    sysctl_file("max_map_count", show_map_limit, 0644, store_map_limit),
     setting<Heeded::mmap_min_addr, 0, kIntMax>("mmap_min_addr"),
     sysctl_file("dirty_ratio", show_knob<&dirty_ratio>, 0644,
                 store_ratio<&dirty_ratio, &dirty_bytes>),

@@ -31,8 +31,7 @@ Result<void> may_look(const Subject& about) {
     return {};
 }
 
-namespace {
-
+// The path as the caller sees it.
 Result<usize> path_link(const vfs::Path& path, std::span<char> out) {
     constexpr usize kBytes = 4096;
     std::unique_ptr<char[]> buffer(new (std::nothrow) char[kBytes]);
@@ -42,6 +41,8 @@ Result<usize> path_link(const vfs::Path& path, std::span<char> out) {
     TRY_ASSIGN(const std::string_view text, vfs::path_text(path, root, {buffer.get(), kBytes}));
     return link_text(text, out);
 }
+
+namespace {
 
 Result<Ref<vfs::File>> descriptor(const Subject& about) {
     TRY(may_look(about));

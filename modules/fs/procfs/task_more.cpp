@@ -1,5 +1,6 @@
 // A task's files that few programs read: what it waits in, its children, name-space facts.
 #include <tenon/arch/context.h>
+#include <tenon/linux/task_facts.h>
 #include <tenon/process/tree.h>
 #include <tenon/sched/scheduler.h>
 
@@ -84,6 +85,14 @@ Result<void> show_cpuset(Text& out, const Subject&) {
 Result<void> show_time_offsets(Text& out, const Subject&) {
     for (std::string_view clock : {"monotonic", "boottime"})
         out.print("{:<10} {:10} {:9}\n", clock, 0, 0);
+    return {};
+}
+
+// POSIX timers. Spec: man 5 proc.
+Result<void> show_timers(Text& out, const Subject& about) {
+    if (auto tasks = module::find_service<linux_task::Tasks>(linux_task::kService))
+        return tasks->call(&linux_task::Tasks::list_timers, *about.process,
+                           static_cast<fmt::Sink&>(out));
     return {};
 }
 

@@ -24,6 +24,11 @@ class NetlinkFamily final : public Family {
     }
 };
 
+class NetlinkListing final : public Listing {
+  public:
+    Result<void> list(fmt::Sink& out) override { return NetlinkSocket::list(out); }
+};
+
 class NetNetlink final : public module::Instance, device::Listener {
   public:
     static Result<std::unique_ptr<NetNetlink>> create(module::Context& context) {
@@ -31,6 +36,8 @@ class NetNetlink final : public module::Instance, device::Listener {
         if (!self) return Err(Error::nomem);
         std::unique_ptr<Family> family(new (std::nothrow) NetlinkFamily);
         TRY_ASSIGN(self->family_, offer_family(context, kFamilyNetlink, std::move(family)));
+        std::unique_ptr<Listing> listing(new (std::nothrow) NetlinkListing);
+        TRY_ASSIGN(self->listing_, module::offer(context, "net-list-netlink", std::move(listing)));
         TRY_ASSIGN(self->listening_, context.add_listener(*self));
         return self;
     }
@@ -46,16 +53,17 @@ class NetNetlink final : public module::Instance, device::Listener {
         NetlinkSocket::broadcast(*payload, nullptr);
     }
 
-    module::Held family_, listening_;  // not told any more, then not found any more
+    module::Held family_, listing_, listening_;  // not told any more, then not found any more
 };
 
 }  // namespace
 }  // namespace tenon::net::netlink
 
-TENON_MODULE(tenon::net::netlink::NetNetlink, {
-                                                  .name = "net_netlink",
-                                                  .version = "1.0",
-                                                  .description = "Netlink sockets: uevents",
-                                                  .needs = {"net_core"},
-                                                  .aliases = {"net-pf-16", "net-pf-16-proto-15", "net-pf-16-proto-0"},
-                                              });
+TENON_MODULE(tenon::net::netlink::NetNetlink,
+             {
+                 .name = "net_netlink",
+                 .version = "1.0",
+                 .description = "Netlink sockets: uevents",
+                 .needs = {"net_core"},
+                 .aliases = {"net-pf-16", "net-pf-16-proto-15", "net-pf-16-proto-0"},
+             });

@@ -71,6 +71,23 @@ NetlinkSocket::~NetlinkSocket() {
     }
 }
 
+Result<void> NetlinkSocket::list(fmt::Sink& out) {
+    out.write(
+        "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    "
+        "Inode\n");
+    sync::MutexGuard guard(g_lock);
+    for (NetlinkSocket* s = g_sockets; s != nullptr; s = s->next_) {
+        usize queued = 0;
+        {
+            sync::SpinGuard queue(s->lock_);
+            queued = s->queued_bytes_;
+        }
+        fmt::print(out, "{:016x} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", 0,
+                   s->protocol(), s->port_, s->groups_, queued, 0, 0, 2, 0, s->inode_number());
+    }
+    return {};
+}
+
 Error NetlinkSocket::take_error() {
     sync::SpinGuard guard(lock_);
     return std::exchange(overrun_, false) ? Error::nobufs : Error::none;

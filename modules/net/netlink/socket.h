@@ -34,6 +34,8 @@ class NetlinkSocket final : public Socket {
     usize readable_bytes() override;
     u32 poll(vfs::File& file, vfs::PollTable* table) override;
 
+    // The text of /proc/net/netlink. Spec: Linux net/netlink/af_netlink.c.
+    static Result<void> list(fmt::Sink& out);
     // To every socket but `from` that is in one of the groups.
     static void broadcast(const Ref<Payload>& payload, const NetlinkSocket* from);
 

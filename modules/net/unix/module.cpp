@@ -15,12 +15,15 @@ class NetUnix final : public module::Instance {
         auto family = std::unique_ptr<Family>(new (std::nothrow) LocalFamily);
         if (!self || !family) return Err(Error::nomem);
         TRY_ASSIGN(self->family_, offer_family(context, kFamilyUnix, std::move(family)));
+        TRY_ASSIGN(self->listing_,
+                   module::offer(context, "net-list-unix",
+                                 std::unique_ptr<Listing>(mm::make<LocalListing>())));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
 
   private:
     Collector collector_;
-    module::Held family_;
+    module::Held family_, listing_;
 };
 
 }  // namespace

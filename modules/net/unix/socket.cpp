@@ -154,10 +154,6 @@ void LocalSocket::close_now() {
     collect_soon();
 }
 
-LocalSocket::~LocalSocket() {
-    close_now();
-}
-
 usize LocalSocket::readable_bytes() {
     sync::SpinGuard guard(endpoint_->lock);
     if (endpoint_->kind == Kind::stream) return endpoint_->queued_bytes;

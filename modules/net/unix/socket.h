@@ -6,8 +6,7 @@ namespace tenon::net::local {
 
 class LocalSocket final : public Socket {
   public:
-    explicit LocalSocket(Ref<Endpoint> endpoint)
-        : Socket(kFamilyUnix, endpoint->kind, 0), endpoint_(std::move(endpoint)) {}
+    explicit LocalSocket(Ref<Endpoint> endpoint);
     ~LocalSocket() override;
     const Ref<Endpoint>& endpoint() const { return endpoint_; }
 
@@ -28,9 +27,17 @@ class LocalSocket final : public Socket {
     void release(vfs::File& file) override;
 
   private:
+    friend class LocalListing;
     void close_now();
-    Ref<Endpoint> endpoint_;
+    const Ref<Endpoint> endpoint_;
+    LocalSocket *next_ = nullptr, *previous_ = nullptr;  // of all, newest first
     bool closed_ = false;
+};
+
+// Spec: Linux net/unix/af_unix.c, unix_seq_show().
+class LocalListing final : public Listing {
+  public:
+    Result<void> list(fmt::Sink& out) override;
 };
 
 class LocalFamily final : public Family {

@@ -52,6 +52,7 @@ enum class VmaFlags : u32 {
     no_huge = 1 << 12,
     heap = 1 << 13,       // brk, for /proc/maps
     accounted = 1 << 14,  // was writable once: stays counted
+    tracked = 1 << 15,    // its entries' dirty bits tell what was written since somebody asked
 };
 constexpr VmaFlags operator|(VmaFlags a, VmaFlags b) {
     return static_cast<VmaFlags>(static_cast<u32>(a) | static_cast<u32>(b));
@@ -177,8 +178,6 @@ class AddressSpace : public RefCounted<AddressSpace> {
         u64 offset;
     };
     TENON_API Result<PageKey> futex_key(u64 address, bool shared);
-    // Residency per page, for mincore: 1 resident. nomem on a hole.
-    TENON_API Result<void> residency(u64 start, std::span<u8> out);
     // The VMA that contains or follows `address`; `lock` held.
     TENON_API Vma* find(u64 address);
     TENON_API Vma* next(Vma& vma);
@@ -190,11 +189,11 @@ class AddressSpace : public RefCounted<AddressSpace> {
     };
     TENON_API Footprint footprint() const;
     TENON_API u64 resident_pages() const;
-    // Pages of one VMA by state, for smaps; `lock` held.
-    struct Resident {
-        u64 anon = 0, file = 0, shared = 0, dirty = 0, referenced = 0;
-    };
-    TENON_API Resident resident_of(Vma& vma);
+    void reset_peak_resident() { peak_resident_.store(0, std::memory_order_relaxed); }
+    // Calls `visit` for each entry of [start, end) that is not none, with its page (null: special);
+    // what it returns becomes the entry. Under the page-table lock: no sleep. `lock` held.
+    using EntryVisit = arch::Pte (*)(u64 va, arch::Pte entry, Page* page, void* context);
+    TENON_API void visit_entries(u64 start, u64 end, EntryVisit visit, void* context);
 
     // Makes this CPU use the space: loads the tables, and takes the CPU out of the shootdown set of
     // the space it used before. Irqs or preemption off. Kernel threads keep the last one (lazily).
@@ -251,10 +250,14 @@ class AddressSpace : public RefCounted<AddressSpace> {
     u64 total_pages_ = 0, peak_total_ = 0, locked_pages_ = 0, data_pages_ = 0, stack_pages_ = 0,
         exec_pages_ = 0, accounted_pages_ = 0;
     u64 vma_count_ = 0;
-    u64 peak_resident_ = 0;
+    std::atomic<u64> peak_resident_{0};  // up to the last time that pages went
     // Top-down search for room starts here: above it no hole is larger than hole_bytes_.
     u64 search_from_ = 0, hole_bytes_ = 0;
 };
+
+// How many mappings a space may have beyond one (65,530).
+TENON_API u64 map_limit();
+TENON_API void set_map_limit(u64 count);
 
 // Memory that is shared but belongs to no file: MAP_SHARED|MAP_ANONYMOUS, System V segments. All
 // VMAs that hold it see the same pages; it is a backing with a page cache.

@@ -179,6 +179,8 @@ TENON_API void replace_fs(Ref<FsContext> fs);
 TENON_API Ref<Session> session_of(Process& process);
 TENON_API u32 thread_total();
 inline constexpr i32 kMaxPid = 32768;
+// New numbers are below `end`, at most kMaxPid.
+TENON_API void set_pid_end(i32 end);
 // The number that was given out last (/proc/loadavg, /proc/sys/kernel/ns_last_pid).
 TENON_API i32 last_pid();
 // The next one is looked for after it. Error::inval.

@@ -45,6 +45,7 @@ TENON_API Result<void> set_params(Task& task, const Params& params);  // no perm
 TENON_API Result<void> set_affinity(Task& task, CpuMask mask);
 TENON_API CpuMask affinity(const Task& task);
 TENON_API u64 rr_interval_ns(const Task& task);
+TENON_API void set_rr_interval_ns(u64 ns);  // of round-robin tasks, from their next turn on
 
 struct LoadAverages {
     u32 fixed[3];  // 1, 5, 15 minutes, 11-bit fraction

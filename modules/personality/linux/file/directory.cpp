@@ -65,6 +65,7 @@ Result<i64> get_entries(i32 fd, u64 dirent, u32 count, Records::Format format) {
     u64 next = file->position();
     Records records(format, space);
     TRY(file->read_dir(records));
+    vfs::notify_dentry(vfs::kNotifyAccess, *file->path().dentry);
     if (records.used() == 0) return records.too_small() ? Result<i64>(Err(Error::inval)) : 0;
     if (mm::copy_to_user(UserAddr{dirent}, space.data(), records.used()))
         return static_cast<i64>(records.used());

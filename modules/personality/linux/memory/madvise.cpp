@@ -181,6 +181,39 @@ Result<i64> sys_madvise(u64 start, u64 length, i32 advice) {
     }
 }
 
+namespace {
+
+// Which pages are in memory: 1 in `out`. Error::nomem on a hole.
+Result<void> residency(mm::AddressSpace& space, u64 start, std::span<u8> out) {
+    struct Seen {
+        u64 start;
+        std::span<u8> out;
+    } seen{start, out};
+    std::memset(out.data(), 0, out.size());
+    sync::ReadGuard guard(space.lock);
+    space.visit_entries(
+        start, start + (out.size() << kPageShift),
+        [](u64 va, arch::Pte entry, mm::Page*, void* context) {
+            auto& s = *static_cast<Seen*>(context);
+            s.out[(va - s.start) >> kPageShift] = entry.present() || entry.is_soft();
+            return entry;
+        },
+        &seen);
+    for (usize i = 0; i < out.size(); ++i) {
+        const u64 va = start + (i << kPageShift);
+        mm::Vma* vma = space.find(va);
+        if (vma == nullptr || vma->range.start > va) return Err(Error::nomem);
+        if (out[i] != 0 || vma->mapping == nullptr) continue;
+        if (mm::Page* page = vma->mapping->find(vma->index_of(va))) {
+            out[i] = page->test(mm::Page::kUptodate);
+            mm::page_unref(page);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<i64> sys_mincore(u64 start, u64 length, u64 vector) {
     if (!page_aligned(start)) return Err(Error::inval);
     if (!in_user_space(start, length)) return Err(Error::nomem);
@@ -190,7 +223,7 @@ Result<i64> sys_mincore(u64 start, u64 length, u64 vector) {
     u8 chunk[512];
     while (pages != 0) {
         const usize n = std::min<u64>(pages, sizeof(chunk));
-        TRY(space.residency(start, {chunk, n}));
+        TRY(residency(space, start, {chunk, n}));
         TRY(mm::copy_to_user(UserAddr{vector}, chunk, n));
         start += n << kPageShift;
         vector += n;

@@ -29,6 +29,42 @@ struct QueuedEvent {
     char* name() { return reinterpret_cast<char*>(this + 1); }
 };
 
+// What the instances of one user come to: of who made them, whoever uses them. As long as there are
+// some; guarded by notify_lock.
+struct UserCount {
+    u32 uid = 0, instances = 0, watches = 0;
+    UserCount* next = nullptr;
+};
+constinit UserCount* users = nullptr;
+
+// Errors: mfile, nomem.
+Result<UserCount*> add_instance(u32 uid) {
+    auto fresh = mm::make<UserCount>();
+    if (!fresh) return Err(Error::nomem);
+    sync::MutexGuard guard(notify_lock);
+    UserCount* user = users;
+    while (user != nullptr && user->uid != uid) user = user->next;
+    if ((user != nullptr ? user->instances : 0) >=
+        static_cast<u32>(setting(Setting::inotify_max_user_instances)))
+        return Err(Error::mfile);
+    if (user == nullptr) {
+        user = fresh.release();
+        user->uid = uid;
+        user->next = users;
+        users = user;
+    }
+    ++user->instances;
+    return user;
+}
+void remove_instance(UserCount& user) {
+    sync::MutexGuard guard(notify_lock);
+    if (--user.instances != 0) return;
+    UserCount** link = &users;
+    while (*link != &user) link = &(*link)->next;
+    *link = user.next;
+    delete &user;
+}
+
 class Inotify;
 
 class InotifyWatch final : public Watch {
@@ -44,6 +80,8 @@ class InotifyWatch final : public Watch {
 
 class Inotify final : public vfs::FileOps {
   public:
+    explicit Inotify(UserCount& user) : user_(user) {}
+    ~Inotify() override { remove_instance(user_); }
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64&) override;
     u32 poll(vfs::File&, vfs::PollTable* table) override {
         if (table != nullptr) table->add(wait_);
@@ -73,7 +111,7 @@ class Inotify final : public vfs::FileOps {
     u32 queued_ = 0;
     std::atomic<bool> has_events_{false};
     InotifyWatch* watches_ = nullptr;
-    u32 watch_count_ = 0;
+    UserCount& user_;
     i32 next_wd_ = 1;
     sync::WaitQueue wait_;
 };
@@ -108,7 +146,7 @@ void Inotify::forget_locked(InotifyWatch& watch) {
     InotifyWatch** link = &watches_;
     while (*link != &watch) link = &(*link)->next_of_owner;
     *link = watch.next_of_owner;
-    watch_count_--;
+    user_.watches--;
 }
 
 void InotifyWatch::leave_owner() {
@@ -207,13 +245,13 @@ Result<i32> Inotify::add_watch(vfs::Inode& inode, u32 mask) {
         w->mask = (mask & IN_MASK_ADD) ? w->mask | wanted : wanted;
         return w->wd;
     }
-    if (watch_count_ >= static_cast<u32>(setting(Setting::inotify_max_user_watches)))
+    if (user_.watches >= static_cast<u32>(setting(Setting::inotify_max_user_watches)))
         return Err(Error::nospc);
     InotifyWatch& w = *fresh.release();
     w.wd = next_wd_++;
     w.next_of_owner = watches_;
     watches_ = &w;
-    watch_count_++;
+    user_.watches++;
     add_watch_locked(w, inode);
     return w.wd;
 }
@@ -238,8 +276,12 @@ Inotify* inotify_of(vfs::File& file) {
 
 Result<i64> sys_inotify_init1(u32 flags) {
     if (flags & ~static_cast<u32>(IN_CLOEXEC | IN_NONBLOCK)) return Err(Error::inval);
-    auto ops = mm::make<Inotify>();
-    if (!ops) return Err(Error::nomem);
+    TRY_ASSIGN(UserCount * user, add_instance(process::current_credentials().uid));
+    auto ops = mm::make<Inotify>(*user);
+    if (!ops) {
+        remove_instance(*user);
+        return Err(Error::nomem);
+    }
     u32 open_flags = vfs::kOpenRead | ((flags & IN_NONBLOCK) ? u32{vfs::kOpenNonblock} : 0);
     TRY_ASSIGN(Ref<vfs::File> file,
                vfs::make_anonymous_file("anon_inode:inotify",

@@ -4,6 +4,7 @@
 #include <tenon/mm/slab.h>
 
 #include "personality/linux/linux_task.h"
+#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
 
@@ -19,6 +20,19 @@ class TaskFacts final : public linux_task::Tasks {
         return {.seccomp_mode = state.mode.load(std::memory_order_relaxed),
                 .seccomp_filters = filter != nullptr ? filter->chain_count : 0,
                 .no_new_privileges = state.no_new_privileges.load(std::memory_order_relaxed)};
+    }
+    // Newest first. Spec: Linux fs/proc/base.c, show_timer().
+    Result<void> list_timers(process::Process& process, fmt::Sink& out) override {
+        LinuxProcess* own = linux_process_of(process);
+        if (own == nullptr) return {};
+        sync::MutexGuard guard(own->mutex);
+        for (auto t = own->timers.rbegin(); t != own->timers.rend(); ++t) {
+            const char* how = t->silent ? "none" : t->by_thread ? "thread" : "signal";
+            fmt::print(out, "ID: {}\nsignal: {}/{:016x}\nnotify: {}/{}.{}\nClockID: {}\n", t->id,
+                       t->info.signal, t->info.value, how, t->target ? "tid" : "pid",
+                       t->target ? t->target->tid : process.pid, t->clock_id);
+        }
+        return {};
     }
 };
 

@@ -7,8 +7,6 @@ namespace tenon::personality {
 
 namespace {
 
-constinit std::atomic<u64> g_number{1};
-
 Result<module::Gated<net::Family>> family_service(u16 number) {
     const fmt::Line<24> name("net-pf-{}", number);
     auto found = module::find_service<net::Family>(name.view());
@@ -18,11 +16,15 @@ Result<module::Gated<net::Family>> family_service(u16 number) {
 
 Result<Ref<vfs::File>> make_file(std::unique_ptr<net::Socket> socket, module::Gate* gate,
                                  u32 open_flags) {
-    const fmt::Line<32> name("socket:[{}]", g_number.fetch_add(1, std::memory_order_relaxed));
-    return vfs::make_anonymous_file(
-        name.view(),
-        module::Gated<vfs::FileOps>::own(std::unique_ptr<vfs::FileOps>(std::move(socket)), gate),
-        open_flags | vfs::kOpenRead | vfs::kOpenWrite, vfs::kSocket | 0777);
+    net::Socket* const raw = socket.get();
+    TRY_ASSIGN(Ref<vfs::File> file,
+               vfs::make_anonymous_file("socket",
+                                        module::Gated<vfs::FileOps>::own(
+                                            std::unique_ptr<vfs::FileOps>(std::move(socket)), gate),
+                                        open_flags | vfs::kOpenRead | vfs::kOpenWrite,
+                                        vfs::kSocket | 0777));
+    raw->set_inode_number(file->inode().ino());
+    return file;
 }
 
 }  // namespace

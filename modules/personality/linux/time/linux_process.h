@@ -37,8 +37,9 @@ class ProcessTimer {
     bool silent = false;          // SIGEV_NONE
     bool rearms_at_once = false;  // interval timers: the next period does not wait for the signal
     bool enforces_limit = false;  // RLIMIT_CPU's: see limit_reached_locked()
+    bool by_thread = false;       // SIGEV_THREAD, for /proc
     Ref<Task> target;             // SIGEV_THREAD_ID; null: the process
-    i32 id = -1;
+    i32 id = -1, clock_id = 0;
     ListHook hook;
 
   private:

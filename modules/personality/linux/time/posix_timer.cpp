@@ -19,7 +19,7 @@ Result<void> apply_event(ProcessTimer& timer, const uapi::sigevent_t& event) {
             break;
         }
         case SIGEV_SIGNAL:
-        case SIGEV_THREAD: break;
+        case SIGEV_THREAD: timer.by_thread = event.sigev_notify == SIGEV_THREAD; break;
         case SIGEV_NONE: timer.silent = true; return {};
         default: return Err(Error::inval);
     }
@@ -72,6 +72,10 @@ Result<i64> sys_timer_create(i32 which_clock, u64 timer_event_spec, u64 created_
         } while (own->find(id) != nullptr);
     }
     timer->id = id;
+    // The caller's CPU clocks as Linux names them: of process or thread 0, by the scheduler's count.
+    timer->clock_id = which_clock == CLOCK_PROCESS_CPUTIME_ID  ? -6
+                      : which_clock == CLOCK_THREAD_CPUTIME_ID ? -2
+                                                               : which_clock;
     timer->info.timer_id = static_cast<u32>(id);
     timer->info.value = timer_event_spec != 0 ? reinterpret_cast<u64>(event.sigev_value.sival_ptr)
                                               : static_cast<u64>(id);

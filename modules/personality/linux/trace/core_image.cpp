@@ -32,6 +32,19 @@ bool starts_with_elf(mm::AddressSpace& space, u64 address) {
     return got && *got == sizeof(magic) && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
+bool has_own_pages(mm::AddressSpace& space, mm::Vma& vma) {
+    bool found = false;
+    space.visit_entries(
+        vma.range.start, vma.range.end,
+        [](u64, arch::Pte entry, mm::Page* page, void* context) {
+            if (page != nullptr && page->kind != mm::Page::Kind::file)
+                *static_cast<bool*>(context) = true;
+            return entry;
+        },
+        &found);
+    return found;
+}
+
 // Bytes of a mapping that go into the file; ~0: a page if an ELF header lies there. Lock held.
 u64 dumped_bytes(mm::AddressSpace& space, mm::Vma& vma, u32 filter) {
     using mm::VmaFlags;
@@ -42,7 +55,7 @@ u64 dumped_bytes(mm::AddressSpace& space, mm::Vma& vma, u32 filter) {
         const bool anonymous = !vma.file || vma.file->inode().nlink == 0;
         return (filter & (anonymous ? kAnonShared : kFileShared)) ? whole : 0;
     }
-    if ((filter & kAnonPrivate) && space.resident_of(vma).anon != 0) return whole;
+    if ((filter & kAnonPrivate) && has_own_pages(space, vma)) return whole;
     if (!vma.file) return 0;
     if (filter & kFilePrivate) return whole;
     if ((filter & kElfHeaders) && vma.file_offset == 0 && mm::has(vma.prot, mm::Prot::read))

@@ -85,6 +85,9 @@ class TENON_API Socket : public vfs::FileOps {
     Kind kind() const { return kind_; }
     u32 protocol() const { return protocol_; }
     Options& options() { return options_; }
+    // The number of its file's inode, set by who made that; 0: it has none.
+    u64 inode_number() const { return inode_number_.load(std::memory_order_relaxed); }
+    void set_inode_number(u64 n) { inode_number_.store(n, std::memory_order_relaxed); }
     virtual bool is_listening() const { return false; }
     // The error that waits to be told (SO_ERROR), taken.
     virtual Error take_error() { return Error::none; }
@@ -119,13 +122,14 @@ class TENON_API Socket : public vfs::FileOps {
     Kind kind_;
     u32 protocol_;
     Options options_;
+    std::atomic<u64> inode_number_{0};
 };
 
 // A family is found as the service "net-pf-NUMBER", not by symbols, so that it can be restarted
 // while personalities have sockets of it: offer it with offer_family().
 class Family : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 2;  // of this class, Socket and Message
+    static constexpr u32 kInterfaceVersion = 3;  // of this class, Socket and Message
     // Error::socktnosupport, protonosupport; perm for what needs a capability.
     virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
     virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
@@ -137,6 +141,14 @@ inline Result<module::Held> offer_family(module::Context& context, u16 number,
     const fmt::Line<24> name("net-pf-{}", number);
     return module::offer(context, name.view(), std::move(family));
 }
+
+// The sockets of a family, as /proc/net lists them: the service "net-list-NAME".
+class Listing : public module::Service {
+  public:
+    static constexpr u32 kInterfaceVersion = 1;
+    // Writes the whole text. May sleep.
+    virtual Result<void> list(fmt::Sink& out) = 0;
+};
 
 // A socket behind a file, called through its gate.
 using SocketRef = module::Gated<Socket>;

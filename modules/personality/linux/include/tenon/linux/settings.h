@@ -13,7 +13,7 @@ enum class Setting : u8 {
     nr_open,                    // fs: the highest limit of descriptors
     aio_max_nr,                 // fs: requests of all contexts of io_setup(2)
     aio_nr,                     // fs: those there are; read only
-    inotify_max_user_watches,   // fs/inotify: here of one instance
+    inotify_max_user_watches,   // fs/inotify: of one user
     inotify_max_queued_events,  // fs/inotify: of one instance
     mmap_min_addr,              // vm: the lowest address without CAP_SYS_RAWIO
     dmesg_restrict,             // kernel: whether the log is for CAP_SYSLOG alone
@@ -24,12 +24,13 @@ enum class Setting : u8 {
     protected_symlinks,         // fs: whether links of others in sticky directories are not followed
     protected_fifos,            // fs: 1, 2: where FIFOs of others are not opened by O_CREAT
     protected_regular,          // fs: the same of regular files
+    inotify_max_user_instances,  // fs/inotify: of one user
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 4;      // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 5;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };

@@ -1,7 +1,9 @@
 // What /proc shows of a task that only the personality knows: the service "linux-task".
 #pragma once
 
+#include <tenon/lib/format.h>
 #include <tenon/module/service.h>
+#include <tenon/process/process.h>
 #include <tenon/process/task.h>
 
 namespace tenon::linux_task {
@@ -16,9 +18,11 @@ struct Facts {
 // The service itself.
 class Tasks : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 1;  // of this class and Facts
+    static constexpr u32 kInterfaceVersion = 2;  // of this class and Facts
     // Thread context; does not sleep. Of any task: kernel threads have nothing.
     virtual Facts facts_of(Task& task) = 0;
+    // Writes the text of /proc/PID/timers. May sleep.
+    virtual Result<void> list_timers(process::Process& process, fmt::Sink& out) = 0;
 };
 
 // The name that the service is found by (tenon/module/service.h).

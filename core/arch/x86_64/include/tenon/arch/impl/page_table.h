@@ -31,6 +31,7 @@ class Pte {
         return Pte(on ? bits_ | kWriteBit : bits_ & ~kWriteBit);
     }
     constexpr Pte with_clean() const { return Pte(bits_ & ~kDirtyBit); }
+    constexpr Pte with_old() const { return Pte(bits_ & ~kAccessedBit); }
     Pte with_flags(PageFlags flags) const { return Pte((bits_ & kFrameBits) | to_bits(flags)); }
     constexpr u64 raw() const { return bits_; }
     constexpr bool operator==(const Pte&) const = default;
