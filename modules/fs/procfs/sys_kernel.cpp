@@ -78,7 +78,7 @@ Result<void> store_last_pid(const Subject&, std::string_view text) {
 }
 constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, kIntMin, kIntMax}, panic_on_oops{{0}, kIntMin, kIntMax};
-constinit Knob randomize{{2}, kIntMin, kIntMax}, kptr_restrict{{0}, 0, 2};
+constinit Knob kptr_restrict{{0}, 0, 2};
 constinit Knob perf_paranoid{{3}, kIntMin, kIntMax}, sysrq{{438}, kIntMin, kIntMax};
 constinit Knob threads_max{{32768}, 1, 4194304}, pid_max{{process::kMaxPid}, 301, process::kMaxPid};
 // Numbers stay below it. Linux has room for more than there is here.
@@ -250,7 +250,7 @@ constexpr Entry kKernel[] = {
     only<0>("softlockup_all_cpu_backtrace"),
     only<0>("oops_all_cpu_backtrace"),
     only<0>("hung_task_all_cpu_backtrace"),
-    knob<&randomize>("randomize_va_space"),
+    setting<Heeded::randomize_va_space>("randomize_va_space"),
     setting<Heeded::dmesg_restrict, 0, 1>("dmesg_restrict"),
     knob<&kptr_restrict>("kptr_restrict"),
     knob<&perf_paranoid>("perf_event_paranoid"),

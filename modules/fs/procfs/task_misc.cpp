@@ -1,4 +1,5 @@
 // A task's small files.
+#include <tenon/linux/task_facts.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/mm/slab.h>
 #include <tenon/process/tree.h>
@@ -158,8 +159,12 @@ Result<void> show_session_id(Text& out, const Subject&) {
     return {};
 }
 
-Result<void> show_personality(Text& out, const Subject&) {
-    out.write("00000000\n");
+Result<void> show_personality(Text& out, const Subject& about) {
+    if (!may_look(about)) return Err(Error::perm);
+    linux_task::Facts facts;
+    if (auto tasks = module::find_service<linux_task::Tasks>(linux_task::kService))
+        facts = tasks->call(&linux_task::Tasks::facts_of, *about.task);
+    out.print("{:08x}\n", facts.persona);
     return {};
 }
 

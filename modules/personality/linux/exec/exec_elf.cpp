@@ -16,6 +16,7 @@
 #include "personality/linux/linux_task.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/exec_process.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality::elf {
 
@@ -116,7 +117,9 @@ Result<void> load(process::ExecRequest& request, Program& program, mm::AddressSp
     layout.code_start = main.code_start, layout.code_end = main.code_end;
     layout.data_start = main.data_start, layout.data_end = main.data_end;
     layout.brk_start = layout.brk =
-        align_up(main.end, kPageSize) + random_pages(randomize, kBrkPages);
+        align_up(main.end, kPageSize) +
+        random_pages(
+            randomize && setting(linux_settings::Setting::randomize_va_space) > 1, kBrkPages);
     if (auto r = vdso::map(space); !r && r.error() != Error::nosys) return r;
 
     const StackInput input{arguments,        request.path,     program.image, main,
@@ -167,7 +170,8 @@ Result<void> exec(process::ExecRequest& request) {
 
     LinuxTask& task = linux_task();
     if (change.secure) task.persona &= ~kClearOnSetId;
-    const bool randomize = (task.persona & uapi::ADDR_NO_RANDOMIZE) == 0;
+    const bool randomize = (task.persona & uapi::ADDR_NO_RANDOMIZE) == 0 &&
+                           setting(linux_settings::Setting::randomize_va_space) != 0;
     lay_out(*space, randomize, process.limit(process::Limits::stack));
     space->limit_total = process.limit(process::Limits::as);
     space->limit_data = process.limit(process::Limits::data);

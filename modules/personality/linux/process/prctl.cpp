@@ -7,6 +7,7 @@
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
+#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
 
@@ -29,6 +30,23 @@ Result<i64> set_name(u64 from) {
     }
     name[15] = '\0';
     std::memcpy(current()->name, name, sizeof(name));
+    return 0;
+}
+
+// Who may trace this process beside its ancestors, where kernel.yama.ptrace_scope asks: 0 nobody,
+// -1 everybody. Error::inval: there is no such task.
+Result<i64> set_tracer(i32 pid) {
+    u64 start_ns = 0;
+    if (pid != 0 && pid != -1) {
+        const Ref<Task> named = process::find_task(pid);
+        const Ref<Task> leader =
+            named && named->process ? process::find_task(named->process->pid) : nullptr;
+        if (!leader) return Err(Error::inval);
+        pid = leader->tid, start_ns = leader->start_time_ns;
+    }
+    TRY_ASSIGN(LinuxProcess * own, own_linux_process());
+    sync::MutexGuard guard(own->mutex);
+    own->tracer = {pid, start_ns};
     return 0;
 }
 
@@ -126,6 +144,8 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
         case PR_GET_NO_NEW_PRIVS:
             if (arg2 != 0 || arg3 != 0 || arg4 != 0 || arg5 != 0) return Err(Error::inval);
             return seccomp::no_new_privileges();
+        case PR_SET_PTRACER:
+            return set_tracer(static_cast<i32>(arg2));
         case PR_SET_CHILD_SUBREAPER: {
             sync::IrqSpinGuard guard(process::tree_lock());
             self.child_subreaper = arg2 != 0;

@@ -19,6 +19,7 @@ class TaskFacts final : public linux_task::Tasks {
         const seccomp::Filter* filter = state.filter.load(std::memory_order_relaxed);
         return {.seccomp_mode = state.mode.load(std::memory_order_relaxed),
                 .seccomp_filters = filter != nullptr ? filter->chain_count : 0,
+                .persona = personality::linux_task(task).persona,
                 .no_new_privileges = state.no_new_privileges.load(std::memory_order_relaxed)};
     }
     // Newest first. Spec: Linux fs/proc/base.c, show_timer().

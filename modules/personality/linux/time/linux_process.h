@@ -72,6 +72,12 @@ class LinuxProcess final : public process::ProcessExtension {
     std::unique_ptr<ProcessTimer> cpu_limit;  // null: it never had a limit
     List<ProcessTimer, &ProcessTimer::hook> timers;
     i32 next_timer_id = 0;
+    // Who may trace it although it is no ancestor (PR_SET_PTRACER), with its descendants: 0 nobody,
+    // -1 everybody, or the process that began then.
+    struct {
+        i32 pid = 0;
+        u64 start_ns = 0;
+    } tracer;
     aio::Contexts aio;
 
     ProcessTimer* find(i32 id);

@@ -20,7 +20,10 @@ Result<void> apply_event(ProcessTimer& timer, const uapi::sigevent_t& event) {
         }
         case SIGEV_SIGNAL:
         case SIGEV_THREAD: timer.by_thread = event.sigev_notify == SIGEV_THREAD; break;
-        case SIGEV_NONE: timer.silent = true; return {};
+        case SIGEV_NONE:
+            timer.silent = true;
+            timer.info.signal = static_cast<u32>(event.sigev_signo);  // only to be shown
+            return {};
         default: return Err(Error::inval);
     }
     if (event.sigev_signo <= 0 || event.sigev_signo > static_cast<i32>(process::kSignalCount))

@@ -5,6 +5,7 @@
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/permission.h"
 #include "personality/linux/system/settings.h"
+#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality::trace {
 
@@ -39,15 +40,41 @@ bool descends_locked(Process& process, const Process& from) {
     }
 }
 
+// Whom the target lets trace it, with that one's descendants. Spec: man 2 prctl,
+// PR_SET_PTRACER.
+struct Named {
+    bool everybody = false;
+    Ref<Process> process;
+};
+Named named_by(Process& target) {
+    LinuxProcess* its = linux_process_of(target);
+    if (its == nullptr) return {};
+    i32 pid = 0;
+    u64 start_ns = 0;
+    {
+        sync::MutexGuard guard(its->mutex);
+        pid = its->tracer.pid, start_ns = its->tracer.start_ns;
+    }
+    if (pid < 0) return {.everybody = true};
+    Ref<Task> leader = pid != 0 ? find_task(pid) : nullptr;
+    if (!leader || leader->start_time_ns != start_ns) return {};
+    return {.process = leader->process};
+}
+
 // kernel.yama.ptrace_scope. Spec: Linux Documentation/admin-guide/LSM/Yama.rst.
 Result<void> check_scope(Process& target) {
     const i32 scope = setting(linux_settings::Setting::ptrace_scope);
     if (scope <= 0) return {};
     if (scope < 3 && capable(Capability::sys_ptrace)) return {};
     if (scope > 1) return Err(Error::perm);
+    const Named named = named_by(target);
+    if (named.everybody) return {};
+    Process& self = current_process();
+    if (named.process.get() == &self) return {};
     TreeGuard guard(tree_lock());
-    if (!descends_locked(target, current_process())) return Err(Error::perm);
-    return {};
+    if (descends_locked(target, self)) return {};
+    if (named.process && descends_locked(self, *named.process)) return {};
+    return Err(Error::perm);
 }
 
 }  // namespace

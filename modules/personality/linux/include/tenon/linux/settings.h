@@ -17,7 +17,7 @@ enum class Setting : u8 {
     inotify_max_queued_events,  // fs/inotify: of one instance
     mmap_min_addr,              // vm: the lowest address without CAP_SYS_RAWIO
     dmesg_restrict,             // kernel: whether the log is for CAP_SYSLOG alone
-    ptrace_scope,               // kernel/yama: 0 classic, 2 CAP_SYS_PTRACE alone, 3 nobody
+    ptrace_scope,               // kernel/yama: 0 classic, 1 ancestors and who was named, 2 CAP_SYS_PTRACE alone, 3 nobody
     suid_dumpable,              // fs: what PR_GET_DUMPABLE says of who gained by exec or set-id
     core_pipe_limit,            // kernel: dumps to a program at once; 0: any number
     protected_hardlinks,        // fs: whether files of others are linked by those alone who may write them
@@ -25,6 +25,7 @@ enum class Setting : u8 {
     protected_fifos,            // fs: 1, 2: where FIFOs of others are not opened by O_CREAT
     protected_regular,          // fs: the same of regular files
     inotify_max_user_instances,  // fs/inotify: of one user
+    randomize_va_space,          // kernel: whether programs lie elsewhere each time; 2: the heap, too
 };
 
 // Thread context; does not sleep.

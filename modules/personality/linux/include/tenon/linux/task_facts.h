@@ -12,6 +12,7 @@ namespace tenon::linux_task {
 struct Facts {
     u32 seccomp_mode = 0;     // SECCOMP_MODE_*
     u32 seccomp_filters = 0;  // how many, with its makers'
+    u32 persona = 0;                 // personality(2)
     bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS, for good
 };
 
