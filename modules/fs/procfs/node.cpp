@@ -317,7 +317,7 @@ class Ops : public vfs::InodeOps {
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
         std::unique_ptr<vfs::FileOps> file;
         // Memory and what lies where in it are for who may trace the process.
-        if (node.entry.of_space) TRY(may_look(about));
+        if (node.entry.of_space || &node.entry == &kFdInfo) TRY(may_look(about));
         if (node.entry.open != nullptr) {
             TRY_ASSIGN(file, node.entry.open(node, about));
         } else {

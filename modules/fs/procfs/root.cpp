@@ -50,7 +50,7 @@ constexpr Entry kEntries[] = {
     file("fb", show_nothing),
     file("filesystems", show_filesystems),
     file("interrupts", show_interrupts),
-    file("iomem", show_iomem, 0400),
+    file("iomem", show_iomem),
     file("key-users", show_key_users),
     file("keys", show_keys),
     opened("kmsg", open_kernel_log, 0400),

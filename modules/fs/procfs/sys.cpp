@@ -89,13 +89,13 @@ constexpr Entry kFs[] = {
 // --- net, as far as programs look without a network ---------------------------------------------
 
 constinit Knob somaxconn{{4096}, 1, 65535};
-constexpr Entry kNetCore[] = {knob<&somaxconn>("somaxconn"), fixed<212992>("rmem_default"),
-                              fixed<212992>("rmem_max"), fixed<212992>("wmem_default"),
-                              fixed<212992>("wmem_max")};
-constexpr Entry kNetUnix[] = {fixed<512>("max_dgram_qlen")};
+constexpr Entry kNetCore[] = {knob<&somaxconn>("somaxconn"), only<212992>("rmem_default"),
+                              only<212992>("rmem_max"), only<212992>("wmem_default"),
+                              only<212992>("wmem_max")};
+constexpr Entry kNetUnix[] = {only<512>("max_dgram_qlen")};
 constexpr Entry kNet[] = {sysctl_directory("core", kNetCore), sysctl_directory("unix", kNetUnix)};
 
-constexpr Entry kDebug[] = {fixed<1>("exception-trace")};
+constexpr Entry kDebug[] = {only<1>("exception-trace")};
 constexpr Entry kSys[] = {
     sysctl_directory("debug", kDebug),
     sysctl_directory("fs", kFs),

@@ -79,8 +79,8 @@ Result<void> store_last_pid(const Subject&, std::string_view text) {
 constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, kIntMin, kIntMax}, panic_on_oops{{0}, kIntMin, kIntMax};
 constinit Knob kptr_restrict{{0}, 0, 2};
-constinit Knob perf_paranoid{{3}, kIntMin, kIntMax}, sysrq{{438}, kIntMin, kIntMax};
-constinit Knob threads_max{{32768}, 1, 4194304}, pid_max{{process::kMaxPid}, 301, process::kMaxPid};
+constinit Knob sysrq{{438}, kIntMin, kIntMax};
+constinit Knob pid_max{{process::kMaxPid}, 301, process::kMaxPid};
 // Numbers stay below it. Linux has room for more than there is here.
 Result<void> store_pid_max(const Subject& about, std::string_view text) {
     TRY(store_knob<&pid_max>(about, text));
@@ -98,9 +98,6 @@ Result<void> store_rr_slice(const Subject& about, std::string_view text) {
     sched::set_rr_interval_ns(static_cast<u64>((ms + kTick - 1) / kTick * kTick) * 1'000'000);
     return {};
 }
-constinit Knob modules_disabled{{0}, 0, 1}, hung_seconds{{0}, 0, 1 << 30};
-constinit Knob autogroup{{0}, 0, 1}, unprivileged_bpf{{2}, 0, 2},
-    userns_clone{{1}, kIntMin, kIntMax};
 constinit Knob printk_delay{{0}, 0, 10000}, printk_ratelimit{{5}, kIntMin, kIntMax},
     printk_burst{{10}, kIntMin, kIntMax};
 
@@ -132,7 +129,7 @@ struct Word {
 constinit sync::Mutex words_lock{sync::LockRank::sleeping_leaf};
 // What the kernel would start: kept for the programs that look (modules are asked for by the agent
 // in user space, and a power-off is the firmware's).
-constinit Word<256> modprobe{"/sbin/modprobe"}, poweroff{"/sbin/poweroff"}, hotplug{""};
+constinit Word<256> modprobe{"/sbin/modprobe"}, poweroff{"/sbin/poweroff"};
 template <auto* W>
 Result<void> show_word(Text& out, const Subject&) {
     char copy[sizeof(W->text)];
@@ -217,7 +214,6 @@ constexpr Entry kKernel[] = {
     setting<Heeded::core_pipe_limit>("core_pipe_limit"),
     word<&modprobe>("modprobe"),
     word<&poweroff>("poweroff_cmd"),
-    word<&hotplug>("hotplug"),
     ipc_setting<Setting::sem>("sem"),
     ipc_setting<Setting::sem_next_id>("sem_next_id", 0444),
     ipc_setting<Setting::shmmax>("shmmax"),
@@ -231,7 +227,7 @@ constexpr Entry kKernel[] = {
     ipc_setting<Setting::msg_next_id>("msg_next_id", 0444),
     ipc_setting<Setting::auto_msgmni>("auto_msgmni"),
     sysctl_file("pid_max", show_knob<&pid_max>, 0644, store_pid_max),
-    knob<&threads_max>("threads-max"),
+    setting<Heeded::threads_max, 1, 4194304>("threads-max"),
     knob<&overflow_uid>("overflowuid"),
     knob<&overflow_gid>("overflowgid"),
     knob<&panic_seconds>("panic"),
@@ -253,27 +249,25 @@ constexpr Entry kKernel[] = {
     setting<Heeded::randomize_va_space>("randomize_va_space"),
     setting<Heeded::dmesg_restrict, 0, 1>("dmesg_restrict"),
     knob<&kptr_restrict>("kptr_restrict"),
-    knob<&perf_paranoid>("perf_event_paranoid"),
     knob<&printk_delay>("printk_delay"),
     knob<&printk_ratelimit>("printk_ratelimit"),
     knob<&printk_burst>("printk_ratelimit_burst"),
     knob<&sysrq>("sysrq"),
-    knob<&modules_disabled>("modules_disabled"),
-    knob<&hung_seconds>("hung_task_timeout_secs"),
-    knob<&autogroup>("sched_autogroup_enabled"),
+    setting<Heeded::modules_disabled, 1, 1>("modules_disabled"),
+    // Nobody looks for tasks that hang, and tasks are not grouped by session.
+    only<0>("hung_task_timeout_secs"),
+    only<0>("sched_autogroup_enabled"),
     only<0>("sched_child_runs_first"),
     only<0>("sched_schedstats"),
     sysctl_file("sched_rr_timeslice_ms", show_knob<&rr_slice>, 0644, store_rr_slice),
     only<0>("acpi_video_flags"),
-    only<0>("bpf_stats_enabled"),
     only<0>("numa_balancing"),
     only<0>("print-fatal-signals"),
     only<0>("real-root-dev"),
     only<0>("nmi_watchdog"),
     fixed<0>("bootloader_type"),
     fixed<0>("bootloader_version"),
-    knob<&unprivileged_bpf>("unprivileged_bpf_disabled"),
-    knob<&userns_clone>("unprivileged_userns_clone"),
+    only<0>("unprivileged_userns_clone"),  // nobody may: there is one of them
     fixed<static_cast<i32>(process::Capability::count_) - 1>("cap_last_cap"),
     fixed<65536>("ngroups_max"),
     only<0>("tainted"),

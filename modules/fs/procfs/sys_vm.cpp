@@ -14,13 +14,12 @@ constinit Knob overcommit_kbytes{{0}, 0, i64{1} << 58}, swappiness{{60}, 0, 200}
 constinit Knob dirty_ratio{{20}, 0, 100}, dirty_background{{10}, 0, 100};
 constinit Knob dirty_expire{{3000}, 0, kIntMax}, dirty_writeback{{500}, kIntMin, kIntMax};
 constinit Knob dirtytime_expire{{43200}, 0, kIntMax};
-constinit Knob min_free{{2048}, 0, kIntMax}, panic_on_oom{{0}, 0, 2};
-constinit Knob cache_pressure{{100}, 0, kIntMax}, oom_dump{{1}, kIntMin, kIntMax},
-    oom_current{{0}, kIntMin, kIntMax};
+constinit Knob min_free{{2048}, 0, kIntMax};
+constinit Knob cache_pressure{{100}, 0, kIntMax}, oom_dump{{1}, kIntMin, kIntMax};
 constinit Knob laptop_mode{{0}, kIntMin, kIntMax}, page_cluster{{3}, 0, kIntMax};
 constinit Knob admin_reserve{{8192}, 0, i64{1} << 58}, stat_interval{{1}, kIntMin, kIntMax};
 constinit Knob boost{{15000}, 0, kIntMax}, scale{{10}, 1, 3000}, extfrag{{500}, 0, 1000};
-constinit Knob proactiveness{{20}, 0, 100}, unfairness{{5}, 0, kIntMax};
+constinit Knob proactiveness{{20}, 0, 100};
 
 Result<void> show_map_limit(Text& out, const Subject&) {
     out.print("{}\n", mm::map_limit());
@@ -85,14 +84,14 @@ constexpr Entry kVm[] = {
     knob<&dirtytime_expire>("dirtytime_expire_seconds"),
     knob<&extfrag>("extfrag_threshold"),
     knob<&proactiveness>("compaction_proactiveness"),
-    knob<&unfairness>("page_lock_unfairness"),
+    only<5>("page_lock_unfairness"),
     knob<&stat_interval>("stat_interval"),
     knob<&boost>("watermark_boost_factor"),
     knob<&scale>("watermark_scale_factor"),
     knob<&laptop_mode>("laptop_mode"),
     knob<&page_cluster>("page-cluster"),
     knob<&min_free>("min_free_kbytes"),
-    knob<&panic_on_oom>("panic_on_oom"),
+    setting<Heeded::panic_on_oom, 0, 2>("panic_on_oom"),
     only<0>("nr_hugepages"),
     only<0>("nr_hugepages_mempolicy"),
     only<0>("nr_overcommit_hugepages"),
@@ -103,10 +102,9 @@ constexpr Entry kVm[] = {
     only<0>("percpu_pagelist_high_fraction"),
     only<0>("zone_reclaim_mode"),
     only<1>("numa_stat"),
-    only<0>("unprivileged_userfaultfd"),
     knob<&cache_pressure>("vfs_cache_pressure"),
     knob<&oom_dump>("oom_dump_tasks"),
-    knob<&oom_current>("oom_kill_allocating_task"),
+    setting<Heeded::oom_kill_allocating_task>("oom_kill_allocating_task"),
     sysctl_file("drop_caches", show_nothing, 0200, store_drop_caches),
     sysctl_file("compact_memory", show_nothing, 0200, store_compact_memory),
 };

@@ -147,13 +147,15 @@ Result<void> show_consoles(Text& out, const Subject&) {
 }
 
 Result<void> show_iomem(Text& out, const Subject&) {
+    const bool shown = process::capable(process::Capability::sys_admin);
     for (const boot::MemoryRange& range : boot::boot_info().memory()) {
         using enum boot::MemoryKind;
         const char* name = range.kind == acpi_tables ? "ACPI Tables"
                            : range.kind == acpi_nvs  ? "ACPI Non-volatile Storage"
                            : range.kind == reserved || range.kind == bad ? "Reserved"
                                                                          : "System RAM";
-        out.print("{:08x}-{:08x} : {}\n", range.start.value, range.end().value - 1, name);
+        out.print("{:08x}-{:08x} : {}\n", shown ? range.start.value : 0,
+                  shown ? range.end().value - 1 : 0, name);
     }
     return {};
 }

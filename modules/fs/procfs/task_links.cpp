@@ -137,6 +137,6 @@ Result<usize> link_root(const Subject& about, std::span<char> out) {
 
 constinit const Entry kFdLink = {
     .name = "", .mode = vfs::kSymlink | 0700, .link = link_fd, .follow = follow_fd};
-constinit const Entry kFdInfo = {.name = "", .mode = vfs::kRegular | 0400, .show = show_fdinfo};
+constinit const Entry kFdInfo = {.name = "", .mode = vfs::kRegular | 0444, .show = show_fdinfo};
 
 }  // namespace tenon::procfs

@@ -77,6 +77,7 @@ Result<void> NetlinkSocket::list(fmt::Sink& out) {
         "Inode\n");
     sync::MutexGuard guard(g_lock);
     for (NetlinkSocket* s = g_sockets; s != nullptr; s = s->next_) {
+        if (s->port_ == 0) continue;  // nobody finds it
         usize queued = 0;
         {
             sync::SpinGuard queue(s->lock_);

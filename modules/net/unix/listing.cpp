@@ -18,16 +18,18 @@ struct Line {
 
 void write_line(fmt::Sink& out, const Line& line) {
     Endpoint& e = *line.endpoint;
-    bool has_peer = false, listens = false, connected = false;
+    bool listens = false, connected = false;
     {
         sync::SpinGuard guard(e.lock);
-        has_peer = static_cast<bool>(e.peer);
         listens = e.state == State::listening;
         connected = e.state == State::connected;
     }
-    // Who counts: its file, itself, and its peer. States as in <linux/net.h>: SS_UNCONNECTED and
-    // SS_CONNECTED; flags: __SO_ACCEPTCON.
-    fmt::print(out, "{:016x}: {:08X} {:08X} {:08X} {:04X} {:02X} {:5}", 0, 2 + u32{has_peer}, 0,
+    // Its socket has it, as has everybody whose peer it is; and so do we, where Linux counts the
+    // file. States as in <linux/net.h>: SS_UNCONNECTED and SS_CONNECTED, which with datagrams is who
+    // was connected to as well; flags: __SO_ACCEPTCON.
+    const u32 references = e.ref_count();
+    connected |= e.kind == Kind::datagram && references > 2;
+    fmt::print(out, "{:016x}: {:08x} {:08x} {:08x} {:04x} {:02x} {:5}", 0, references, 0,
                listens ? 0x10000 : 0, static_cast<u32>(e.kind), connected ? 3 : 1, line.inode);
     const Address name = name_of(e);
     if (name.length > 2) {

@@ -6,11 +6,14 @@
 // joined by another.
 #include "personality/linux/memory/oom.h"
 
+#include <tenon/lib/assert.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/mm/page_alloc.h>
 #include <tenon/process/process.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/trace/log.h>
+
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -46,6 +49,8 @@ i64 score(process::Process& process, mm::AddressSpace::Footprint& footprint) {
 mm::OomAnswer out_of_memory(u32 order) {
     if (current() == nullptr || !current()->process) return mm::OomAnswer::hopeless;
     if (process::fatal_signal_pending()) return mm::OomAnswer::hopeless;
+    if (setting(linux_settings::Setting::panic_on_oom) != 0)
+        panic("Out of memory: vm.panic_on_oom is set");
     if (!killer.try_lock()) {
         sched::sleep_ns(1'000'000);
         return mm::OomAnswer::retry;
@@ -58,7 +63,11 @@ mm::OomAnswer out_of_memory(u32 order) {
         const i64 points = score(*p, footprint);
         if (points <= 0) continue;
         if (p->group_exiting) dying = true;
-        if (points > best.points) best = {p, points, footprint};
+        // Who asks comes before whoever has the most, if that is wanted.
+        const bool asks = p.get() == current()->process.get() &&
+                          setting(linux_settings::Setting::oom_kill_allocating_task) != 0;
+        const i64 weight = asks ? INT64_MAX : points;
+        if (weight > best.points) best = {p, weight, footprint};
     }
     if (dying) {
         killer.unlock();

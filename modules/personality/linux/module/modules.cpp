@@ -11,6 +11,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -45,7 +46,8 @@ Result<i64> load(std::span<const u8> image, u64 uargs, u32 flags) {
 }
 
 bool may_load() {
-    return process::capable(process::Capability::sys_module);
+    return process::capable(process::Capability::sys_module) &&
+           setting(linux_settings::Setting::modules_disabled) == 0;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/linux_task.h"
 #include "personality/linux/process/pidfd.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -79,6 +80,8 @@ Result<void> prepare(Task& child, void* context) {
 
 Result<i64> do_clone(const Arguments& a) {
     TRY(check(a));
+    if (process::thread_total() >= static_cast<u32>(setting(linux_settings::Setting::threads_max)))
+        return Err(Error::again);
     const u64 f = a.flags;
     Preparation preparation{a};
     TRY(preparation.trace.plan(f, a.exit_signal));

@@ -25,6 +25,10 @@ enum class Setting : u8 {
     protected_fifos,            // fs: 1, 2: where FIFOs of others are not opened by O_CREAT
     protected_regular,          // fs: the same of regular files
     inotify_max_user_instances,  // fs/inotify: of one user
+    modules_disabled,            // kernel: whether modules neither come nor go any more; for good
+    threads_max,                 // kernel: tasks of the system
+    panic_on_oom,                // vm: whether the kernel ends when memory does
+    oom_kill_allocating_task,    // vm: whether it is who asks, and not who has the most
     randomize_va_space,          // kernel: whether programs lie elsewhere each time; 2: the heap, too
 };
 
