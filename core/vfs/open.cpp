@@ -223,7 +223,10 @@ Result<Ref<File>> open_checked(const Path& path, u32 flags, const Credentials& c
     claim.keep();
     file->count_access(regular);
     if (regular && (flags & kOpenWrite)) path.mount->writers.fetch_add(1);
-    if ((flags & kOpenTruncate) && regular) TRY(truncate_inode(inode, 0, cred));
+    if ((flags & kOpenTruncate) && regular) {
+        TRY(truncate_inode(inode, 0, cred));
+        if (!created) notify_dentry(kNotifyModify, *path.dentry);
+    }
     notify_dentry(kNotifyOpen, *path.dentry);
     return file;
 }

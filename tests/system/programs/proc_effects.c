@@ -164,9 +164,24 @@ static void watches(void) {
     char entries[512], *p = entries;
     while (syscall(SYS_getdents64, dir, entries, 512) > 0);
     close(dir);
+    /* One time alone is an access or a change; O_TRUNC and fallocate are changes, and so is ftruncate without a name. */
+    struct timespec t[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+    utimensat(AT_FDCWD, "/tmp/proc_effects/a", t, 0);
+    t[0].tv_nsec = UTIME_OMIT, t[1].tv_nsec = UTIME_NOW;
+    utimensat(AT_FDCWD, "/tmp/proc_effects/a", t, 0);
+    t[0].tv_nsec = UTIME_NOW;
+    utimensat(AT_FDCWD, "/tmp/proc_effects/a", t, 0);
+    chmod("/tmp/proc_effects/a", 0640);
+    int file = open("/tmp/proc_effects/a", O_RDWR | O_TRUNC);
+    fallocate(file, 0, 0, 4096);
+    close(open("/tmp/proc_effects/c", O_CREAT | O_TRUNC | O_RDWR, 0600));
+    inotify_add_watch(fd, "/tmp/proc_effects", IN_ALL_EVENTS | IN_EXCL_UNLINK);
+    unlink("/tmp/proc_effects/c"), unlink("/tmp/proc_effects/a");
+    ftruncate(file, 10), fchmod(file, 0600), write(file, "x", 1);
+    close(file);
     unlink("/tmp/proc_effects/a"), unlink("/tmp/proc_effects/b"), rmdir("/tmp/proc_effects");
-    char events[2048];
-    int n = read(fd, events, 2048);
+    static char events[8192];
+    int n = read(fd, events, sizeof events);
     for (struct inotify_event *e = (void *)events; (char *)e < events + n; e = (void *)((char *)(e + 1) + e->len))
         printf("event %d %x %s\n", e->wd, e->mask, e->len ? e->name : "");
 }

@@ -218,6 +218,7 @@ Result<i64> sys_fallocate(i32 fd, i32 mode, i64 offset, i64 len) {
     TRY(check_size_limit(static_cast<u64>(end)));
     TRY(file->ops().call(&vfs::FileOps::allocate, *file, static_cast<u32>(mode),
                          static_cast<u64>(offset), static_cast<u64>(len)));
+    vfs::notify_dentry(vfs::kNotifyModify, *file->path().dentry);
     return 0;
 }
 

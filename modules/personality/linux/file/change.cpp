@@ -9,6 +9,27 @@ using C = vfs::AttributeChange;
 
 namespace {
 
+// What a change is to watches: one time alone is as if it had been read, or written. Spec: Linux
+// include/linux/fsnotify.h, fsnotify_change().
+u32 event_of(const C& change) {
+    const bool read = change.which & (C::atime_bit | C::atime_now),
+               written = change.which & (C::mtime_bit | C::mtime_now);
+    u32 events = change.which & (C::uid_bit | C::gid_bit | C::mode_bit) || (read && written)
+                     ? u32{vfs::kNotifyAttrib}
+                     : 0;
+    if (read && !written) events |= vfs::kNotifyAccess;
+    if (written && !read) events |= vfs::kNotifyModify;
+    return events;
+}
+
+// Of the inode, not of a name: IN_EXCL_UNLINK does not hide it.
+void notify_inode(u32 event, vfs::Dentry& dentry) {
+    vfs::Inode* const inode = dentry.inode();
+    vfs::Inode* const directory = dentry.parent() != nullptr ? dentry.parent()->inode() : nullptr;
+    if (inode != nullptr && (vfs::is_watched(inode) || vfs::is_watched(directory)))
+        vfs::notify_slow(event, directory, dentry.name(), *inode, 0);
+}
+
 bool owner_or_capable(const vfs::Inode& inode, const process::Credentials& cred) {
     return inode.uid == cred.fsuid || cred.has(process::Capability::fowner);
 }
@@ -55,7 +76,7 @@ Result<void> change_attributes(const vfs::Path& path, const vfs::AttributeChange
         }
         TRY(inode.ops().call(&vfs::InodeOps::set_attributes, inode, change));
     }
-    vfs::notify_dentry(vfs::kNotifyAttrib, *path.dentry);
+    if (const u32 event = event_of(wanted)) notify_inode(event, *path.dentry);
     return {};
 }
 
@@ -68,13 +89,13 @@ Result<void> truncate(const vfs::Path& path, u64 size_bytes, const process::Cred
     if (inode.write_count.load(std::memory_order_relaxed) < 0) return Err(Error::txtbsy);
     if (leases_exist()) TRY(break_leases(inode, LeaseBreak::write, false));
     TRY(vfs::truncate_inode(inode, size_bytes, cred));
-    vfs::notify_dentry(vfs::kNotifyModify, *path.dentry);
+    notify_inode(vfs::kNotifyModify, *path.dentry);
     return {};
 }
 
 Result<void> truncate_open(vfs::File& file, u64 size_bytes) {
     TRY(vfs::truncate_inode(file.inode(), size_bytes, process::current_credentials()));
-    vfs::notify_dentry(vfs::kNotifyModify, *file.path().dentry);
+    notify_inode(vfs::kNotifyModify, *file.path().dentry);
     return {};
 }
 
