@@ -75,7 +75,7 @@ Result<u64> AddressSpace::map(const MapRequest& original) {
             TRY_ASSIGN(start, editor.find_room(start, length, request.place));
         }
         vma->range = {start, start + length};
-        if (vma_count_ > map_limit()) return Err(Error::nomem);
+        if (vma_count_ > map_limit) return Err(Error::nomem);
         if (has(vma->flags, VmaFlags::locked) &&
             ((locked_pages_ << kPageShift) + length) > limit_locked)
             return Err(Error::again);
@@ -160,7 +160,7 @@ u64 AddressSpace::set_brk(u64 new_brk) {
                 after->range.start - new_end < kStackGap)
                 return old;
             const u64 pages = (new_end - old_end) >> kPageShift;
-            if (!editor.check_limits(pages, true, true, false) || vma_count_ > map_limit())
+            if (!editor.check_limits(pages, true, true, false) || vma_count_ > map_limit)
                 return old;
             if (has(future_flags, VmaFlags::locked) &&
                 ((locked_pages_ + pages) << kPageShift) > limit_locked)

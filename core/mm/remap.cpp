@@ -87,7 +87,7 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
     }
     if (!may_move) return Err(Error::nomem);
 
-    if (vma_count_ + 3 >= map_limit()) return Err(Error::nomem);
+    if (vma_count_ + 3 >= map_limit) return Err(Error::nomem);
     // Moving: the new place first, then the entries, then the old VMA goes.
     u64 target = new_address;
     if (!fixed) {

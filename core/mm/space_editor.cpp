@@ -55,14 +55,8 @@ Result<void> SpaceEditor::check_limits(u64 pages, bool accounted, bool data, boo
     return {};
 }
 
-namespace {
-constinit std::atomic<u64> g_map_limit{65530};
-}
-u64 map_limit() {
-    return g_map_limit.load(std::memory_order_relaxed);
-}
 void set_map_limit(u64 count) {
-    g_map_limit.store(count, std::memory_order_relaxed);
+    map_limit.store(count, std::memory_order_relaxed);
 }
 
 // --- The tree -----------------------------------------------------------------------------------
@@ -120,7 +114,7 @@ std::unique_ptr<Vma> SpaceEditor::copy_of(const Vma& old, u64 start, u64 end) {
 Result<void> SpaceEditor::split_at(u64 address) {
     Vma* vma = space_.find(address);
     if (vma == nullptr || vma->range.start >= address) return {};
-    if (space_.vma_count_ >= map_limit()) return Err(Error::nomem);
+    if (space_.vma_count_ >= map_limit) return Err(Error::nomem);
     std::unique_ptr<Vma> upper = copy_of(*vma, address, vma->range.end);
     if (!upper) return Err(Error::nomem);
     account(*vma, -1);

@@ -10,6 +10,7 @@ namespace tenon::mm {
 
 inline constexpr u64 kLowestAddress = 0x10000;  // below: nothing is placed, null pointers fault
 inline constexpr u64 kStackGap = 256 * kPageSize;
+inline constinit std::atomic<u64> map_limit{65530};  // of the mappings of one space
 
 class SpaceEditor {
   public:

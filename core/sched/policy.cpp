@@ -191,6 +191,8 @@ CpuTimes cpu_times(u32 cpu) {
     t.nice_ns = q.nice_ns.load(std::memory_order_relaxed);
     t.system_ns = q.system_ns.load(std::memory_order_relaxed);
     t.idle_ns = q.idle_ns.load(std::memory_order_relaxed);
+    t.run_delay_ns = q.delay_ns.load(std::memory_order_relaxed);
+    t.switches = q.switches.load(std::memory_order_relaxed);
     if (q.current == q.idle && now > q.idle_since_ns) t.idle_ns += now - q.idle_since_ns;
     q.lock.unlock_raw();
     return t;

@@ -59,7 +59,7 @@ class RunQueue {
     u64 idle_since_ns = 0;
     u64 next_balance_ns = 0;
     // Statistics; read without the lock.
-    std::atomic<u64> switches{0}, idle_ns{0}, user_ns{0}, nice_ns{0}, system_ns{0};
+    std::atomic<u64> switches{0}, idle_ns{0}, user_ns{0}, nice_ns{0}, system_ns{0}, delay_ns{0};
     std::atomic<i64> load_sleepers{0};
 
   private:

@@ -141,6 +141,9 @@ void switch_away(Reason reason) {
     } else {
         next.sched.exec_start_ns = now;
         next.sched.run_delay_ns += now - next.sched.last_queued_ns;
+        queue.delay_ns.store(
+            queue.delay_ns.load(std::memory_order_relaxed) + now - next.sched.last_queued_ns,
+            std::memory_order_relaxed);
     }
     if (keep) previous.sched.last_queued_ns = now;
     queue.current = &next;

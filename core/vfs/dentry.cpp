@@ -264,6 +264,10 @@ void DentryCache::trim() {
     for (u32 i = 0; i < freed; i++) dispose(*dead[i]);  // may sleep: the inode may go with it
 }
 
+void drop_unused_names() {
+    for (u64 left = DentryCache::count() + 1; left != 0; --left) DentryCache::trim();
+}
+
 namespace {
 template <typename Wanted, typename List, typename Evict>
 bool shrink_pass(sync::SpinLock& lock, List& list, Wanted&& wanted, Evict&& evict) {

@@ -60,6 +60,7 @@ class DentryCache {
     // it.
     static void shrink_children(Dentry& top);
     static u64 count();
+    static void trim();
 
     static u32 add_mount_point(Dentry& d) { return d.mount_points_.fetch_add(1); }
     static u32 remove_mount_point(Dentry& d) { return d.mount_points_.fetch_sub(1); }
@@ -84,7 +85,6 @@ class DentryCache {
     }
     static bool unhash(Dentry& dentry);
     static bool evict(Dentry& dentry);
-    static void trim();
     static void dispose(Dentry& dentry);
     static void set_name(Dentry& dentry, const Dentry::Name* name);
 };

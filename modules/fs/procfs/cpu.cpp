@@ -82,6 +82,18 @@ Result<void> show_stat(Text& out, const Subject&) {
     return {};
 }
 
+// Of what Linux counts only when asked (sched_schedstats) there is nothing. There are no domains.
+// Spec: Linux Documentation/scheduler/sched-stats.rst.
+Result<void> show_cpu_schedstat(Text& out, const Subject&) {
+    out.print("version 15\ntimestamp {}\n", time::monotonic_ns() / 4'000'000);
+    for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) {
+        const sched::CpuTimes t = sched::cpu_times(cpu);
+        out.print("cpu{} 0 0 0 0 0 0 {} {} {}\n", cpu, t.user_ns + t.nice_ns + t.system_ns,
+                  t.run_delay_ns, t.switches);
+    }
+    return {};
+}
+
 Result<void> show_interrupts(Text& out, const Subject&) {
     out.print("    ");
     for (u32 cpu = 0; cpu < arch::online_cpus(); ++cpu) out.print("       CPU{}", cpu);

@@ -18,6 +18,7 @@ TENON_PROC_SHOW(show_cpuinfo);
 TENON_PROC_SHOW(show_stat);
 TENON_PROC_SHOW(show_interrupts);
 TENON_PROC_SHOW(show_softirqs);
+TENON_PROC_SHOW(show_cpu_schedstat);
 // system.cpp
 TENON_PROC_SHOW(show_uptime);
 TENON_PROC_SHOW(show_loadavg);

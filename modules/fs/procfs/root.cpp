@@ -61,6 +61,7 @@ constexpr Entry kEntries[] = {
     file("misc", show_misc),
     file("modules", show_modules),
     file("partitions", show_partitions),
+    file("schedstat", show_cpu_schedstat),
     file("slabinfo", show_slabinfo, 0400),
     file("softirqs", show_softirqs),
     file("stat", show_stat),

@@ -1,5 +1,6 @@
 // /proc/sys/vm.
 #include <tenon/mm/address_space.h>
+#include <tenon/vfs/dentry.h>
 
 #include "sys.h"
 
@@ -21,14 +22,10 @@ constinit Knob admin_reserve{{8192}, 0, i64{1} << 58}, stat_interval{{1}, kIntMi
 constinit Knob boost{{15000}, 0, kIntMax}, scale{{10}, 1, 3000}, extfrag{{500}, 0, 1000};
 constinit Knob proactiveness{{20}, 0, 100};
 
-Result<void> show_map_limit(Text& out, const Subject&) {
-    out.print("{}\n", mm::map_limit());
-    return {};
-}
-Result<void> store_map_limit(const Subject&, std::string_view text) {
-    TRY_ASSIGN(const i64 value, take_number(text));
-    if (value < 0 || value > kIntMax) return Err(Error::inval);
-    mm::set_map_limit(static_cast<u64>(value));
+constinit Knob max_map_count{{65530}, 0, kIntMax};
+Result<void> store_map_limit(const Subject& about, std::string_view text) {
+    TRY(store_knob<&max_map_count>(about, text));
+    mm::set_map_limit(static_cast<u64>(max_map_count.value.load(std::memory_order_relaxed)));
     return {};
 }
 
@@ -54,9 +51,20 @@ Result<void> store_between(i64 low, i64 high, std::string_view text) {
     if (value < low || value > high) return Err(Error::inval);
     return {};
 }
-// The page cache is the files themselves: nothing of it can go without writing it away first.
+// 1: pages of files that can be read again; there are none, as every file system here keeps its
+// files in memory. 2: names that nobody uses, with their inodes. 3: both. 4: Linux says it to the
+// log no more.
+constinit std::atomic<i64> dropped{0};
+Result<void> show_dropped(Text& out, const Subject&) {
+    out.print("{}\n", dropped.load(std::memory_order_relaxed));
+    return {};
+}
 Result<void> store_drop_caches(const Subject&, std::string_view text) {
-    return store_between(1, 4, text);
+    TRY_ASSIGN(const i64 what, take_number(text));
+    if (what < 1 || what > 4) return Err(Error::inval);
+    dropped.store(what, std::memory_order_relaxed);
+    if (what & 2) vfs::drop_unused_names();
+    return {};
 }
 // Blocks are merged as they are given back.
 Result<void> store_compact_memory(const Subject&, std::string_view text) {
@@ -69,7 +77,7 @@ constexpr Entry kVm[] = {
     knob<&overcommit_ratio>("overcommit_ratio"),
     knob<&overcommit_kbytes>("overcommit_kbytes"),
     knob<&swappiness>("swappiness"),
-    sysctl_file("max_map_count", show_map_limit, 0644, store_map_limit),
+    sysctl_file("max_map_count", show_knob<&max_map_count>, 0644, store_map_limit),
     setting<Heeded::mmap_min_addr, 0, kIntMax>("mmap_min_addr"),
     sysctl_file("dirty_ratio", show_knob<&dirty_ratio>, 0644,
                 store_ratio<&dirty_ratio, &dirty_bytes>),
@@ -105,7 +113,7 @@ constexpr Entry kVm[] = {
     knob<&cache_pressure>("vfs_cache_pressure"),
     knob<&oom_dump>("oom_dump_tasks"),
     setting<Heeded::oom_kill_allocating_task>("oom_kill_allocating_task"),
-    sysctl_file("drop_caches", show_nothing, 0200, store_drop_caches),
+    sysctl_file("drop_caches", show_dropped, 0200, store_drop_caches),
     sysctl_file("compact_memory", show_nothing, 0200, store_compact_memory),
 };
 

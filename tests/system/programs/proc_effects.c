@@ -254,6 +254,28 @@ static void tracer(void) {
     put("/proc/sys/kernel/yama/ptrace_scope", "0");
 }
 
+/* What schedstat is made of, and that a CPU's numbers grow; what drop_caches takes. */
+static void counters(void) {
+    char line[512];
+    unsigned long ran[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        FILE *f = fopen("/proc/schedstat", "r");
+        if (!f) return;
+        while (fgets(line, sizeof line, f)) {
+            unsigned long at, delay, times;
+            int cpu, fields = 0;
+            if (sscanf(line, "cpu%d %*u %*u %*u %*u %*u %*u %lu %lu %lu", &cpu, &at, &delay, &times) == 4) ran[i] += at;
+            for (char *p = line; *p; p++) fields += *p == ' ';
+            if (i == 0 && strncmp(line, "domain", 6)) printf("%.*s with %d fields\n", (int)strcspn(line, " "), line, fields);
+        }
+        fclose(f);
+        for (volatile int n = 0; n < 3000000; n++);
+    }
+    printf("more: %d\n", ran[1] > ran[0]);
+    for (const char **v = (const char *[]){"1", "2", "3", "4", "0", "5", "x", 0}; *v; v++) put("/proc/sys/vm/drop_caches", *v);
+    OK(open("/tmp", O_RDONLY));
+}
+
 static void persona(void) {
     char b[32];
     for (int i = 0; i < 2; i++) {
@@ -280,5 +302,6 @@ int main(int argc, char **argv) {
     places(argc, argv);
     tracer();
     persona();
+    counters();
     return 0;
 }

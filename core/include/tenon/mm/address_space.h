@@ -255,8 +255,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
     u64 search_from_ = 0, hole_bytes_ = 0;
 };
 
-// How many mappings a space may have beyond one (65,530).
-TENON_API u64 map_limit();
+// How many mappings a space may have, beyond one.
 TENON_API void set_map_limit(u64 count);
 
 // Memory that is shared but belongs to no file: MAP_SHARED|MAP_ANONYMOUS, System V segments. All

@@ -54,7 +54,7 @@ struct LoadAverages {
 TENON_API LoadAverages load_averages();
 // Per CPU: time spent, ns.
 struct CpuTimes {
-    u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns;
+    u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns, run_delay_ns, switches;
 };
 TENON_API CpuTimes cpu_times(u32 cpu);
 // CPU time of a task up to now, ns.

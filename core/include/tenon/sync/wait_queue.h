@@ -62,7 +62,7 @@ class WaitQueue {
     // Any context. `events` is passed to callbacks (poll bits); 0 means all.
     TENON_API void wake_one(u32 events = 0);
     TENON_API void wake_all(u32 events = 0);
-    bool has_waiters() const;  // unlocked hint; a full barrier stands before the read
+    TENON_API bool has_waiters() const;  // unlocked hint; a full barrier stands before the read
 
     // An entry with a callback that is added during a call into a module is taken off, with a last
     // call for kPollErr and kPollHup, when that module goes.

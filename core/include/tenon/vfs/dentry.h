@@ -153,5 +153,7 @@ class MountTable {
 // Drops `name` and what lies below it from the dentry cache, if it is there: for file systems whose
 // names vanish behind the cache's back (procfs, devfs). May sleep.
 TENON_API void invalidate_child(Dentry& parent, std::string_view name);
+// Drops names that nobody uses from the dentry cache, about as many as there are. May sleep.
+TENON_API void drop_unused_names();
 
 }  // namespace tenon::vfs

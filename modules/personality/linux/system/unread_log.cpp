@@ -51,28 +51,22 @@ std::string_view take(Scratch& s, usize room, bool may_cut) {
 class Watcher {
   public:
     sync::WaitQueue wait;
-    // Somebody is about to wait. Who knows how long: each look comes later than the last, until
-    // there is something.
+    // Somebody is about to wait, or waits.
     void look_again() {
-        pause_ns_.store(kLookNs, std::memory_order_relaxed);
-        timer_.arm_at(time::monotonic_ns() + kLookNs);
+        if (!timer_.armed()) timer_.arm_at(time::monotonic_ns() + kLookNs);
     }
     void stop() { (void)timer_.cancel_sync(); }
 
   private:
-    static void fired(time::Timer& timer);
-    static constexpr u64 kLongestNs = 16 * kLookNs;
-    std::atomic<u64> pause_ns_{kLookNs};
+    static void fired(time::Timer&);
     time::Timer timer_{&fired};
 };
 constinit Watcher* g_watcher = nullptr;  // as long as the service is offered
 
-void Watcher::fired(time::Timer& timer) {
+void Watcher::fired(time::Timer&) {
     Watcher& self = *g_watcher;
     if (has_unread()) return self.wait.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
-    const u64 pause = std::min(2 * self.pause_ns_.load(std::memory_order_relaxed), kLongestNs);
-    self.pause_ns_.store(pause, std::memory_order_relaxed);
-    timer.arm_at(time::monotonic_ns() + pause);
+    if (self.wait.has_waiters()) self.look_again();
 }
 
 class Service final : public linux_log::Unread {
