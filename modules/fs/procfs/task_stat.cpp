@@ -8,6 +8,9 @@
 namespace tenon::procfs {
 
 StateName state_of(const Task& task) {
+    // Who can be waited for is a zombie, although it may still be on its way out of the CPU.
+    if (task.process && task.process->zombie && task.tid == task.process->pid)
+        return {'Z', "zombie"};
     switch (task.state.load(std::memory_order_relaxed)) {
         case TaskState::running:
             return {'R', "running"};
