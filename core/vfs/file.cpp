@@ -143,7 +143,8 @@ Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags)
             TRY_ASSIGN(usize allowed, hooks->size_limit(position, buffer.remaining()));
             buffer.truncate(allowed);
         }
-        if (node.mode & (kSetUid | kSetGid)) drop_privilege_bits(node, *current()->credentials);
+        if ((node.mode & (kSetUid | kSetGid)) || node.privilege_attribute != nullptr)
+            drop_privilege(node, *current()->credentials);
         done = ops_.call(&FileOps::write, *this, buffer, position);
     }
     if (done && *done != 0) notify_dentry(kNotifyModify, *path_.dentry);

@@ -142,19 +142,23 @@ Result<void> InodeOps::set_attributes(Inode& inode, const AttributeChange& chang
     return {};
 }
 
-Mode without_privilege(Mode mode) {
-    mode &= ~kSetUid;
-    // setgid without group execution is mandatory locking's old mark and stays.
-    if ((mode & (kSetGid | 0010)) == (kSetGid | 0010)) mode &= ~kSetGid;
-    return mode;
+Mode without_privilege(const Inode& inode, const process::Credentials& cred) {
+    const Mode mode = inode.mode & ~kSetUid;
+    // setgid without group execution is mandatory locking's old mark: the group's to set.
+    const bool mark =
+        (mode & 0010) == 0 && (cred.in_group(inode.gid) || cred.has(process::Capability::fsetid));
+    return mark ? mode : mode & ~kSetGid;
 }
 
-void drop_privilege_bits(Inode& inode, const process::Credentials& cred) {
+void drop_privilege_attribute(Inode& inode) {
+    if (const char* name = std::exchange(inode.privilege_attribute, nullptr); name != nullptr)
+        (void)inode.ops().call(&InodeOps::remove_xattr, inode, std::string_view(name));
+}
+
+void drop_privilege(Inode& inode, const process::Credentials& cred) {
     if (!is_regular(inode.mode)) return;
-    if ((inode.mode & kSetUid) || (inode.mode & (kSetGid | 0010)) == (kSetGid | 0010)) {
-        if (cred.has(process::Capability::fsetid)) return;
-        inode.mode = without_privilege(inode.mode);
-    }
+    if (inode.privilege_attribute != nullptr) drop_privilege_attribute(inode);
+    if (!cred.has(process::Capability::fsetid)) inode.mode = without_privilege(inode, cred);
 }
 
 Result<void> truncate_inode(Inode& inode, u64 size_bytes, const process::Credentials& cred) {
@@ -166,7 +170,7 @@ Result<void> truncate_inode(Inode& inode, u64 size_bytes, const process::Credent
     AttributeChange change;
     change.which = AttributeChange::size_bit;
     change.size_bytes = size_bytes;
-    drop_privilege_bits(inode, cred);
+    drop_privilege(inode, cred);
     return inode.ops().call(&InodeOps::set_attributes, inode, change);
 }
 

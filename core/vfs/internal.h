@@ -50,8 +50,9 @@ inline Result<void> may_use(NameUse use, const Inode* directory, Inode& inode,
     return hooks != nullptr ? hooks->may_use(use, directory, inode, cred) : Result<void>{};
 }
 
-// Removes setuid/setgid after a write by someone without CAP_FSETID. Inode lock held.
-void drop_privilege_bits(Inode& inode, const process::Credentials& cred);
+// Contents change: the privilege attribute goes, and setuid/setgid for who lacks CAP_FSETID. Inode
+// lock held.
+void drop_privilege(Inode& inode, const process::Credentials& cred);
 // Called by every path that ends with an open file of a directory, regular file or node.
 Result<Ref<File>> open_checked(const Path& path, u32 open_flags, const process::Credentials& cred,
                                bool created);

@@ -3,7 +3,9 @@
 // No page is locked while bytes are copied, so a fault of the user buffer, even on a page of the
 // same file, is resolved like any other.
 #include <tenon/mm/page.h>
+#include <tenon/process/task.h>
 
+#include "core/vfs/internal.h"
 #include "core/vfs/tmpfs/tmpfs.h"
 
 namespace tenon::vfs::tmpfs {
@@ -130,6 +132,7 @@ class RegularOps final : public FileOps {
         mm::Mapping* mapping = node.mapping();
         if (mapping == nullptr) return Err(Error::nomem);
         sync::WriteGuard guard(node.lock);
+        drop_privilege(node, *current()->credentials);
         u32 seals = node.live_seals();
         if (mode & kAllocatePunchHole) {
             if (!(mode & kAllocateKeepSize)) return Err(Error::opnotsupp);

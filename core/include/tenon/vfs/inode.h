@@ -144,6 +144,9 @@ class Inode : public RefCounted<Inode> {
     bool linkable = false;
     // No capability overrides the mode's bits. Set before the inode is published.
     bool mode_is_final = false;
+    // The extended attribute that gives privilege to who executes the file, or null: a static name.
+    // Under `lock`. The attribute goes when the file's contents or owner change.
+    const char* privilege_attribute = nullptr;
     // The target of a symlink that never changes, NUL-terminated, alive as long as the inode: lets
     // lookup follow it without asking. Set before the inode is published.
     const char* link_target = nullptr;

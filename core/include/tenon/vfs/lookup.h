@@ -58,8 +58,10 @@ TENON_API Result<void> rename(const LookupStart& from, std::string_view from_pat
 // Without permission checks, the caller has write access: seals, and set-id bits go.
 TENON_API Result<void> truncate_inode(Inode& inode, u64 size_bytes,
                                       const process::Credentials& cred);
-// The bits that a file keeps when its owner or contents change.
-TENON_API Mode without_privilege(Mode mode);
+// The mode that a file keeps when its owner or contents change.
+TENON_API Mode without_privilege(const Inode& inode, const process::Credentials& cred);
+// Removes Inode::privilege_attribute, if any. Inode lock held; may sleep.
+TENON_API void drop_privilege_attribute(Inode& inode);
 
 // Visits every mount below `root`, oldest first: /proc/mounts, mountinfo.
 TENON_API void for_each_mount(void (*visit)(Mount&, void*), void* context);

@@ -8,9 +8,11 @@ namespace tenon::personality {
 
 struct CredentialChange {
     Ref<process::Credentials> fresh;
-    bool secure = false;      // AT_SECURE: the program runs with more than its caller had
-    bool unreadable = false;  // who runs it may not read it, nor have it dumped
+    bool secure = false;          // AT_SECURE: the program runs with more than its caller had
+    bool clears_persona = false;  // flags of personality(2) that would help to attack it go
+    bool unreadable = false;      // who runs it may not read it, nor have it dumped
 };
+// Error::perm: the file asks for capabilities that the caller's bounding set lacks. May sleep.
 Result<void> prepare_credentials(vfs::File& file, CredentialChange& out);
 // Notes a program or interpreter that its caller may run but not read.
 void note_readable(vfs::File& file, CredentialChange& change);

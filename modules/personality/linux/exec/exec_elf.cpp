@@ -169,7 +169,7 @@ Result<void> exec(process::ExecRequest& request) {
     TRY_ASSIGN(Ref<mm::AddressSpace> space, mm::AddressSpace::create());
 
     LinuxTask& task = linux_task();
-    if (change.secure) task.persona &= ~kClearOnSetId;
+    if (change.clears_persona) task.persona &= ~kClearOnSetId;
     const bool randomize = (task.persona & uapi::ADDR_NO_RANDOMIZE) == 0 &&
                            setting(linux_settings::Setting::randomize_va_space) != 0;
     lay_out(*space, randomize, process.limit(process::Limits::stack));

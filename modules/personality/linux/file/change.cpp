@@ -58,13 +58,16 @@ Result<void> change_attributes(const vfs::Path& path, const vfs::AttributeChange
             u32 gid = (change.which & C::gid_bit) ? change.gid : inode.gid;
             if (!cred.in_group(gid) && !cred.has(process::Capability::fsetid))
                 change.mode &= ~vfs::kSetGid;
-        } else if ((change.which & (C::uid_bit | C::gid_bit)) && !inode.is_dir()) {
-            // A new owner does not inherit the old one's privilege.
-            vfs::Mode stripped = vfs::without_privilege(inode.mode);
+        } else if ((change.which & ~(C::uid_bit | C::gid_bit)) == 0 && !inode.is_dir()) {
+            // A new owner does not inherit the old one's privilege. So it is when chown(2) names
+            // no owner.
+            vfs::Mode stripped = vfs::without_privilege(inode, cred);
             if (stripped != inode.mode) {
+                if (!owner_or_capable(inode, cred)) return Err(Error::perm);
                 change.which |= C::mode_bit;
                 change.mode = stripped & vfs::kPermMask;
             }
+            vfs::drop_privilege_attribute(inode);
         }
         constexpr u32 times = C::atime_bit | C::mtime_bit | C::atime_now | C::mtime_now;
         if (change.which & times) {

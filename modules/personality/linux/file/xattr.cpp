@@ -1,5 +1,6 @@
 // The extended attribute calls.
 // Spec: man 2 setxattr, getxattr, listxattr, removexattr; man 7 xattr.
+#include "personality/linux/exec/file_capabilities.h"
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
 
@@ -10,11 +11,13 @@ namespace {
 enum class XattrUse : u8 { read, write };
 
 // user.: by the file's permissions, on files and directories only. trusted.: CAP_SYS_ADMIN.
-// security.: readable by all, written with CAP_SYS_ADMIN (capabilities: CAP_SETFCAP).
+// security.: readable by all, written with CAP_SYS_ADMIN (capabilities: CAP_SETFCAP, for
+// an empty value, too: Linux 6.1 lets everybody set that, and so keep others from executing a
+// file).
 Result<void> may_use_xattr(const vfs::Path& path, std::string_view name, XattrUse use,
                            const process::Credentials& cred) {
     vfs::Inode& inode = *path.dentry->inode();
-    bool writes = use == XattrUse::write;
+    const bool writes = use == XattrUse::write;
     if (writes && path.mount && path.mount->is_read_only()) return Err(Error::rofs);
     if (name.starts_with("user.")) {
         if (name.size() == 5) return Err(Error::inval);
@@ -34,8 +37,8 @@ Result<void> may_use_xattr(const vfs::Path& path, std::string_view name, XattrUs
     if (name.starts_with("security.")) {
         if (name.size() == 9) return Err(Error::inval);
         if (!writes) return {};
-        process::Capability need = name == "security.capability" ? process::Capability::setfcap
-                                                                 : process::Capability::sys_admin;
+        process::Capability need = name == kCapabilityAttribute ? process::Capability::setfcap
+                                                                : process::Capability::sys_admin;
         return cred.has(need) ? Result<void>{} : Err(Error::perm);
     }
     return Err(Error::opnotsupp);
@@ -46,16 +49,20 @@ Result<usize> get_xattr(const vfs::Path& path, std::string_view name, std::span<
     TRY(may_use_xattr(path, name, XattrUse::read, cred));
     vfs::Inode& inode = *path.dentry->inode();
     sync::ReadGuard guard(inode.lock);
+    if (name == kCapabilityAttribute) return show_file_capabilities(inode, out);
     return inode.ops().call(&vfs::InodeOps::get_xattr, inode, name, out);
 }
 
 Result<void> set_xattr(const vfs::Path& path, std::string_view name, std::span<const u8> value,
                        vfs::InodeOps::XattrSet how, const process::Credentials& cred) {
+    const bool capabilities = name == kCapabilityAttribute;
+    if (capabilities && !value.empty()) TRY(check_file_capabilities(value));
     TRY(may_use_xattr(path, name, XattrUse::write, cred));
     vfs::Inode& inode = *path.dentry->inode();
     {
         sync::WriteGuard guard(inode.lock);
         TRY(inode.ops().call(&vfs::InodeOps::set_xattr, inode, name, value, how));
+        if (capabilities) inode.privilege_attribute = kCapabilityAttribute;
         inode.touch_ctime();
     }
     vfs::notify_dentry(vfs::kNotifyAttrib, *path.dentry);
