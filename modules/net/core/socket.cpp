@@ -4,7 +4,9 @@
 
 namespace tenon::net {
 
+// Of no bytes nothing is asked, as in System V; recv(2) asks.
 Result<usize> Socket::read(vfs::File& file, vfs::IoBuffer& buffer, u64&) {
+    if (buffer.remaining() == 0) return usize{0};
     Message message{.data = buffer};
     auto r = receive(message, file.nonblocking());
     buffer = message.data;

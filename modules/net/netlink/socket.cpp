@@ -206,7 +206,7 @@ Result<void> NetlinkSocket::send_to(u32 port, const Ref<Payload>& payload, bool 
                 return s == nullptr || s->has_room();
             },
             sync::WaitMode::interruptible, deadline);
-        if (!waited) return Err(wait_error(waited.error()));
+        if (!waited) return Err(wait_failed(waited.error(), deadline));
     }
 }
 
@@ -276,9 +276,10 @@ Result<usize> NetlinkSocket::receive(Message& message, bool nonblocking) {
         }
         if (payload) break;
         if (nonblocking || (message.flags & kMessageDontWait)) return Err(Error::again);
-        auto waited = wait_.wait([this] { return readable(); }, sync::WaitMode::interruptible,
-                                 deadline_of(options().receive_timeout_ns));
-        if (!waited) return Err(wait_error(waited.error()));
+        const auto deadline = deadline_of(options().receive_timeout_ns);
+        auto waited =
+            wait_.wait([this] { return readable(); }, sync::WaitMode::interruptible, deadline);
+        if (!waited) return Err(wait_failed(waited.error(), deadline));
     }
     if (taken) g_room.wake_all();
     const usize n = std::min(message.data.remaining(), payload->length);

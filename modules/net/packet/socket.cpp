@@ -140,10 +140,11 @@ Result<PacketRef> PacketSocket::take_in(Message& message, Interface& interface, 
     room_->set_limit(options().send_bytes);
     if (!room_->has_room()) {
         if (nonblocking) return Err(Error::again);
+        const auto deadline = deadline_of(options().send_timeout_ns);
         auto waited =
             room_->room.wait([this] { return room_->has_room() || error_.load() != Error::none; },
-                             sync::WaitMode::interruptible, deadline_of(options().send_timeout_ns));
-        if (!waited) return Err(wait_error(waited.error()));
+                             sync::WaitMode::interruptible, deadline);
+        if (!waited) return Err(wait_failed(waited.error(), deadline));
         if (const Error error = take_error(); error != Error::none) return Err(error);
     }
     const u32 length = static_cast<u32>(message.data.remaining());
@@ -231,10 +232,10 @@ Result<usize> PacketSocket::receive(Message& message, bool nonblocking) {
         }
         if (packet) break;
         if (nonblocking || (message.flags & kMessageDontWait)) return Err(Error::again);
-        auto waited =
-            wait_.wait([this] { return has_entry() || error_.load() != Error::none; },
-                       sync::WaitMode::interruptible, deadline_of(options().receive_timeout_ns));
-        if (!waited) return Err(wait_error(waited.error()));
+        const auto deadline = deadline_of(options().receive_timeout_ns);
+        auto waited = wait_.wait([this] { return has_entry() || error_.load() != Error::none; },
+                                 sync::WaitMode::interruptible, deadline);
+        if (!waited) return Err(wait_failed(waited.error(), deadline));
     }
     const usize whole = packet->length_bytes() - skip;
     const usize n = std::min(message.data.remaining(), whole);

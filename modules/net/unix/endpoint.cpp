@@ -36,7 +36,9 @@ Result<void> connect_to(const Ref<Endpoint>& client, const Ref<Endpoint>& listen
     client->own = current_peer_credentials();
     server->own = listener->own;
     server->name = name_of(*listener);
-    server->pass_credentials = listener->pass_credentials;
+    server->named = true;
+    server->accepted = false;
+    server->pass_credentials = listener->pass_credentials.load();
     for (;;) {
         {
             sync::SpinGuard guard(listener->lock);
@@ -45,13 +47,14 @@ Result<void> connect_to(const Ref<Endpoint>& client, const Ref<Endpoint>& listen
             if (listener->backlog_count <= listener->backlog_max) break;
         }
         if (nonblocking) return Err(Error::again);
-        TRY(listener->write_wait.wait(
+        auto r = listener->room_wait.wait(
             [&] {
                 sync::SpinGuard guard(listener->lock);
-                return listener->state != State::listening ||
+                return listener->state != State::listening || listener->shut_read ||
                        listener->backlog_count <= listener->backlog_max;
             },
-            sync::WaitMode::interruptible, deadline));
+            sync::WaitMode::interruptible, deadline);
+        if (!r) return Err(wait_failed(r.error(), deadline));
     }
     link_pair(client, server);
     bool refused = false;
@@ -92,11 +95,47 @@ Result<Ref<Endpoint>> take_connection(Endpoint& listener, bool nonblocking,
     if (!take()) {
         if (nonblocking) return Err(Error::again);
         auto r = listener.read_wait.wait(take, sync::WaitMode::interruptible, deadline);
-        if (!r) return Err(wait_error(r.error()));
+        if (!r) return Err(wait_failed(r.error(), deadline));
     }
     if (!taken) return Err(Error::inval);
-    listener.write_wait.wake_all();
+    {
+        sync::SpinGuard guard(taken->lock);
+        taken->accepted = true;
+    }
+    listener.room_wait.wake_all();
     return taken;
+}
+
+bool may_send_to(Endpoint& from, Endpoint& to) {
+    sync::SpinGuard guard(to.lock);
+    return !to.peer || to.peer.get() == &from;
+}
+
+Result<void> associate(Endpoint& endpoint, Ref<Endpoint> peer) {
+    if (peer && !may_send_to(endpoint, *peer)) return Err(Error::perm);
+    Endpoint* const now = peer.get();
+    {
+        sync::SpinGuard guard(endpoint.lock);
+        endpoint.peer.swap(peer);
+        endpoint.state = now != nullptr ? State::connected : State::fresh;
+    }
+    if (!peer || peer.get() == now) return {};
+    // What the old one sent is lost; who is at the other end of a pair is told.
+    bool lost;
+    {
+        sync::SpinGuard guard(endpoint.lock);
+        lost = !endpoint.queue.empty();
+    }
+    if (lost) {
+        drop_packets(endpoint);
+        endpoint.room_wait.wake_all();
+        wake_waiting(endpoint);
+        sync::SpinGuard guard(peer->lock);
+        peer->reset |= peer->state != State::closed && peer->peer.get() == &endpoint;
+    }
+    peer->read_wait.wake_all();
+    endpoint.write_wait.wake_all();
+    return {};
 }
 
 void close_endpoint(Endpoint& endpoint) {
@@ -106,19 +145,17 @@ void close_endpoint(Endpoint& endpoint) {
         sync::SpinGuard guard(endpoint.lock);
         endpoint.state = State::closed;
         endpoint.shut_read = endpoint.shut_write = true;
-        unread = !endpoint.queue.empty();
+        unread = !endpoint.queue.empty() || !endpoint.accepted;
         peer.swap(endpoint.peer);
         backlog.swap(endpoint.backlog_first);
         endpoint.backlog_last = nullptr;
         endpoint.backlog_count = 0;
     }
     if (peer && endpoint.kind != Kind::datagram) {
-        Ref<Endpoint> back;
         {
             sync::SpinGuard guard(peer->lock);
-            peer->peer_closed = true;
-            peer->reset = peer->reset || unread;
-            back.swap(peer->peer);
+            peer->shut_read = peer->shut_write = true;
+            peer->reset |= unread;
         }
         peer->read_wait.wake_all();
         peer->write_wait.wake_all();
@@ -127,12 +164,13 @@ void close_endpoint(Endpoint& endpoint) {
         Ref<Endpoint> next;
         next.swap(backlog->backlog_next);
         close_endpoint(*backlog);
-        if (Ref<Endpoint> client = peer_of(*backlog)) client->reset = true;
         backlog.swap(next);
     }
     endpoint.read_wait.wake_all();
     endpoint.write_wait.wake_all();
+    endpoint.room_wait.wake_all();
     drop_packets(endpoint);
+    wake_waiting(endpoint);
 }
 
 }  // namespace tenon::net::local

@@ -48,23 +48,26 @@ Result<void> bind_abstract(Endpoint& endpoint, const Address& address) {
     if (endpoint.name.length != 0) return Err(Error::inval);
     if (find_abstract_locked(address, endpoint.kind) != nullptr) return Err(Error::addrinuse);
     endpoint.name = address;
+    endpoint.named = true;
     Endpoint*& head = g_abstract[bucket_of(address)];
     endpoint.name_next = head;
     head = &endpoint;
     return {};
 }
 
-Result<void> check(const Address& address) {
-    if (address.family() != kFamilyUnix || address.length > kPathOffset + kPathBytes)
+}  // namespace
+
+Result<void> check_address(const Address& address) {
+    if (address.family() != kFamilyUnix || address.length > kPathOffset + kPathBytes ||
+        address.length <= kPathOffset)
         return Err(Error::inval);
     return {};
 }
 
-}  // namespace
-
 Result<void> bind_name(Endpoint& endpoint, const Address& address) {
-    TRY(check(address));
-    if (address.length == kPathOffset) return bind_automatically(endpoint);
+    if (address.length == kPathOffset && address.family() == kFamilyUnix)
+        return bind_automatically(endpoint);
+    TRY(check_address(address));
     if (is_abstract(address)) return bind_abstract(endpoint, address);
     const std::string_view path = path_of(address);
     const auto start = vfs::lookup_start_of_current();
@@ -80,6 +83,7 @@ Result<void> bind_name(Endpoint& endpoint, const Address& address) {
         endpoint.name.length = static_cast<u32>(kPathOffset + path.size() + 1);
         endpoint.name.bytes[std::min<usize>(kPathOffset + path.size(), sizeof(address.bytes) - 1)] =
             0;
+        endpoint.named = true;
         endpoint.node = std::move(node);
         endpoint.node.dentry->inode()->attach(&endpoint);
         return true;
@@ -90,6 +94,7 @@ Result<void> bind_name(Endpoint& endpoint, const Address& address) {
 }
 
 Result<void> bind_automatically(Endpoint& endpoint) {
+    if (endpoint.named) return {};
     for (u32 tries = 0; tries < 0x100000; ++tries) {
         Address a;
         a.bytes[0] = kFamilyUnix;
@@ -118,12 +123,10 @@ void unbind_name(Endpoint& endpoint) {
             break;
         }
     }
-    endpoint.name.length = 0;
 }
 
 Result<Ref<Endpoint>> find_name(const Address& address, Kind kind) {
-    TRY(check(address));
-    if (address.length == kPathOffset) return Err(Error::inval);
+    TRY(check_address(address));
     Ref<Endpoint> found;
     if (is_abstract(address)) {
         sync::MutexGuard guard(names_lock);

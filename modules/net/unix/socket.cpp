@@ -18,18 +18,23 @@ Result<void> LocalSocket::bind(const Address& address) {
     return bind_name(*endpoint_, address);
 }
 
+// A socket that passes credentials has a name, so that they can be told whose they are.
+Result<void> LocalSocket::bind_if_asked() {
+    return options().pass_credentials ? bind_automatically(*endpoint_) : Result<void>{};
+}
+
 Result<void> LocalSocket::connect(const Address& address, bool nonblocking) {
     if (endpoint_->kind == Kind::datagram) {
-        Ref<Endpoint> peer, old;
+        Ref<Endpoint> peer;
         if (address.family() != kFamilyUnspecified) {
+            TRY(check_address(address));
+            TRY(bind_if_asked());
             TRY_ASSIGN(peer, find_name(address, endpoint_->kind));
         }
-        sync::SpinGuard guard(endpoint_->lock);
-        old.swap(endpoint_->peer);
-        endpoint_->peer = peer;
-        endpoint_->state = peer ? State::connected : State::fresh;
-        return {};
+        return associate(*endpoint_, std::move(peer));
     }
+    TRY(check_address(address));
+    TRY(bind_if_asked());
     TRY_ASSIGN(auto listener, find_name(address, endpoint_->kind));
     if (endpoint_->state == State::connected) return Err(Error::isconn);
     if (endpoint_->state != State::fresh) return Err(Error::inval);
@@ -38,7 +43,7 @@ Result<void> LocalSocket::connect(const Address& address, bool nonblocking) {
 
 Result<void> LocalSocket::listen(i32 backlog) {
     if (endpoint_->kind == Kind::datagram) return Err(Error::opnotsupp);
-    if (name_of(*endpoint_).length == 0) return Err(Error::inval);
+    if (!endpoint_->named) return Err(Error::inval);
     endpoint_->own = current_peer_credentials();
     sync::SpinGuard guard(endpoint_->lock);
     if (endpoint_->state != State::fresh && endpoint_->state != State::listening)
@@ -46,6 +51,7 @@ Result<void> LocalSocket::listen(i32 backlog) {
     endpoint_->state = State::listening;
     // somaxconn; a negative number means as many as there may be.
     endpoint_->backlog_max = std::min<u32>(static_cast<u32>(backlog), 4096);
+    endpoint_->room_wait.wake_all();
     return {};
 }
 
@@ -60,6 +66,7 @@ Result<std::unique_ptr<Socket>> LocalSocket::accept(bool nonblocking) {
         return Err(Error::nomem);
     }
     socket->options().pass_credentials = options().pass_credentials;
+    socket->options_changed();
     return socket;
 }
 
@@ -81,7 +88,7 @@ Result<Address> LocalSocket::name(bool peer) {
 }
 
 Result<usize> LocalSocket::send(Message& message, bool nonblocking) {
-    endpoint_->pass_credentials = options().pass_credentials;
+    if (endpoint_->kind != Kind::stream) TRY(bind_if_asked());
     return local::send(*endpoint_, message, nonblocking, deadline_of(options().send_timeout_ns));
 }
 
@@ -90,10 +97,16 @@ Result<usize> LocalSocket::receive(Message& message, bool nonblocking) {
                           deadline_of(options().receive_timeout_ns), options());
 }
 
+void LocalSocket::options_changed() {
+    Endpoint& e = *endpoint_;
+    e.pass_credentials = options().pass_credentials;
+    e.send_limit = options().send_bytes;
+    e.write_wait.wake_all(vfs::kPollOut | vfs::kPollWrNorm | vfs::kPollWrBand);
+}
+
+// Of a socket without a connection, too: then for what comes later.
 Result<void> LocalSocket::shutdown(Shut how) {
     Ref<Endpoint> peer = peer_of(*endpoint_);
-    if (endpoint_->kind != Kind::datagram && !peer && !endpoint_->peer_closed && !is_listening())
-        return Err(Error::notconn);
     const bool read = how != Shut::write, write = how != Shut::read;
     {
         sync::SpinGuard guard(endpoint_->lock);
@@ -111,6 +124,7 @@ Result<void> LocalSocket::shutdown(Shut how) {
     }
     endpoint_->read_wait.wake_all();
     endpoint_->write_wait.wake_all();
+    endpoint_->room_wait.wake_all();
     return {};
 }
 
@@ -120,26 +134,20 @@ u32 LocalSocket::poll(vfs::File&, vfs::PollTable* table) {
         table->add(e.read_wait);
         table->add(e.write_wait);
     }
-    Ref<Endpoint> peer = peer_of(e);
-    bool room = true;
-    if (peer && e.kind != Kind::datagram) {
-        sync::SpinGuard guard(peer->lock);
-        room = peer->queued_bytes < peer->receive_limit;
-    }
     u32 events = 0;
-    sync::SpinGuard guard(e.lock);
-    if (e.state == State::listening) return e.backlog_first ? vfs::kPollIn | vfs::kPollRdNorm : 0;
-    if (e.reset) events |= vfs::kPollErr;
-    if (!e.queue.empty() || e.shut_read || e.peer_closed) events |= vfs::kPollIn | vfs::kPollRdNorm;
-    if (e.kind != Kind::datagram) {
-        if (e.shut_read || e.peer_closed) events |= vfs::kPollRdHup;
-        if ((e.shut_read && e.shut_write) || e.peer_closed || e.state == State::fresh)
-            events |= vfs::kPollHup;
-    } else if (e.shut_read && e.shut_write) {
-        events |= vfs::kPollHup;
+    Ref<Endpoint> to;
+    {
+        sync::SpinGuard guard(e.lock);
+        if (e.reset) events |= vfs::kPollErr;
+        if (e.shut_read && e.shut_write) events |= vfs::kPollHup;
+        if (e.shut_read) events |= vfs::kPollRdHup | vfs::kPollIn | vfs::kPollRdNorm;
+        if (!e.queue.empty() || e.backlog_first) events |= vfs::kPollIn | vfs::kPollRdNorm;
+        if (e.state == State::listening) return events;
+        if (e.kind != Kind::datagram && e.state == State::fresh) events |= vfs::kPollHup;
+        if (e.kind == Kind::datagram) to = e.peer;
     }
-    if (room) events |= vfs::kPollOut | vfs::kPollWrNorm | vfs::kPollWrBand;
-    return events;
+    if (!e.is_writable() || (to && watch_if_full(*to, e))) return events;
+    return events | vfs::kPollOut | vfs::kPollWrNorm | vfs::kPollWrBand;
 }
 
 void LocalSocket::release(vfs::File&) {
@@ -156,15 +164,12 @@ void LocalSocket::close_now() {
 
 usize LocalSocket::readable_bytes() {
     sync::SpinGuard guard(endpoint_->lock);
-    if (endpoint_->kind == Kind::stream) return endpoint_->queued_bytes;
+    if (endpoint_->kind != Kind::datagram) return endpoint_->queued_bytes;
     return endpoint_->queue.empty() ? 0 : endpoint_->queue.front().length;
 }
 
 usize LocalSocket::unsent_bytes() {
-    Ref<Endpoint> peer = peer_of(*endpoint_);
-    if (!peer) return 0;
-    sync::SpinGuard guard(peer->lock);
-    return peer->queued_bytes;
+    return endpoint_->unsent_bytes;
 }
 
 namespace {

@@ -21,6 +21,7 @@ class LocalSocket final : public Socket {
     Result<usize> send(Message& message, bool nonblocking) override;
     Result<usize> receive(Message& message, bool nonblocking) override;
     Result<void> shutdown(Shut how) override;
+    void options_changed() override;
     usize readable_bytes() override;
     usize unsent_bytes() override;
     u32 poll(vfs::File& file, vfs::PollTable* table) override;
@@ -28,6 +29,7 @@ class LocalSocket final : public Socket {
 
   private:
     friend class LocalListing;
+    Result<void> bind_if_asked();
     void close_now();
     const Ref<Endpoint> endpoint_;
     LocalSocket *next_ = nullptr, *previous_ = nullptr;  // of all, newest first

@@ -20,7 +20,14 @@ static void store(bytes32 v) {
 static void handler(int s, siginfo_t *si, void *context) {
     ucontext_t *u = context;
     (void)s, (void)si;
-    bytes32 other;
+    bytes32 other, entry = {0};
+    /* It begins with a state of its own, whatever was interrupted. */
+    unsigned short entry_control = 0;
+    unsigned entry_mxcsr = 0;
+    store(entry);
+    __asm__ volatile("fnstcw %0" : "=m"(entry_control));
+    __asm__ volatile("stmxcsr %0" : "=m"(entry_mxcsr));
+    printf("entry: low %02x high %02x control %x mxcsr %x\n", entry[1], have_avx ? entry[17] : 0, entry_control, entry_mxcsr);
     memset(other, 0x5a, sizeof other);
     unsigned short control = 0x27f;
     unsigned mxcsr = 0x9fc0;

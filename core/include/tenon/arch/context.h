@@ -50,7 +50,7 @@ TENON_API u64 user_gs(Task& task);
 // FPU. State is the hardware's XSAVE (or FXSAVE) area, standard format.
 Result<void> fpu_fork(Task& child, Task& parent);  // parent is current
 void fpu_free(Task& task);
-TENON_API void fpu_reset(Task& task);  // exec: initial state; current only
+TENON_API void fpu_reset(Task& task);  // the initial state; current only
 TENON_API usize fpu_state_size();      // bytes of the user-visible XSAVE area
 TENON_API u64 fpu_feature_mask();      // XCR0
 // The current task's registers as they are, in its own area: they stay so until it runs user code.

@@ -77,6 +77,7 @@ void handle(arch::UserRegs& regs, const process::SignalInfo& info,
         process::force_signal(self, process::kernel_signal(SIGSEGV));
         return;
     }
+    arch::fpu_reset(self);  // the frame has what was interrupted
     if (restore) self.clear_work(kWorkRestoreMask);
     process::SignalSet blocked = self.blocked | action.mask;
     if (!(action.flags & SA_NODEFER)) blocked.add(info.signal);

@@ -1,5 +1,6 @@
 // Sending and receiving. Spec: man 2 send, sendmsg, recv, recvmsg, sendmmsg, recvmmsg.
 #include <tenon/mm/user_copy.h>
+#include <tenon/time/clock.h>
 
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/socket/common.h"
@@ -52,6 +53,7 @@ Result<usize> receive_one(OpenSocket& open, UserMsghdr& header, u64 header_at, u
     TRY(vector.load(header.iov, header.iov_count));
     net::Message message{.data = vector.buffer()};
     message.flags = flags;
+    message.wants_sender = header.name != 0;
     TRY_ASSIGN(const usize done, receive_message(open, message));
     header.flags = message.result_flags | (flags & kMsgCmsgCloexec);
     TRY(write_control(header, message, flags & kMsgCmsgCloexec, message.tells_credentials));
@@ -88,6 +90,7 @@ Result<i64> sys_recvfrom(i32 fd, u64 ubuf, u64 size, u32 flags, u64 addr, u64 ad
     TRY_ASSIGN(auto buffer, user_buffer(ubuf, std::min(size, kMaxBytes)));
     net::Message message{.data = buffer};
     message.flags = flags;
+    message.wants_sender = addr != 0;
     TRY_ASSIGN(const usize done, receive_message(open, message));
     if (addr != 0) TRY(write_address(message.from, addr, addr_len));
     return static_cast<i64>(done);
@@ -128,13 +131,47 @@ Result<i64> sys_sendmmsg(i32 fd, u64 mmsg, u32 vlen, u32 flags) {
     return count;
 }
 
+namespace {
+
+// What is left of recvmmsg's time, which is looked at between messages only: it ends no wait.
+class TimeLeft {
+  public:
+    Result<void> load(u64 at) {
+        at_ = at;
+        if (at == 0) return {};
+        TRY_ASSIGN(const auto ts, mm::UserIn<uapi::__kernel_timespec>(at).read());
+        if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= kNsPerSecond) return Err(Error::inval);
+        if (__builtin_mul_overflow(ts.tv_sec, kNsPerSecond, &left_ns_) ||
+            __builtin_add_overflow(left_ns_, ts.tv_nsec, &left_ns_))
+            left_ns_ = INT64_MAX;
+        began_ns_ = static_cast<i64>(time::monotonic_ns());
+        return {};
+    }
+    bool is_over() const { return at_ != 0 && now() == 0; }
+    Result<void> store() const {
+        if (at_ == 0) return {};
+        const i64 ns = now();
+        uapi::__kernel_timespec ts{};
+        ts.tv_sec = ns / kNsPerSecond;
+        ts.tv_nsec = ns % kNsPerSecond;
+        return mm::UserOut<uapi::__kernel_timespec>(at_).write(ts);
+    }
+
+  private:
+    static constexpr i64 kNsPerSecond = 1'000'000'000;
+    i64 now() const {
+        return std::max<i64>(0, left_ns_ - (static_cast<i64>(time::monotonic_ns()) - began_ns_));
+    }
+    u64 at_ = 0;
+    i64 left_ns_ = 0, began_ns_ = 0;
+};
+
+}  // namespace
+
 Result<i64> sys_recvmmsg(i32 fd, u64 mmsg, u32 vlen, u32 flags, u64 timeout) {
     constexpr u32 kWaitForOne = 0x10000;
-    if (timeout != 0) {
-        TRY_ASSIGN(const auto ts, mm::UserIn<uapi::__kernel_timespec>(timeout).read());
-        if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= 1'000'000'000)
-            return Err(Error::inval);
-    }
+    TimeLeft left;
+    TRY(left.load(timeout));
     TRY_ASSIGN(auto open, socket_of_fd(fd));
     i64 count = 0;
     u32 now = flags & ~kWaitForOne;
@@ -143,11 +180,16 @@ Result<i64> sys_recvmmsg(i32 fd, u64 mmsg, u32 vlen, u32 flags, u64 timeout) {
         auto header = mm::UserIn<UserMsghdr>(at).read();
         auto done =
             header ? receive_one(open, *header, at, now) : Result<usize>(Err(header.error()));
-        if (!done) return count != 0 ? Result<i64>(count) : Err(done.error());
+        if (!done) {
+            if (count == 0) return Err(done.error());
+            break;
+        }
         TRY(mm::UserOut<u32>(at + sizeof(UserMsghdr)).write(static_cast<u32>(*done)));
         ++count;
         if (flags & kWaitForOne) now |= net::kMessageDontWait;
+        if (left.is_over()) break;
     }
+    if (count != 0) TRY(left.store());
     return count;
 }
 

@@ -18,25 +18,27 @@ struct Linger {
 
 u32 buffer_size(i32 wanted, u32 minimum, bool forced) {
     // Doubled, for what the kernel itself needs, as Linux does and tells back.
-    u64 n = wanted < 0 ? 0 : static_cast<u64>(wanted);
-    if (!forced) n = std::min<u64>(n, kMaxBuffer);
-    return static_cast<u32>(std::max<u64>(n * 2, minimum));
+    const u32 n = forced ? static_cast<u32>(std::clamp(wanted, 0, INT32_MAX / 2))
+                         : std::min(static_cast<u32>(wanted), kMaxBuffer);
+    return std::max(n * 2, minimum);
 }
 
 Result<u64> timeout_from(u64 optval, i32 optlen) {
     if (optlen < static_cast<i32>(sizeof(uapi::__kernel_old_timeval))) return Err(Error::inval);
     TRY_ASSIGN(const auto tv, mm::UserIn<uapi::__kernel_old_timeval>(optval).read());
     if (tv.tv_usec < 0 || tv.tv_usec >= 1'000'000) return Err(Error::dom);
-    const u64 ns = tv.tv_sec < 0 ? 0
-                                 : static_cast<u64>(tv.tv_sec) * kNsPerSecond +
-                                       static_cast<u64>(tv.tv_usec) * 1000;
+    if (tv.tv_sec < 0) return 0;  // nobody waits
+    if (tv.tv_sec >= static_cast<i64>(INT64_MAX / kNsPerSecond) - 1) return ~u64{0};
+    const u64 ns = static_cast<u64>(tv.tv_sec) * kNsPerSecond + static_cast<u64>(tv.tv_usec) * 1000;
     return ns == 0 ? ~u64{0} : ns;
 }
 
 Result<void> set_option(net::Options& o, i32 name, u64 optval, i32 optlen) {
-    if (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD) {
+    // The new names differ on 32-bit machines only.
+    const bool receives = name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW;
+    if (receives || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW) {
         TRY_ASSIGN(const u64 ns, timeout_from(optval, optlen));
-        (name == SO_RCVTIMEO_OLD ? o.receive_timeout_ns : o.send_timeout_ns) = ns;
+        (receives ? o.receive_timeout_ns : o.send_timeout_ns) = ns;
         return {};
     }
     if (optlen < static_cast<i32>(sizeof(i32))) return Err(Error::inval);
@@ -65,8 +67,13 @@ Result<void> set_option(net::Options& o, i32 name, u64 optval, i32 optlen) {
             o.timestamp = on;
             return {};
         case SO_DONTROUTE:
+            o.dont_route = on;
+            return {};
         case SO_NO_CHECK:
+            o.no_check = on;
+            return {};
         case SO_PASSSEC:
+            o.pass_security = on;
             return {};
         case SO_SNDBUF:
             o.send_bytes = buffer_size(value, kMinSend, false);
@@ -124,6 +131,7 @@ Result<void> set_at_socket(net::SocketRef& ref, i32 name, u64 optval, i32 optlen
         auto* kept = reinterpret_cast<u8*>(&s.options());
         for (usize i = 0; i < sizeof after; ++i)
             if (wanted[i] != old[i]) kept[i] = wanted[i];
+        s.options_changed();
         return {};
     });
 }
@@ -195,9 +203,13 @@ Result<Value> get_at_socket(net::Socket& s, i32 name) {
             v.number(o.timestamp);
             break;
         case SO_DONTROUTE:
+            v.number(o.dont_route);
+            break;
         case SO_NO_CHECK:
+            v.number(o.no_check);
+            break;
         case SO_PASSSEC:
-            v.number(0);
+            v.number(o.pass_security);
             break;
         case SO_SNDBUF:
             v.number(o.send_bytes);
@@ -221,9 +233,11 @@ Result<Value> get_at_socket(net::Socket& s, i32 name) {
             v.object(Linger{o.linger, static_cast<i32>(o.linger_seconds)});
             break;
         case SO_RCVTIMEO_OLD:
+        case SO_RCVTIMEO_NEW:
             v.object(timeout_value(o.receive_timeout_ns));
             break;
         case SO_SNDTIMEO_OLD:
+        case SO_SNDTIMEO_NEW:
             v.object(timeout_value(o.send_timeout_ns));
             break;
         default:

@@ -51,6 +51,7 @@ struct Message {
     u32 flags = 0;                   // in
     u32 result_flags = 0;            // out
     bool tells_credentials = false;  // receive: SO_PASSCRED, for the personality
+    bool wants_sender = false;       // receive: `from` is asked for
     const Address* to = nullptr;     // send
     Address from;                    // receive; length 0: none
     Ancillary ancillary;             // both ways
@@ -62,16 +63,19 @@ struct Options {
     u64 send_timeout_ns = ~u64{0}, receive_timeout_ns = ~u64{0};
     u32 low_water = 1;
     bool reuse_address = false, reuse_port = false, keep_alive = false, broadcast = false,
-         pass_credentials = false, linger = false, out_of_band_inline = false, timestamp = false;
+         pass_credentials = false, linger = false, out_of_band_inline = false, timestamp = false,
+         dont_route = false, no_check = false, pass_security = false;
     u32 linger_seconds = 0;
     u32 priority = 0, mark = 0;
 };
 
-// For waits with one of the timeouts above: until when, and what a wait's error is to the caller.
+// For waits with one of the timeouts above: until when, and what a wait's error is to the caller. One
+// with a timeout is not started anew after a signal. Spec: man 7 signal.
 inline sync::Deadline deadline_of(u64 timeout_ns) {
     return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
 }
-inline Error wait_error(Error error) {
+inline Error wait_failed(Error error, sync::Deadline deadline) {
+    if (error == Error::restart && !deadline.is_never()) return Error::intr;
     return error == Error::timedout ? Error::again : error;
 }
 
@@ -101,6 +105,8 @@ class TENON_API Socket : public vfs::FileOps {
     virtual Result<usize> send(Message& message, bool nonblocking) = 0;
     virtual Result<usize> receive(Message& message, bool nonblocking) = 0;
     virtual Result<void> shutdown(Shut how) = 0;
+    // options() have changed.
+    virtual void options_changed() {}
     // A message of the kernel's own for whoever has this socket (netlink). May sleep.
     virtual Result<void> deliver_from_kernel(std::span<const u8>) { return Err(Error::opnotsupp); }
     // Bytes that can be read / that were not taken yet (FIONREAD, SIOCOUTQ).
