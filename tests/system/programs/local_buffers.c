@@ -362,9 +362,43 @@ static void glue(int kind) {
     part();
 }
 
+/* Room for what comes beside the bytes: what is cut, and where nothing can be written. */
+static void beside(void) {
+    char control[128];
+    for (int passes = 0; passes < 2; passes++)
+        for (int where = 0; where < 3; where++)
+            for (unsigned size = 0; size <= 64; size += 4) {
+                int on = 1, before, after, n = 0;
+                socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s);
+                if (passes) setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+                char sent[CMSG_SPACE(8)] = {0};
+                struct iovec v = {"x", 1};
+                struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = sent, .msg_controllen = sizeof sent};
+                struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+                *c = (struct cmsghdr){CMSG_LEN(8), SOL_SOCKET, SCM_RIGHTS};
+                memcpy(CMSG_DATA(c), s, 8);
+                sendmsg(s[0], &m, 0);
+                close(before = dup(0));
+                memset(control, 0x55, sizeof control);
+                v.iov_base = bytes;
+                m = (struct msghdr){.msg_iov = &v, .msg_iovlen = 1, .msg_control = where == 0 ? control : where == 1 ? NULL : (void *)8, .msg_controllen = size};
+                long r = recvmsg(s[1], &m, MSG_CMSG_CLOEXEC);
+                close(after = dup(0));
+                printf("%d %d %u: %ld %s flags %x control %zu, %d descriptors:", passes, where, size, r, r < 0 ? strerrorname_np(errno) : "", m.msg_flags,
+                       m.msg_controllen, after - before);
+                for (c = where == 0 ? CMSG_FIRSTHDR(&m) : NULL; r >= 0 && c && n < 4; c = CMSG_NXTHDR(&m, c), n++)
+                    printf(" %d of %d", c->cmsg_type, (int)c->cmsg_len);
+                printf(", then %02x\n", (unsigned char)control[m.msg_controllen]);
+                for (int fd = before; fd < after; fd++) close(fd);
+                part();
+            }
+    fflush(stdout);
+}
+
 int main(void) {
     signal(SIGPIPE, report);
     room();
+    beside();
     datagrams();
     connections(SOCK_STREAM);
     connections(SOCK_SEQPACKET);

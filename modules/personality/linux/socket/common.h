@@ -68,7 +68,6 @@ Result<void> write_address(const net::Address& address, u64 to, u64 length_at);
 // Control messages. `out` is filled from the user's buffer.
 Result<void> read_control(const UserMsghdr& header, net::Ancillary& out);
 // Installs descriptors and writes what fits; updates header.control_length and flags.
-Result<void> write_control(UserMsghdr& header, net::Message& message, bool cloexec,
-                           bool credentials);
+void write_control(UserMsghdr& header, net::Message& message, bool cloexec, bool credentials);
 
 }  // namespace tenon::personality

@@ -58,31 +58,58 @@ Result<void> take_credentials(const u8* data, net::Ancillary& out) {
     return {};
 }
 
+// A record that does not fit is cut, and where not even its header fits left out: MSG_CTRUNC. As in
+// Linux, what cannot be written is left out without an error: the message is taken already.
 class ControlWriter {
   public:
-    explicit ControlWriter(UserMsghdr& header) : header_(header), room_(header.control_length) {}
-    // How many bytes of payload a record can have here.
-    usize room() const {
-        return room_ - used_ > sizeof(ControlHeader) ? room_ - used_ - sizeof(ControlHeader) : 0;
-    }
-    Result<void> put(i32 type, const void* data, usize bytes) {
-        if (room() == 0 && bytes != 0) {
-            header_.flags |= kMsgCtrunc;
-            return {};
+    explicit ControlWriter(UserMsghdr& header)
+        : header_(header), left_(header.control == 0 ? 0 : header.control_length) {}
+    void put(i32 type, const void* data, usize bytes) {
+        if (left_ < sizeof(ControlHeader)) {
+            cut();
+            return;
         }
-        const usize n = std::min(bytes, room());
-        if (n < bytes) header_.flags |= kMsgCtrunc;
+        const usize n = std::min(bytes, left_ - sizeof(ControlHeader));
+        if (n < bytes) cut();
         const ControlHeader h{sizeof(ControlHeader) + n, kSolSocket, type};
-        TRY(mm::copy_to_user(UserAddr{header_.control + used_}, &h, sizeof(h)));
-        TRY(mm::copy_to_user(UserAddr{header_.control + used_ + sizeof(h)}, data, n));
-        used_ = std::min(used_ + align_up(sizeof(h) + n, kAlign), room_);
-        return {};
+        if (mm::copy_to_user(UserAddr{at() + sizeof(h)}, data, n) &&
+            mm::copy_to_user(UserAddr{at()}, &h, sizeof(h)))
+            advance(bytes);
     }
+    void put_files(net::Ancillary& a, bool cloexec) {
+        const usize most =
+            left_ <= sizeof(ControlHeader) ? 0 : (left_ - sizeof(ControlHeader)) / sizeof(i32);
+        u32 n = 0;
+        while (n < std::min<usize>(most, a.file_count) && put_file(a.files[n], n, cloexec)) ++n;
+        if (n < a.file_count) cut();
+        if (n == 0) return;
+        const ControlHeader h{sizeof(ControlHeader) + n * sizeof(i32), kSolSocket, kScmRights};
+        if (mm::copy_to_user(UserAddr{at()}, &h, sizeof(h))) advance(n * sizeof(i32));
+    }
+    void cut() { header_.flags |= kMsgCtrunc; }
     usize used() const { return used_; }
 
   private:
+    u64 at() const { return header_.control + used_; }
+    void advance(usize bytes) {
+        const usize n = std::min(align_up(sizeof(ControlHeader) + bytes, kAlign), left_);
+        used_ += n;
+        left_ -= n;
+    }
+    bool put_file(Ref<vfs::File>& file, u32 index, bool cloexec) {
+        vfs::FileTable& table = *current()->files;
+        auto fd = table.reserve(cloexec, descriptor_limit());
+        if (!fd) return false;
+        const u64 place = at() + sizeof(ControlHeader) + index * sizeof(i32);
+        if (!mm::UserOut<i32>(place).write(*fd)) {
+            table.cancel(*fd);
+            return false;
+        }
+        table.publish(*fd, std::move(file));
+        return true;
+    }
     UserMsghdr& header_;
-    usize room_, used_ = 0;
+    usize left_, used_ = 0;
 };
 
 }  // namespace
@@ -113,31 +140,15 @@ Result<void> read_control(const UserMsghdr& header, net::Ancillary& out) {
     return {};
 }
 
-Result<void> write_control(UserMsghdr& header, net::Message& message, bool cloexec,
-                           bool credentials) {
+void write_control(UserMsghdr& header, net::Message& message, bool cloexec, bool credentials) {
     ControlWriter writer(header);
     net::Ancillary& a = message.ancillary;
     if (credentials && a.has_credentials) {
         const UserCredentials c{a.credentials.pid, a.credentials.uid, a.credentials.gid};
-        TRY(writer.put(kScmCredentials, &c, sizeof(c)));
+        writer.put(kScmCredentials, &c, sizeof(c));
     }
-    if (a.file_count != 0) {
-        const u32 fit = static_cast<u32>(writer.room() / sizeof(i32));
-        const u32 count = std::min(fit, a.file_count);
-        std::unique_ptr<i32[]> fds(new (std::nothrow) i32[count + 1]);
-        if (!fds) return Err(Error::nomem);
-        u32 installed = 0;
-        for (; installed < count; ++installed) {
-            auto fd = current()->files->install(std::move(a.files[installed]), cloexec,
-                                                descriptor_limit());
-            if (!fd) break;
-            fds[installed] = *fd;
-        }
-        if (installed < a.file_count) header.flags |= kMsgCtrunc;
-        if (installed != 0) TRY(writer.put(kScmRights, fds.get(), installed * sizeof(i32)));
-    }
+    if (a.file_count != 0) writer.put_files(a, cloexec);
     header.control_length = writer.used();
-    return {};
 }
 
 }  // namespace tenon::personality

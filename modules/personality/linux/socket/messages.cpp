@@ -56,7 +56,7 @@ Result<usize> receive_one(OpenSocket& open, UserMsghdr& header, u64 header_at, u
     message.wants_sender = header.name != 0;
     TRY_ASSIGN(const usize done, receive_message(open, message));
     header.flags = message.result_flags | (flags & kMsgCmsgCloexec);
-    TRY(write_control(header, message, flags & kMsgCmsgCloexec, message.tells_credentials));
+    write_control(header, message, flags & kMsgCmsgCloexec, message.tells_credentials);
     if (header.name != 0) {
         const u32 n = std::min(static_cast<u32>(header.name_length), message.from.length);
         if (n != 0) TRY(mm::copy_to_user(UserAddr{header.name}, message.from.bytes, n));
