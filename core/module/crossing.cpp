@@ -62,9 +62,10 @@ bool contains_faults() {
     return answer == 1;
 }
 
-// The watchdog's last look at this CPU, in cycles.
+// The watchdog's last look at this CPU.
 struct Look {
-    u64 at;
+    u64 at;  // in cycles
+    u64 interrupts;
 };
 TENON_PERCPU(Look, g_last_look);
 
@@ -446,8 +447,9 @@ constexpr u64 kMs = 1'000'000;
 
 // The innermost of the calls that the current task is inside of that has run for too long, or null.
 // By looks, so by the time that the task had a CPU, whoever else had it between them; a module that
-// goes round by way of others is found too, later.
-Crossing* overdue_call(const Task& task, bool atomic) {
+// goes round by way of others is found too, later. `since_last`: atomic all the time since the last
+// look, and not only at both.
+Crossing* overdue_call(const Task& task, bool atomic, bool since_last) {
     constexpr u32 kAtomicLooks = 3, kLooks = 12, kLooksOfOuter = 40;
     for (Crossing* c = task.crossing; c != nullptr; c = c->outer) {
         if (c->looks == 0 || c->switches != task.sched.voluntary_switches) {
@@ -455,7 +457,7 @@ Crossing* overdue_call(const Task& task, bool atomic) {
             c->switches = task.sched.voluntary_switches;
         }
         ++c->looks;
-        c->atomic_looks = atomic ? c->atomic_looks + 1 : 0;
+        c->atomic_looks = !atomic ? 0 : since_last ? c->atomic_looks + 1 : 1;
     }
     for (Crossing* c = task.crossing; c != nullptr; c = c->outer) {
         const bool innermost = c == task.crossing;
@@ -489,10 +491,15 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
     // A virtual CPU that stood still takes two looks at once, and had no time to go on between
     // them. By the cycle counter: the clock may be one that takes a lock.
     const u64 now = arch::cycles();
-    u64& last = g_last_look.local().at;
-    if (now - last < arch::counter_khz() * (watch_period_ns() / 2 / kMs)) return false;
-    last = now;
-    Crossing* c = overdue_call(*task, !irqs_were_on || arch::preempt_count() != 0);
+    Look& last = g_last_look.local();
+    if (now - last.at < arch::counter_khz() * (watch_period_ns() / 2 / kMs)) return false;
+    last.at = now;
+    // Who had interrupts off at both looks may have let some in between: a device that answers
+    // slowly, as an emulated one does while its host writes to a disk.
+    const u64 taken = arch::interrupts_taken();
+    const bool let_in = std::exchange(last.interrupts, taken) != taken;
+    Crossing* c =
+        overdue_call(*task, !irqs_were_on || arch::preempt_count() != 0, irqs_were_on || !let_in);
     if (c == nullptr) return false;
     // Elsewhere a lock of the log or of the scheduler may be held: told when the call ends.
     const bool in_module = in_module_text(at.ip) || arch::is_leaf_text(at.ip);

@@ -4,6 +4,7 @@
 #include <tenon/mm/vmalloc.h>
 #include <tenon/module/loader.h>
 #include <tenon/time/clock.h>
+#include <tenon/time/timer.h>
 #include <tenon/vfs/char_device.h>
 #include <tenon/vfs/file.h>
 #include <tenon/vfs/lookup.h>
@@ -172,7 +173,27 @@ class Service {
         sched::sleep_ns(ns);
         return 1u;
     }
+    // Most of the time with interrupts off, but never long: a driver of a slow device.
+    u32 open_now_and_then(u32 times) {
+        constexpr u64 kMs = 1'000'000, kOffMs = 280;
+        time::Timer timer([](time::Timer&) {});
+        for (u32 i = 0; i < times; ++i) {
+            timer.arm_at(time::monotonic_ns() + kMs);
+            const IrqGuard guard;
+            for (const u64 start = time::monotonic_ns();
+                 time::monotonic_ns() - start < kOffMs * kMs;) {
+            }
+        }
+        return times;
+    }
 };
+
+KTEST(interrupts_off_now_and_then_is_not_for_too_long) {
+    module::Gate& gate = t.context().gate();
+    Service service;
+    const auto handle = module::Gated<Service>::borrow(&service, &gate);
+    EXPECT(handle.call(&Service::open_now_and_then, 5u) == 5);
+}
 
 KTEST(a_gate_counts_calls_and_refuses_after_its_end) {
     module::Gate& gate = t.context().gate();
@@ -299,7 +320,8 @@ KTEST(a_device_goes_though_who_asked_it_failed) {
     EXPECT(is_back);
 }
 
-// The thread of a module that is restarted stands in a long copy of the core's: it comes to its end.
+// The thread of a module that is restarted stands in a long copy of the core's: it comes to its
+// end.
 KTEST(what_the_core_does_for_a_failing_module_is_not_cut_in_two) {
     Image image;
     REQUIRE(image.size_bytes != 0);
@@ -324,8 +346,8 @@ KTEST(what_the_core_does_for_a_failing_module_is_not_cut_in_two) {
         }
         EXPECT(copied() % ktest::kVictimCopyBytes == 0);
         while (!module::unload(kVictim, 0)) sched::sleep_ns(1'000'000);  // until it is live
-        EXPECT(vfs::unlink(vfs::lookup_start_of_current(), kPath, vfs::UnlinkKind::file)
-                   .has_value());
+        EXPECT(
+            vfs::unlink(vfs::lookup_start_of_current(), kPath, vfs::UnlinkKind::file).has_value());
     }
 }
 
@@ -352,6 +374,7 @@ KTEST(what_a_crossing_costs) {
 KTEST_MODULE("ktest_module", &what_a_module_took_is_gone_after_it, &what_a_module_forgot_is_swept,
              &a_module_that_fails_half_way_leaves_nothing,
              &loads_and_unloads_from_all_cpus_do_not_mix,
+             &interrupts_off_now_and_then_is_not_for_too_long,
              &a_gate_counts_calls_and_refuses_after_its_end, &an_opener_stays_while_it_opens,
              &a_device_goes_though_who_asked_it_failed,
              &what_the_core_does_for_a_failing_module_is_not_cut_in_two, &what_a_crossing_costs);

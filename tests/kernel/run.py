@@ -68,6 +68,9 @@ def judge(text: str, wanted: list[str], done, args) -> int:
         if match[6] or match[2].startswith("#"):
             bad.append(said[-1])
         if match[3]:
+            if planned[match[1]]:  # a module that fails is started again, which may then go well
+                bad.append(f"{match[1]}: failed, and was started again")
+                failed += 1
             planned[match[1]] = int(match[3])
         elif match[4]:
             passed[match[1]] += 1

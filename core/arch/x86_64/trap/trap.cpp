@@ -76,7 +76,13 @@ PageFault page_fault_info(u64 address, u32 error) {
     return {address, access, (error & kPfUser) != 0, (error & kPfPresent) != 0};
 }
 
+struct Taken {
+    u64 interrupts;
+};
+TENON_PERCPU(Taken, g_taken);
+
 void run_interrupt(u32 vector, bool user) {
+    ++g_taken.local().interrupts;
     preempt_count_add(kHardirqOne);
     if (vector >= kVectorFirstDevice && vector <= kVectorLastDevice)
         irq::dispatch(vector);
@@ -387,6 +393,10 @@ uptr* find_return_slot(uptr frame_pointer, uptr limit, bool (*wanted)(uptr addre
         frame = words[0];
     }
     return nullptr;
+}
+
+u64 interrupts_taken() {
+    return x86::g_taken.local().interrupts;
 }
 
 }  // namespace tenon::arch

@@ -25,5 +25,7 @@ Result<u32> isa_to_gsi(u32 isa_irq, IrqTrigger& trigger);
 void mask_gsi(u32 gsi, bool masked);
 MsiMessage compose_msi(u32 vector, u32 cpu);
 void end_of_interrupt(u32 vector);
+// How many interrupts this CPU has taken so far, NMIs aside. Any context.
+u64 interrupts_taken();
 
 }  // namespace tenon::arch

@@ -69,8 +69,8 @@ struct Options {
     u32 priority = 0, mark = 0;
 };
 
-// For waits with one of the timeouts above: until when, and what a wait's error is to the caller. One
-// with a timeout is not started anew after a signal. Spec: man 7 signal.
+// For waits with one of the timeouts above: until when, and what a wait's error is to the caller.
+// One with a timeout is not started anew after a signal. Spec: man 7 signal.
 inline sync::Deadline deadline_of(u64 timeout_ns) {
     return timeout_ns == ~u64{0} ? sync::Deadline::never() : sync::Deadline::after_ns(timeout_ns);
 }
@@ -88,11 +88,12 @@ class TENON_API Socket : public vfs::FileOps {
     u16 family() const { return family_; }
     Kind kind() const { return kind_; }
     u32 protocol() const { return protocol_; }
+    // Who writes there calls options_changed().
     Options& options() { return options_; }
     // The number of its file's inode, set by who made that; 0: it has none.
     u64 inode_number() const { return inode_number_.load(std::memory_order_relaxed); }
     void set_inode_number(u64 n) { inode_number_.store(n, std::memory_order_relaxed); }
-    virtual bool is_listening() const { return false; }
+    virtual bool is_listening() const { return false; }  // by listen(2)
     // The error that waits to be told (SO_ERROR), taken.
     virtual Error take_error() { return Error::none; }
     virtual PeerCredentials peer_credentials() const { return {}; }
