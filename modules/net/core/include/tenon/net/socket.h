@@ -21,6 +21,7 @@ struct Address {
     u16 family() const { return length < 2 ? 0 : static_cast<u16>(bytes[0] | (bytes[1] << 8)); }
 };
 
+// Of the process at the other end; as it stands, of nobody.
 struct PeerCredentials {
     i32 pid = 0;
     u32 uid = ~0u, gid = ~0u;
@@ -46,6 +47,7 @@ enum : u32 {
     kMessageNoSignal = 0x4000,
 };
 
+// What one call sends or receives.
 struct Message {
     vfs::IoBuffer data;
     u32 flags = 0;                   // in
@@ -79,6 +81,7 @@ inline Error wait_failed(Error error, sync::Deadline deadline) {
     return error == Error::timedout ? Error::again : error;
 }
 
+// What shutdown() ends of a connection.
 enum class Shut : u8 { read = 0, write = 1, both = 2 };
 
 class TENON_API Socket : public vfs::FileOps {
@@ -98,6 +101,7 @@ class TENON_API Socket : public vfs::FileOps {
     virtual Error take_error() { return Error::none; }
     virtual PeerCredentials peer_credentials() const { return {}; }
 
+    // As the calls of these names, with their errors. May sleep.
     virtual Result<void> bind(const Address&) { return Err(Error::opnotsupp); }
     virtual Result<void> connect(const Address&, bool) { return Err(Error::opnotsupp); }
     virtual Result<void> listen(i32) { return Err(Error::opnotsupp); }
