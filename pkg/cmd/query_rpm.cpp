@@ -15,8 +15,8 @@ using rpm::CheckState;
 // Where rpm's distributions keep the keys that they trust.
 constexpr const char* kKeyDirectories[] = {"/etc/pki/rpm-gpg", "/usr/lib/sysimage/rpm/pubkeys"};
 
-Result<rpm::Keyring> keyring_of(const Options& o) {
-    rpm::Keyring keys;
+Result<openpgp::Keyring> keyring_of(const Options& o) {
+    openpgp::Keyring keys;
     if (!o.keys.empty()) {
         TRY(keys.add_directory(o.keys));
         return keys;
@@ -88,7 +88,7 @@ bool names_rpm_file(const std::string& word) {
 
 Status info_of_rpm(const Options& o, const std::string& path) {
     TRY_SET(auto file, rpm::RpmFile::open(path));
-    TRY_SET(rpm::Keyring keys, keyring_of(o));
+    TRY_SET(openpgp::Keyring keys, keyring_of(o));
     TRY_SET(rpm::Verdict verdict, file.verify(keys));
     if (!verdict.damage.empty()) return fail("%s: %s", path.c_str(), verdict.damage.c_str());
     print_package(file.package());
@@ -111,7 +111,7 @@ Status files_of_rpm(const std::string& path) {
 }
 
 Status verify_rpm(const Options& o, const std::string& path) {
-    TRY_SET(rpm::Keyring keys, keyring_of(o));
+    TRY_SET(openpgp::Keyring keys, keyring_of(o));
     TRY_SET(auto file, rpm::RpmFile::open(path));
     TRY_SET(rpm::Verdict verdict, file.verify(keys));
     for (const auto& c : verdict.checks)

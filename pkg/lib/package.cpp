@@ -160,10 +160,10 @@ Result<Package> Package::from_status(const Stanza& s) {
         if (!parsed) return where(parsed.error());
         p.conffiles = std::move(*parsed);
     }
-    for (std::string_view w : split_words(s.get("Triggers-Pending")))
-        p.triggers_pending.emplace_back(w);
-    for (std::string_view w : split_words(s.get("Triggers-Awaited")))
-        p.triggers_awaited.emplace_back(w);
+    // Named: views into a temporary would not outlive the loop's head.
+    const std::string pending = s.get("Triggers-Pending"), awaited = s.get("Triggers-Awaited");
+    for (std::string_view w : split_words(pending)) p.triggers_pending.emplace_back(w);
+    for (std::string_view w : split_words(awaited)) p.triggers_awaited.emplace_back(w);
     return p;
 }
 

@@ -107,7 +107,7 @@ class RpmOracle : public testing::Test {
     }
 
     // Metadata, and every file in the payload once; `keys` are those that rpm has imported.
-    void compare(const std::string& path, const rpm::Keyring& keys) {
+    void compare(const std::string& path, const openpgp::Keyring& keys) {
         SCOPED_TRACE(path);
         auto file = RpmFile::open(path);
         ASSERT_TRUE(file) << file.error().text;
@@ -255,7 +255,7 @@ TEST_F(RpmOracle, packages_that_gpg_signed) {
         int status = 1;
         rpm("--import " + file + ".asc", &status);
         EXPECT_EQ(status, 0);
-        rpm::Keyring keys;
+        openpgp::Keyring keys;
         Status added = keys.add(slurp(file + ".asc"));
         ASSERT_TRUE(added) << added.error().text;
         compare(file + ".rpm", keys);

@@ -11,7 +11,7 @@ namespace tenon::pkg::test {
 namespace {
 
 using rpm::CheckState;
-using rpm::Keyring;
+using openpgp::Keyring;
 using rpm::RpmFile;
 
 constexpr uint32_t kCreated = 1'700'000'000, kLater = kCreated + 1000;
@@ -225,13 +225,13 @@ TEST(RpmSignature, malformed_packets_are_refused) {
     for (size_t n = 1; n < good.size(); n++) {
         Keyring keys;
         (void)keys.add(good.substr(0, n));
-        (void)rpm::Signature::parse_packet(signature.substr(0, std::min(n, signature.size() - 1)));
+        (void)openpgp::Signature::parse_packet(signature.substr(0, std::min(n, signature.size() - 1)));
     }
     Keyring keys;
     EXPECT_FALSE(keys.add("no key"));
     EXPECT_FALSE(keys.add(signature));
     EXPECT_FALSE(keys.add("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n"));
-    EXPECT_FALSE(rpm::Signature::parse_packet(signature + "x"));
+    EXPECT_FALSE(openpgp::Signature::parse_packet(signature + "x"));
     expect_distrust(verdict_of(signed_rpm({"junk"}), ring(good)), "not good");
 }
 

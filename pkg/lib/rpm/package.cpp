@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "pkg/lib/archive.h"
-#include "pkg/lib/rpm/openpgp.h"
+#include "pkg/lib/openpgp/packet.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg::rpm {
@@ -130,7 +130,8 @@ class Builder {
         if (h_.has(tag::kPayloadFormat)) p_.payload_format = text(tag::kPayloadFormat);
         p_.payload_compressor = text(tag::kPayloadCompressor);
         if (h_.has(tag::kFileDigestAlgo))
-            p_.file_digest = hash_of_id(static_cast<unsigned>(h_.number(tag::kFileDigestAlgo)));
+            p_.file_digest =
+                openpgp::hash_of_id(static_cast<unsigned>(h_.number(tag::kFileDigestAlgo)));
         return {};
     }
 

@@ -13,6 +13,10 @@ namespace tenon::pkg::rpm {
 
 namespace {
 
+using openpgp::Judgement;
+using openpgp::Signature;
+using openpgp::SignatureState;
+
 constexpr size_t kLeadBytes = 96;
 constexpr std::string_view kLeadMagic("\xed\xab\xee\xdb", 4);
 constexpr size_t kMaxSignatures = 64;
@@ -62,7 +66,7 @@ constexpr HeaderDigestTag kHeaderDigests[] = {
 // Everything that is computed while the payload passes, and the verdict that comes of it.
 class Verifier {
   public:
-    Verifier(const Header& signatures, const Header& header, const Keyring* keys)
+    Verifier(const Header& signatures, const Header& header, const openpgp::Keyring* keys)
         : signatures_(signatures), header_(header), keys_(keys) {
         header_digests();
         payload_digests();
@@ -207,16 +211,9 @@ class Verifier {
             Judgement j;
             if (!r.malformed.empty())
                 j = {SignatureState::bad, r.malformed};
-            else if (r.signature.type != kBinarySignature)
-                j = {SignatureState::refused, "it is no signature over a file"};
-            else if (r.signature.unknown_critical)
-                j = {SignatureState::refused, "it has a critical part that is not known here"};
-            else if (!r.hash)
-                j = {SignatureState::unsupported, "its digest is not supported"};
-            else if (r.hash->algorithm() == HashAlgorithm::md5)
-                j = {SignatureState::refused, "MD5 protects nothing"};
             else
-                j = keys_->judge(r.signature, r.signature.finish_hash(*r.hash), time(nullptr));
+                j = keys_->judge_contents(r.signature, r.hash, openpgp::kBinarySignature,
+                                          time(nullptr));
             trusted |= j.state == SignatureState::good;
             report(r, j);
         }
@@ -252,7 +249,7 @@ class Verifier {
 
     const Header& signatures_;
     const Header& header_;
-    const Keyring* keys_;
+    const openpgp::Keyring* keys_;
     Verdict verdict_;
     std::list<RunningDigest> digests_;  // pointers to its elements are kept
     std::list<RunningSignature> running_;
@@ -327,7 +324,7 @@ Status RpmFile::check_header_digests() const {
     return {};
 }
 
-Result<Verdict> RpmFile::run(EntrySink& sink, const Keyring* keys) const {
+Result<Verdict> RpmFile::run(EntrySink& sink, const openpgp::Keyring* keys) const {
     TRY_SET(auto stream, reopen());
     char block[16 * 1024];
     for (uint64_t left = header_at_ + header_.raw().size(); left > 0;) {
@@ -359,7 +356,7 @@ Status RpmFile::walk(EntrySink& sink) const {
     return {};
 }
 
-Result<Verdict> RpmFile::verify(const Keyring& keys) const {
+Result<Verdict> RpmFile::verify(const openpgp::Keyring& keys) const {
     NullSink sink;
     auto verdict = run(sink, &keys);
     if (!verdict) return std::unexpected(std::move(verdict.error()).in(path_));

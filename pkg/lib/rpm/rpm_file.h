@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "pkg/lib/archive.h"
+#include "pkg/lib/openpgp/keyring.h"
 #include "pkg/lib/result.h"
 #include "pkg/lib/rpm/header.h"
-#include "pkg/lib/rpm/keyring.h"
 #include "pkg/lib/rpm/package.h"
 #include "pkg/lib/stream.h"
 
@@ -56,13 +56,13 @@ class RpmFile {
     // good: a digest is known at the end.
     Status walk(EntrySink& sink) const;
     // An error only when the file cannot be read; what is wrong with it is in the verdict.
-    Result<Verdict> verify(const Keyring& keys) const;
+    Result<Verdict> verify(const openpgp::Keyring& keys) const;
 
   private:
     Result<Source> reopen() const;
     Status read_headers();
     Status check_header_digests() const;
-    Result<Verdict> run(EntrySink& sink, const Keyring* keys) const;
+    Result<Verdict> run(EntrySink& sink, const openpgp::Keyring* keys) const;
 
     std::string path_;
     std::string_view memory_;

@@ -38,15 +38,15 @@ void headers_and_payload(std::string_view bytes) {
     (void)rpm::walk_cpio(stream, *package, sink);
 }
 
-void whole_file(std::string_view bytes, const rpm::Keyring& keys) {
+void whole_file(std::string_view bytes, const openpgp::Keyring& keys) {
     auto file = rpm::RpmFile::open_memory(bytes);
     if (file) (void)file->verify(keys);
 }
 
 void keys_and_signatures(std::string_view bytes) {
-    rpm::Keyring keys;
+    openpgp::Keyring keys;
     (void)keys.add(bytes);
-    if (auto s = rpm::Signature::parse_packet(bytes)) {
+    if (auto s = openpgp::Signature::parse_packet(bytes)) {
         (void)s->str();
         if (auto algorithm = s->hash_algorithm()) {
             Hash h = s->start_hash(*algorithm);
@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view bytes(reinterpret_cast<const char*>(data), size);
     // A file as it is lies in the corpus unchanged.
     if (bytes.starts_with("\xed")) {
-        static const rpm::Keyring kNoKeys;
+        static const openpgp::Keyring kNoKeys;
         whole_file(bytes, kNoKeys);
         return 0;
     }

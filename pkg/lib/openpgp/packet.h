@@ -14,7 +14,7 @@
 #include "pkg/lib/hash.h"
 #include "pkg/lib/result.h"
 
-namespace tenon::pkg::rpm {
+namespace tenon::pkg::openpgp {
 
 // RFC 9580 section 9.5. nullopt: not known here.
 std::optional<HashAlgorithm> hash_of_id(unsigned id);
@@ -31,7 +31,8 @@ inline constexpr unsigned kPublicSubkeyPacket = 14, kUserAttributePacket = 17;
 Result<Packet> take_packet(std::string_view& data);
 
 // Signature types.
-inline constexpr unsigned kBinarySignature = 0x00, kDirectKeySignature = 0x1f;
+inline constexpr unsigned kBinarySignature = 0x00, kTextSignature = 0x01;
+inline constexpr unsigned kDirectKeySignature = 0x1f;
 inline constexpr unsigned kSubkeyBinding = 0x18, kPrimaryKeyBinding = 0x19;
 inline constexpr unsigned kKeyRevocation = 0x20, kSubkeyRevocation = 0x28;
 
@@ -62,8 +63,9 @@ struct Signature {
     std::string str() const;
 };
 
-// All blocks of "-----BEGIN PGP PUBLIC KEY BLOCK-----" in `text`, decoded, one behind the other;
-// `text` itself when it is binary.
-Result<std::string> decode_armor(std::string_view text);
+enum class Armor { public_key, signature };
+// All blocks of "-----BEGIN PGP PUBLIC KEY BLOCK-----" (or SIGNATURE) in `text`, decoded, one
+// behind the other; `text` itself when it is binary.
+Result<std::string> decode_armor(std::string_view text, Armor kind = Armor::public_key);
 
-}  // namespace tenon::pkg::rpm
+}  // namespace tenon::pkg::openpgp

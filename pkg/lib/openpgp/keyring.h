@@ -1,4 +1,4 @@
-// The OpenPGP keys that may sign packages.
+// The OpenPGP keys that may sign packages and repositories.
 //
 // A key counts when a signature of its own binds it: the primary key by a self-signature, a subkey
 // by its primary's binding, which for a signing subkey holds the subkey's own signature in turn
@@ -6,16 +6,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "pkg/lib/hash.h"
+#include "pkg/lib/openpgp/packet.h"
 #include "pkg/lib/public_key.h"
 #include "pkg/lib/result.h"
-#include "pkg/lib/rpm/openpgp.h"
 
-namespace tenon::pkg::rpm {
+namespace tenon::pkg::openpgp {
 
 struct DsaKey {
     std::string p, q, g, y;
@@ -41,9 +42,10 @@ struct KeyMaterial {
 
 struct SigningKey {
     KeyMaterial material;
-    uint32_t expires = 0;  // seconds since 1970; 0: never
-    std::string owner;     // the first user ID
-    std::string trouble;   // why it must not be used; empty when it may
+    std::string primary_fingerprint;  // of the certificate that it belongs to
+    uint32_t expires = 0;             // seconds since 1970; 0: never
+    std::string owner;                // the first user ID
+    std::string trouble;              // why it must not be used; empty when it may
 };
 
 enum class SignatureState { good, bad, unknown_key, unsupported, refused };
@@ -59,9 +61,15 @@ class Keyring {
     Status add(std::string_view data);
     // Every file of a directory that holds OpenPGP keys; others are passed by.
     Status add_directory(const std::string& directory);
+    // The keys whose own or whose certificate's fingerprint is among `fingerprints` (raw bytes).
+    Keyring only(const std::vector<std::string>& fingerprints) const;
     bool empty() const { return keys_.empty(); }
     size_t size() const { return keys_.size(); }
 
+    // The whole verdict on a signature of type `type` over contents. `hash` has seen them, behind
+    // what Signature::start_hash() gave; nullopt when the signature's digest is not known here.
+    Judgement judge_contents(const Signature& signature, std::optional<Hash>& hash, unsigned type,
+                             int64_t now) const;
     // `digest`: of the data with the signature's trailer. `now` in seconds since 1970.
     Judgement judge(const Signature& signature, const std::string& digest, int64_t now) const;
 
@@ -69,4 +77,4 @@ class Keyring {
     std::vector<SigningKey> keys_;
 };
 
-}  // namespace tenon::pkg::rpm
+}  // namespace tenon::pkg::openpgp

@@ -1,4 +1,4 @@
-#include "pkg/lib/rpm/keyring.h"
+#include "pkg/lib/openpgp/keyring.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "pkg/lib/stream.h"
 
-namespace tenon::pkg::rpm {
+namespace tenon::pkg::openpgp {
 
 namespace {
 
@@ -246,6 +246,7 @@ class CertificateReader {
     void finish() {
         if (in_certificate_) {
             first_ = false;
+            primary_fingerprint_ = primary_.material.fingerprint;
             add(primary_, primary_.revoked  ? "the key is revoked"
                           : !primary_.bound ? "the key does not sign itself"
                                             : "");
@@ -269,13 +270,14 @@ class CertificateReader {
     void add(Candidate& c, std::string trouble) {
         if (c.material.key_id.empty()) return;
         if (trouble.empty() && !c.may_sign) trouble = "the key is not for signing";
-        out_.push_back({std::move(c.material), c.expires, owner_, std::move(trouble)});
+        out_.push_back(
+            {std::move(c.material), primary_fingerprint_, c.expires, owner_, std::move(trouble)});
     }
 
     std::vector<SigningKey>& out_;
     Candidate primary_;
     std::vector<Candidate> subkeys_;
-    std::string owner_, user_;
+    std::string owner_, user_, primary_fingerprint_;
     bool in_certificate_ = false, in_subkey_ = false, first_ = true;
 };
 
@@ -370,6 +372,28 @@ Status Keyring::add_directory(const std::string& directory) {
     return {};
 }
 
+Keyring Keyring::only(const std::vector<std::string>& fingerprints) const {
+    Keyring out;
+    for (const SigningKey& k : keys_)
+        for (const std::string& f : fingerprints)
+            if (f == k.material.fingerprint || f == k.primary_fingerprint) {
+                out.keys_.push_back(k);
+                break;
+            }
+    return out;
+}
+
+Judgement Keyring::judge_contents(const Signature& s, std::optional<Hash>& hash, unsigned type,
+                                  int64_t now) const {
+    if (s.type != type) return {SignatureState::refused, "it is no signature over a file"};
+    if (s.unknown_critical)
+        return {SignatureState::refused, "it has a critical part that is not known here"};
+    if (!hash) return {SignatureState::unsupported, "its digest is not supported"};
+    if (hash->algorithm() == HashAlgorithm::md5)
+        return {SignatureState::refused, "MD5 protects nothing"};
+    return judge(s, s.finish_hash(*hash), now);
+}
+
 Judgement Keyring::judge(const Signature& s, const std::string& digest, int64_t now) const {
     auto algorithm = s.hash_algorithm();
     bool known = false, unsupported = false;
@@ -405,4 +429,4 @@ Judgement Keyring::judge(const Signature& s, const std::string& digest, int64_t 
     return {SignatureState::bad, "the signature does not fit the contents"};
 }
 
-}  // namespace tenon::pkg::rpm
+}  // namespace tenon::pkg::openpgp

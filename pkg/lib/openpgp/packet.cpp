@@ -1,8 +1,8 @@
-#include "pkg/lib/rpm/openpgp.h"
+#include "pkg/lib/openpgp/packet.h"
 
 #include "pkg/lib/text.h"
 
-namespace tenon::pkg::rpm {
+namespace tenon::pkg::openpgp {
 
 namespace {
 
@@ -318,15 +318,14 @@ std::string Signature::str() const {
                   issuer_id.empty() ? "unknown" : to_hex(issuer_id).c_str());
 }
 
-Result<std::string> decode_armor(std::string_view text) {
-    constexpr std::string_view kBegin = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
-    constexpr std::string_view kEnd = "-----END PGP PUBLIC KEY BLOCK-----";
-    std::string out;
-    size_t at = text.find(kBegin);
+Result<std::string> decode_armor(std::string_view text, Armor kind) {
+    std::string what = kind == Armor::signature ? "SIGNATURE-----" : "PUBLIC KEY BLOCK-----";
+    std::string begin_line = "-----BEGIN PGP " + what, end_line = "-----END PGP " + what, out;
+    size_t at = text.find(begin_line);
     if (at == std::string_view::npos) return std::string(text);
-    for (; at != std::string_view::npos; at = text.find(kBegin, at)) {
-        at += kBegin.size();
-        size_t line_end = text.find('\n', at), end = text.find(kEnd, at);
+    for (; at != std::string_view::npos; at = text.find(begin_line, at)) {
+        at += begin_line.size();
+        size_t line_end = text.find('\n', at), end = text.find(end_line, at);
         if (end == std::string_view::npos || line_end == std::string_view::npos || line_end > end)
             return fail("an OpenPGP block has no end");
         TRY_SET(std::string block, decode_block(text.substr(line_end + 1, end - line_end - 1)));
@@ -336,4 +335,4 @@ Result<std::string> decode_armor(std::string_view text) {
     return out;
 }
 
-}  // namespace tenon::pkg::rpm
+}  // namespace tenon::pkg::openpgp
