@@ -12,19 +12,32 @@ using namespace tenon::pkg;
 static const char kHelp[] =
     "Usage: pkg [OPTIONS] VERB [ARGUMENTS]\n"
     "\n"
-    "  install FILE.deb...    install, with what they need from /var/cache/pkg/archives\n"
+    "  update                 fetch the lists of the repositories in /etc/apt\n"
+    "  install NAME...        install, with what they need; also NAME=VERSION and FILE.deb\n"
+    "  upgrade                bring all that is installed to its newest version\n"
     "  remove NAME...         remove; --purge takes the configuration files, too\n"
+    "  autoremove             remove what came along with others and is needed no more\n"
+    "  search WORD...         packages with these words in their name or description\n"
+    "  why NAME               why is it installed\n"
+    "  why-not NAME           what stands against installing it\n"
+    "  hold|unhold NAME...    keep a package as it is\n"
     "  list                   the packages in the root\n"
     "  files NAME|FILE        the files of a package\n"
     "  info NAME|FILE         what a package says of itself (FILE: .deb, .rpm, .apk)\n"
     "  verify [NAME...]       which files are not as they were shipped\n"
-    "  verify-file FILE...    is this .rpm, .apk, or index of .apk, whole and signed by a key that\n"
+    "  verify-file FILE...    is this .rpm, .apk, or index of .apk, whole and signed by a key "
+    "that\n"
     "                         is trusted\n"
     "  unpack FILE.deb...     unpack only, run nothing (how images are filled)\n"
     "  configure [NAME...]    configure what is unpacked\n"
     "\n"
     "  --root DIR             work on this root (default /)\n"
-    "  --purge                with remove\n"
+    "  --dry-run              say what would be done, and do nothing\n"
+    "  --download-only        fetch into /var/cache/pkg/archives, install nothing\n"
+    "  --no-recommends        leave out what is only recommended\n"
+    "  --from DIR             take the .deb files in DIR for a repository, too\n"
+    "  --yes                  go on although packages are removed that were not named\n"
+    "  --purge                with remove and autoremove\n"
     "  --keys DIR             trust the public keys in DIR, not those of the root (etc/apk/keys,\n"
     "                         etc/pki/rpm-gpg)\n"
     "  --archives DIR         where to look for needed packages, inside the root\n"
@@ -67,6 +80,16 @@ int main(int argc, char** argv) {
             continue;
         else if (value("--archives", options.engine.archives) || value("--keys", options.keys))
             continue;
+        else if (std::string directory; value("--from", directory))
+            options.from.push_back(directory);
+        else if (a == "--dry-run" || a == "-n")
+            options.dry_run = true;
+        else if (a == "--download-only")
+            options.download_only = true;
+        else if (a == "--yes" || a == "-y")
+            options.yes = true;
+        else if (a == "--no-recommends")
+            options.recommends = false;
         else if (a == "--purge")
             options.purge = Purge::yes;
         else if (a == "--force-confnew")

@@ -4,9 +4,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pkg/lib/apt/marks.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
+
+Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action) {
+    if (geteuid() != 0) return fail("this needs root's rights");
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::write));
+    Engine engine(root, *db, o.engine);
+    TRY(engine.start());
+    // What scripts make is for everybody to see unless they say otherwise.
+    umask(022);
+    Status done = action(engine, *db);
+    Status finished = engine.finish();
+    return done ? finished : done;
+}
+
+Result<std::vector<Package*>> packages_named(Database& db, const Words& words) {
+    std::vector<Package*> out;
+    for (const auto& w : words) {
+        Package* p = db.find_spec(w);
+        if (!p || p->state == State::not_installed) return fail("%s is not installed", w.c_str());
+        out.push_back(p);
+    }
+    return out;
+}
 
 namespace {
 
@@ -34,42 +58,13 @@ Status run_unpack(const Options& o, const Words& words) {
     return db->checkpoint();
 }
 
-// Opens root and database, runs `action` on an engine, and closes the run whatever came of it.
-Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action) {
-    if (geteuid() != 0) return fail("this needs root's rights");
-    TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::write));
-    Engine engine(root, *db, o.engine);
-    TRY(engine.start());
-    // What scripts make is for everybody to see unless they say otherwise.
-    umask(022);
-    Status done = action(engine, *db);
-    Status finished = engine.finish();
-    return done ? finished : done;
-}
-
-Status run_install(const Options& o, const Words& words) {
-    if (words.empty()) return fail("install: no FILE.deb given");
-    for (const auto& w : words)
-        if (access(w.c_str(), R_OK) != 0) return fail_errno("%s", w.c_str());
-    return with_engine(o, [&](Engine& e, Database&) { return e.install(words); });
-}
-
-Result<std::vector<Package*>> packages_named(Database& db, const Words& words) {
-    std::vector<Package*> out;
-    for (const auto& w : words) {
-        Package* p = db.find_spec(w);
-        if (!p || p->state == State::not_installed) return fail("%s is not installed", w.c_str());
-        out.push_back(p);
-    }
-    return out;
-}
-
 Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
     return with_engine(o, [&](Engine& e, Database& db) -> Status {
         TRY_SET(auto packages, packages_named(db, words));
-        return e.remove(packages, o.purge);
+        TRY(e.remove(packages, o.purge));
+        TRY_SET(apt::Marks marks, apt::Marks::load(db.root(), db.native_arch()));
+        return marks.save(db.root(), db);
     });
 }
 
@@ -81,9 +76,23 @@ Status run_configure(const Options& o, const Words& words) {
 }
 
 constexpr Verb kVerbs[] = {
-    {"install", run_install}, {"remove", run_remove}, {"configure", run_configure},
-    {"unpack", run_unpack},   {"list", run_list},     {"files", run_files},
-    {"info", run_info},       {"verify", run_verify}, {"verify-file", run_verify_file},
+    {"install", run_install},
+    {"remove", run_remove},
+    {"configure", run_configure},
+    {"unpack", run_unpack},
+    {"list", run_list},
+    {"files", run_files},
+    {"info", run_info},
+    {"verify", run_verify},
+    {"verify-file", run_verify_file},
+    {"update", run_update},
+    {"search", run_search},
+    {"upgrade", run_upgrade},
+    {"autoremove", run_autoremove},
+    {"why", run_why},
+    {"why-not", run_why_not},
+    {"hold", run_hold},
+    {"unhold", run_unhold},
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The verbs of the pkg command.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,15 +11,17 @@
 
 namespace tenon::pkg {
 
+using Words = std::vector<std::string>;
+
 struct Options {
     std::string root = "/";
     std::string ownership_file;
     std::string keys;  // a folder outside the root; empty: the root's own
+    Words from;        // directories of .deb files that count as repositories
     Purge purge = Purge::no;
+    bool dry_run = false, download_only = false, yes = false, recommends = true;
     EngineOptions engine;
 };
-
-using Words = std::vector<std::string>;
 
 struct Verb {
     const char* name;
@@ -26,6 +29,24 @@ struct Verb {
 };
 
 const Verb* find_verb(std::string_view name);
+
+// verbs.cpp
+// Opens root and database, runs `action` on an engine, and closes the run whatever came of it.
+Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action);
+Result<std::vector<Package*>> packages_named(Database& db, const Words& words);
+
+// repository.cpp
+Status run_update(const Options& options, const Words& words);
+Status run_search(const Options& options, const Words& words);
+Status run_install(const Options& options, const Words& words);
+Status run_upgrade(const Options& options, const Words& words);
+Status run_why_not(const Options& options, const Words& words);
+
+// marks.cpp
+Status run_hold(const Options& options, const Words& words);
+Status run_unhold(const Options& options, const Words& words);
+Status run_why(const Options& options, const Words& words);
+Status run_autoremove(const Options& options, const Words& words);
 
 // query.cpp
 Status run_list(const Options& options, const Words& words);

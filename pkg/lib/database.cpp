@@ -117,6 +117,12 @@ Status Database::apply(std::string_view text, const std::string& where) {
     return {};
 }
 
+std::vector<std::string> Database::archs() const {
+    std::vector<std::string> out = {native_arch_};
+    out.insert(out.end(), foreign_archs_.begin(), foreign_archs_.end());
+    return out;
+}
+
 bool Database::knows_arch(std::string_view arch) const {
     return arch == "all" || arch == native_arch_ ||
            std::find(foreign_archs_.begin(), foreign_archs_.end(), arch) != foreign_archs_.end();

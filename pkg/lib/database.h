@@ -33,6 +33,8 @@ class Database {
     Root& root() { return root_; }
     const std::string& native_arch() const { return native_arch_; }
     bool knows_arch(std::string_view arch) const;
+    // The native architecture, then the foreign ones.
+    std::vector<std::string> archs() const;
 
     // The instance of `name` that a user means: native first, then "all", then any that is there.
     Package* find(std::string_view name);

@@ -48,7 +48,7 @@ enum class Purge { no, yes };
 
 struct EngineOptions {
     ConffilePolicy conffiles = ConffilePolicy::ask;
-    // Where packages that others need may be found: a directory in the root.
+    // Where packages that others need may be found: a directory in the root. Empty: nowhere.
     std::string archives = "/var/cache/pkg/archives";
     bool remove_essential = false;
     bool ignore_depends = false;
@@ -59,8 +59,10 @@ class Engine {
     Engine(Root& root, Database& db, EngineOptions options);
     Status start();
 
-    // Unpacks and configures; what they need and /var/cache/pkg/archives holds comes along.
-    Status install(const std::vector<std::string>& paths);
+    // Unpacks and configures; what they need and options.archives holds comes along. `removals`
+    // go in the same run: first, or, when a new package takes their place, as that is unpacked.
+    Status install(const std::vector<std::string>& paths,
+                   const std::vector<Package*>& removals = {});
     // All that is unpacked and waits, when `packages` is empty.
     Status configure(std::vector<Package*> packages);
     Status remove(const std::vector<Package*>& packages, Purge purge);
@@ -92,6 +94,7 @@ class Engine {
     Status add_missing(Candidates& set);
     World world_after(const Candidates& set);
     Status decide_removals(const Candidates& set);
+    Status remove_first(const Candidates& set, const std::vector<Package*>& removals);
     Status check_world_after(const Candidates& set);
     Status bring_in(Candidates& set, size_t i, std::set<size_t>& visiting);
     std::set<size_t> needed_of(const Candidates& set, size_t i, Field field);
@@ -133,6 +136,7 @@ class Engine {
     Status configure_conffile(Package& p, Conffile& c);
 
     // remove.cpp
+    Status remove_queue(std::vector<Package*> queue);
     Status remove_one(Package& p);
     Status remove_files(Package& p);
     Status remove_conffiles(Package& p);

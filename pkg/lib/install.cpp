@@ -53,6 +53,7 @@ World Engine::world_after(const Candidates& set) {
 
 // Packages that are needed and not there may lie in the archive directory of the root.
 Status Engine::add_missing(Candidates& set) {
+    if (options_.archives.empty()) return {};
     std::vector<std::pair<std::string, Package>> shelf;
     bool looked = false;
     auto any = [](const Package&) { return true; };
@@ -200,15 +201,39 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
     return {};
 }
 
-Status Engine::install(const std::vector<std::string>& paths) {
+// Those of `removals` that no new package takes out of the way itself.
+Status Engine::remove_first(const Candidates& set, const std::vector<Package*>& removals) {
+    std::vector<Package*> queue;
+    for (Package* q : removals) {
+        q->want = Want::deinstall;
+        TRY(note(*q));
+        bool conflicts = false;
+        for (const auto& c : set)
+            for (const Dependency& dep : c->plan.package.relations(Field::conflicts))
+                for (const Alternative& a : dep)
+                    conflicts |= depends_.hit_by(*q, a, c->plan.package);
+        if (!conflicts) queue.push_back(q);
+    }
+    for (Package* q : queue) to_be_removed_.erase(q);
+    return remove_queue(std::move(queue));
+}
+
+Status Engine::install(const std::vector<std::string>& paths,
+                       const std::vector<Package*>& removals) {
     TRY(run_owed_preinsts());
     Candidates set;
     for (const auto& path : paths) TRY(add_candidate(set, path));
+    for (Package* q : removals) {
+        if ((q->essential || q->is_protected) && !options_.remove_essential)
+            return fail("%s is %s and stays", q->display_name().c_str(),
+                        q->essential ? "essential" : "protected");
+        to_be_removed_.insert(q);
+    }
     TRY(add_missing(set));
     TRY(decide_removals(set));
     TRY(check_world_after(set));
 
-    Status result;
+    Status result = remove_first(set, removals);
     for (size_t i = 0; i < set.size() && result; i++) {
         std::set<size_t> visiting;
         result = bring_in(set, i, visiting);

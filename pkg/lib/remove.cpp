@@ -231,11 +231,15 @@ Status Engine::check_removal(const std::vector<Package*>& packages, Purge purge)
 
 Status Engine::remove(const std::vector<Package*>& packages, Purge purge) {
     TRY(check_removal(packages, purge));
-    std::vector<Package*> queue = packages;
-    for (Package* p : queue) {
+    for (Package* p : packages) {
         p->want = purge == Purge::yes ? Want::purge : Want::deinstall;
         TRY(note(*p));
     }
+    return remove_queue(packages);
+}
+
+// All of them, those first that no other of them needs.
+Status Engine::remove_queue(std::vector<Package*> queue) {
     Status first_error;
     while (!queue.empty()) {
         // One that nobody else in the queue needs; in a circle, the first.

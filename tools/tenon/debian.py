@@ -18,13 +18,19 @@ from .options import Options
 from .progress import call, progress
 from .tree import Tree
 
-# apt's notion of what Debian cannot be without, apt itself, and the module tools.
-BASE = ["?essential", "apt", "kmod", "usr-is-merged"]
+# apt's notion of what Debian cannot be without, apt itself, the module tools, and what pkg_full is
+# linked with.
+BASE = ["?essential", "apt", "kmod", "usr-is-merged", "libsolv1"]
 KEEP_LAYERS = 12
 
 
 def pkg_program(options: Options) -> Path:
     return paths.preset_dir(options.preset) / "pkg" / "pkg"
+
+
+def pkg_with_solver(options: Options) -> Path:
+    """The one that goes into the debian profile, which has the libraries that it needs."""
+    return paths.preset_dir(options.preset) / "pkg" / "pkg_full"
 
 
 def layer(options: Options) -> Path:
@@ -54,7 +60,7 @@ def _key(options: Options, debs: list[Path], full: bool) -> str:
     here = Path(__file__).parent
     code = [here / name for name in ("tree.py", "initrd.py", "debian.py", "configure.py")]
     digest = hashlib.sha256()
-    for file in [*code, pkg_program(options)]:
+    for file in [*code, pkg_program(options), *([pkg_with_solver(options)] if full else [])]:
         digest.update(roots.content_key(file).encode())
     digest.update(configure.key(options).encode())
     for deb in sorted(debs, key=lambda d: d.name):
@@ -96,7 +102,7 @@ def _unpack(options: Options, debs: list[Path], directory: Path, owners: Path, f
         _apply_owners(tree, owners)
     settle_times(tree, began)
     if full:
-        _complete_debian(tree, pkg_program(options))
+        _complete_debian(tree, pkg_with_solver(options))
     return tree
 
 

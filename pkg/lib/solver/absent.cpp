@@ -1,0 +1,15 @@
+// For builds without libsolv: the static pkg of the minimal image.
+#include "pkg/lib/solver/solver.h"
+
+namespace tenon::pkg::solver {
+
+bool present() {
+    return false;
+}
+
+Result<Answer> solve(Database&, const apt::Available&, const std::vector<uint32_t>&,
+                     const Request&) {
+    return fail("this pkg was built without the solver: it installs .deb files, not names");
+}
+
+}  // namespace tenon::pkg::solver

@@ -1,0 +1,18 @@
+// Why a wish cannot come true, in sentences.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "pkg/lib/solver/libsolv/deb_pool.h"
+
+namespace tenon::pkg::solver {
+
+// One problem of the solver: first what cannot be, then the chain of packages that leads there,
+// one step a line, ending in what stands against it. `wanted`: the solvables that were asked for.
+// `there`: what is known of a name that nothing provides in the right version, or empty.
+std::string explain(Solver* solver, Id problem, const DebPool& pool, const std::vector<Id>& wanted,
+                    const std::function<std::string(const std::string& name)>& there);
+
+}  // namespace tenon::pkg::solver
