@@ -170,6 +170,7 @@ TEST(SignedText, what_gpg_signs_is_good_and_any_change_is_not) {
     if (!keys) GTEST_SKIP() << "needs gpg";
     const std::string text = "one\n- dash\n-two  \n\n\ttab\t\nFrom x\nlast\n";
     int64_t now = time(nullptr);
+    ASSERT_TRUE(keys->make("rsa", "rsa2048"));
     for (const char* user : {"good", "rsa"}) {
         openpgp::Keyring ring, wrong;
         ASSERT_TRUE(ring.add(keys->public_key(user)));

@@ -15,9 +15,12 @@ SigningKeys::SigningKeys() {
     if (access("/usr/bin/gpg", X_OK) != 0) return;
     char name[] = "/tmp/pkg-gpg.XXXXXX";
     dir_ = mkdtemp(name);
-    std::string gpg = "gpg --homedir " + dir_ + " --batch -q --passphrase '' --quick-gen-key ";
-    good_ = shell(gpg + "good ed25519 sign && " + gpg + "rsa rsa2048 sign && " + gpg +
-                  "other ed25519 sign") == 0;
+    good_ = make("good", "ed25519") && make("other", "ed25519");
+}
+
+bool SigningKeys::make(const std::string& user, const std::string& algorithm) const {
+    return shell("gpg --homedir " + dir_ + " --batch -q --passphrase '' --quick-gen-key " + user +
+                 " " + algorithm + " sign") == 0;
 }
 
 SigningKeys::~SigningKeys() {

@@ -15,7 +15,9 @@ class SigningKeys {
   public:
     // nullptr when there is no gpg here.
     static const SigningKeys* get();
-    // "good" (Ed25519), "rsa" and "other": armoured public keys.
+    // One more than "good" and "other", which are Ed25519.
+    bool make(const std::string& user, const std::string& algorithm) const;
+    // Armoured.
     std::string public_key(const std::string& user) const;
     std::string fingerprint(const std::string& user) const;
     // `mode`: "--clear-sign" or "--detach-sign".

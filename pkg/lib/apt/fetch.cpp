@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pkg/lib/stream.h"
@@ -13,6 +14,7 @@ namespace tenon::pkg::apt {
 namespace {
 
 constexpr size_t kBlockBytes = 256 * 1024;
+constexpr uint64_t kMaxUnknownBytes = 256 << 20;
 
 std::string partial_of(const std::string& name) {
     return std::string(kArchives) + "/partial/" + name;
@@ -100,10 +102,11 @@ Result<std::optional<std::string>> Fetcher::bring(const std::string& uri, const 
     TRY(root_.unlink(scratch));
     std::vector<HttpJob> jobs(1);
     jobs[0].uri = uri;
-    jobs[0].partial = host_path(scratch);
+    TRY_SET(jobs[0].file, open_partial(scratch));
     jobs[0].size_bytes = expected ? expected->size_bytes : 0;
-    jobs[0].max_bytes = expected ? expected->size_bytes : uint64_t{1} << 30;
+    jobs[0].max_bytes = expected ? expected->size_bytes : kMaxUnknownBytes;
     client->run(jobs, {});
+    if (!jobs[0].status) TRY(root_.unlink(scratch));
     if (jobs[0].not_found) return std::nullopt;
     if (!jobs[0].status) return std::unexpected(std::move(jobs[0].status.error()).in(uri));
     return host_path(scratch);
@@ -163,61 +166,89 @@ Status Fetcher::get_local(Download& d) {
     return {};
 }
 
+Result<Fd> Fetcher::open_partial(const std::string& path) {
+    TRY_SET(auto at, root_.place(path));
+    Fd fd(openat(at.dir_fd, at.leaf.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                 0644));
+    if (!fd.valid()) return fail_errno("cannot open %s", path.c_str());
+    struct stat st;
+    if (fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode))
+        return fail("%s is no plain file", path.c_str());
+    return fd;
+}
+
+// What has arrived in partial/ is checked and gets its place.
+Status Fetcher::settle(Download& d) {
+    std::string partial = partial_of(d.name);
+    if (Status s = check_file(host_path(partial), d.expected); !s) {
+        // Wrong bytes are not gone on with.
+        TRY(root_.unlink(partial));
+        return s;
+    }
+    TRY(root_.rename(partial, cached(d.name)));
+    d.path = host_path(cached(d.name));
+    return {};
+}
+
+static void show_progress(uint64_t done, uint64_t all) {
+    static constexpr char kBar[] = "########################################";
+    constexpr int kWidth = sizeof(kBar) - 1;
+    if (all == 0) return;
+    int filled = static_cast<int>(done * kWidth / all);
+    fprintf(stderr, "\r[%.*s%*s] %3d%% of %.1f MB", filled, kBar, kWidth - filled, "",
+            static_cast<int>(done * 100 / all), static_cast<double>(all) / 1e6);
+}
+
+Status Fetcher::get_http(std::vector<Download*> downloads, std::vector<std::string>& problems) {
+    // Twice at most: when an earlier run's part does not fit what the server has now.
+    while (!downloads.empty()) {
+        std::vector<HttpJob> jobs;
+        for (Download* d : downloads) {
+            HttpJob j;
+            j.uri = d->uri;
+            TRY_SET(j.file, open_partial(partial_of(d->name)));
+            j.size_bytes = j.max_bytes = d->expected.size_bytes;
+            jobs.push_back(std::move(j));
+        }
+        bool terminal = isatty(STDERR_FILENO);
+        std::function<void(uint64_t, uint64_t)> progress;
+        if (terminal) progress = show_progress;
+        http_->run(jobs, progress);
+        if (terminal) fputs("\r\033[K", stderr);
+        std::vector<Download*> once_more;
+        for (size_t i = 0; i < jobs.size(); i++) {
+            Download& d = *downloads[i];
+            Status s = jobs[i].status ? settle(d) : jobs[i].status;
+            if (!s && jobs[i].status && jobs[i].resumed)
+                once_more.push_back(&d);
+            else if (!s)
+                problems.push_back(d.what + " (" + d.uri + "): " + s.error().text);
+        }
+        downloads = std::move(once_more);
+    }
+    return {};
+}
+
 Status Fetcher::get(std::vector<Download>& downloads) {
     TRY(root_.mkdir_all(std::string(kArchives) + "/partial", 0755));
     std::vector<std::string> problems;
-    std::vector<HttpJob> jobs;
-    std::vector<Download*> of_job, arrived;
+    std::vector<Download*> by_http;
     for (Download& d : downloads) {
         if (d.name.contains('/') || d.name.empty())
             return fail("bad file name '%s'", d.name.c_str());
         if (in_cache(d)) continue;
-        if (local_path(d.uri)) {
-            if (Status s = get_local(d); !s) {
-                TRY(root_.unlink(partial_of(d.name)));
-                problems.push_back(d.what + " (" + d.uri + "): " + s.error().text);
-            } else if (d.path.empty())
-                arrived.push_back(&d);
+        if (!local_path(d.uri)) {
+            TRY(http(d.uri));
+            by_http.push_back(&d);
             continue;
         }
-        TRY(http(d.uri));
-        HttpJob j;
-        j.uri = d.uri;
-        j.partial = host_path(partial_of(d.name));
-        j.size_bytes = j.max_bytes = d.expected.size_bytes;
-        jobs.push_back(std::move(j));
-        of_job.push_back(&d);
+        Status s = get_local(d);
+        if (s && d.path.empty()) s = settle(d);
+        if (s) continue;
+        TRY(root_.unlink(partial_of(d.name)));
+        problems.push_back(d.what + " (" + d.uri + "): " + s.error().text);
     }
-    if (!jobs.empty()) {
-        bool terminal = isatty(STDERR_FILENO);
-        http_->run(jobs, [&](uint64_t done, uint64_t all) {
-            if (!terminal || all == 0) return;
-            constexpr int kWidth = 40;
-            int filled = static_cast<int>(done * kWidth / all);
-            fprintf(stderr, "\r[%.*s%*s] %3d%% of %.1f MB", filled,
-                    "########################################", kWidth - filled, "",
-                    static_cast<int>(done * 100 / all), static_cast<double>(all) / 1e6);
-        });
-        if (terminal) fputs("\r\033[K", stderr);
-        for (size_t i = 0; i < jobs.size(); i++) {
-            if (jobs[i].status)
-                arrived.push_back(of_job[i]);
-            else
-                problems.push_back(of_job[i]->what + " (" + of_job[i]->uri +
-                                   "): " + jobs[i].status.error().text);
-        }
-    }
-    for (Download* d : arrived) {
-        std::string partial = partial_of(d->name);
-        if (Status s = check_file(host_path(partial), d->expected); !s) {
-            // Wrong bytes are not gone on with.
-            TRY(root_.unlink(partial));
-            problems.push_back(d->what + " (" + d->uri + "): " + s.error().text);
-            continue;
-        }
-        TRY(root_.rename(partial, cached(d->name)));
-        d->path = host_path(cached(d->name));
-    }
+    TRY(get_http(std::move(by_http), problems));
     if (!problems.empty()) return fail("not fetched:\n  %s", join(problems, "\n  ").c_str());
     return {};
 }

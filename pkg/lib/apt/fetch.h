@@ -50,7 +50,11 @@ class Fetcher {
   private:
     std::string host_path(const std::string& in_root) const;
     Result<HttpClient*> http(const std::string& uri);
+    // Of the file at `path` in the root, which is made when it is not there.
+    Result<Fd> open_partial(const std::string& path);
     Status get_local(Download& d);
+    Status get_http(std::vector<Download*> downloads, std::vector<std::string>& problems);
+    Status settle(Download& d);
     bool in_cache(Download& d);
 
     Root& root_;
