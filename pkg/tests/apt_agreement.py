@@ -78,7 +78,7 @@ def main() -> int:
         print("this machine has no apt lists")
         return 77
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    print(f"seed {seed}")
+    print(f"seed {seed}", flush=True)
     generator = random.Random(seed)
     differ = same = impossible = 0
     seconds = {"apt": 0.0, "pkg": 0.0}
@@ -98,7 +98,7 @@ def main() -> int:
             if theirs[0] != ours[0]:
                 differ += 1
                 print(f"{wanted}: apt says {theirs[0]}, pkg says {ours[0]}")
-                print(theirs[2][-1500:], ours[2][-1500:], sep="\n---\n")
+                print(theirs[2][-1500:], ours[2][-1500:], sep="\n---\n", flush=True)
             elif not theirs[0]:
                 impossible += 1
             elif theirs[1] == ours[1]:

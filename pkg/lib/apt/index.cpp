@@ -206,8 +206,10 @@ Status Catalog::add_text(std::string all, uint32_t origin) {
 }
 
 void Catalog::finish() {
-    std::stable_sort(records_.begin(), records_.end(),
-                     [](const Record& a, const Record& b) { return a.name < b.name; });
+    auto by_name = [](const Record& a, const Record& b) { return a.name < b.name; };
+    // One repository's Packages is in order already.
+    if (!std::is_sorted(records_.begin(), records_.end(), by_name))
+        std::stable_sort(records_.begin(), records_.end(), by_name);
     records_.shrink_to_fit();
 }
 

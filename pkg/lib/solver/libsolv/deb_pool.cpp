@@ -73,8 +73,10 @@ const char* relation_str(int flags) {
 
 }  // namespace
 
-DebPool::DebPool(std::vector<std::string> archs) : archs_(std::move(archs)), pool_(pool_create()) {
+DebPool::DebPool(std::vector<std::string> archs, size_t packages)
+    : archs_(std::move(archs)), pool_(pool_create()) {
     pool_setdisttype(pool_, DISTTYPE_DEB);
+    meaning_.reserve(packages + 2);
     installed_ = repo_create(pool_, "installed");
     available_ = repo_create(pool_, "available");
     pool_set_installed(pool_, installed_);

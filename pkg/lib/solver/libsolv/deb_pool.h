@@ -23,8 +23,8 @@ namespace tenon::pkg::solver {
 
 class DebPool {
   public:
-    // `archs`: native first.
-    explicit DebPool(std::vector<std::string> archs);
+    // `archs`: native first. `packages`: about how many will be added.
+    DebPool(std::vector<std::string> archs, size_t packages);
     ~DebPool() { pool_free(pool_); }
     DebPool(const DebPool&) = delete;
     DebPool& operator=(const DebPool&) = delete;

@@ -14,8 +14,12 @@ namespace {
 
 class Solving {
   public:
-    Solving(Database& db, const apt::Available& available, const Request& request)
-        : db_(db), available_(available), request_(request), pool_(db.archs()) {}
+    Solving(Database& db, const apt::Available& available, size_t candidates,
+            const Request& request)
+        : db_(db),
+          available_(available),
+          request_(request),
+          pool_(db.archs(), candidates + db.packages().size()) {}
 
     Result<Answer> run(const std::vector<uint32_t>& candidates) {
         fill(candidates);
@@ -134,7 +138,7 @@ bool present() {
 
 Result<Answer> solve(Database& db, const apt::Available& available,
                      const std::vector<uint32_t>& candidates, const Request& request) {
-    return Solving(db, available, request).run(candidates);
+    return Solving(db, available, candidates.size(), request).run(candidates);
 }
 
 }  // namespace tenon::pkg::solver
