@@ -87,7 +87,9 @@ def main() -> int:
         names = make_root(work)
         subprocess.run([options.program, "--root", work / "root", "update"], check=True,
                        stdout=subprocess.DEVNULL)
-        for _ in range(options.count):
+        for asked in range(options.count):
+            if asked and asked % 20 == 0:
+                print(f"{asked} asked, {differ} differ, {impossible} impossible", flush=True)
             wanted = generator.sample(names, options.together)
             began = time.monotonic()
             theirs = apt(work, wanted)
