@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/digest.h"
 
@@ -92,8 +93,17 @@ Status run_info(const Options& o, const Words& words) {
     if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
-    TRY_SET(const Package* p, installed(*db, words[0]));
-    fputs(p->to_status().c_str(), stdout);
+    const Package* p = db->find_spec(words[0]);
+    if (p && p->state != State::not_installed) {
+        fputs(p->to_status().c_str(), stdout);
+        return {};
+    }
+    // Of one that could be installed, what its repository says.
+    TRY_SET(Session s, Session::open(o, Access::read));
+    TRY_SET(auto number, s.find(words[0]));
+    if (!number) return fail("%s is not installed", words[0].c_str());
+    for (char c : s.record(*number).text)
+        putchar(static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t' ? '?' : c);
     return {};
 }
 

@@ -23,6 +23,9 @@ TEST_F(AptInstall, brings_what_is_needed_and_marks_it) {
     ready();
     EXPECT_IN("To install", dry_run("install", {"app"}));
     EXPECT_EQ(installed("app"), "not-installed");
+    EXPECT_EQ(run("info", {"app"}), "");
+    EXPECT_TRUE(has("Recommends: nice, missing\n") && has("SHA256: ")) << printed_;
+    EXPECT_IN("there is no package ghost", run("info", {"ghost"}));
     EXPECT_EQ(run("install", {"app"}), "") << printed_;
     for (const char* name : {"app", "base", "tool", "nice"})
         EXPECT_EQ(installed(name), "1") << name;
