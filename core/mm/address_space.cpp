@@ -127,7 +127,7 @@ void AddressSpace::visit_entries(u64 start, u64 end, EntryVisit visit, void* con
         if (old.is_none()) return;
         const arch::Pte fresh = visit(va, old, holds_page(old) ? &page_in(old) : nullptr, context);
         if (fresh == old) return;
-        slot.exchange(fresh);
+        slot.add_marks(slot.exchange(fresh), old);  // a CPU may have set some since
         batch.add(va, nullptr);
     });
     batch.finish();

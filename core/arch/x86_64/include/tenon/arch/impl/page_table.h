@@ -41,6 +41,11 @@ class Pte {
     void store(Pte v) { __atomic_store_n(&bits_, v.bits_, __ATOMIC_RELEASE); }
     // Takes the entry out, with the dirty and accessed bits that the CPUs set up to now.
     Pte exchange(Pte v) { return Pte(__atomic_exchange_n(&bits_, v.bits_, __ATOMIC_ACQ_REL)); }
+    // Sets the accessed and dirty bits that `seen` has and `known` lacks.
+    void add_marks(Pte seen, Pte known) {
+        const u64 marks = seen.bits_ & ~known.bits_ & (kAccessedBit | kDirtyBit);
+        if (marks != 0) __atomic_fetch_or(&bits_, marks, __ATOMIC_RELAXED);
+    }
 
   private:
     static constexpr u64 kPresentBit = 1 << 0, kWriteBit = 1 << 1, kUserBit = 1 << 2,
