@@ -18,6 +18,7 @@ inline constexpr u16 kFamilyUnspecified = 0, kFamilyUnix = 1;
 struct Address {
     u32 length = 0;  // bytes used, family included
     alignas(8) u8 bytes[128] = {};
+    // 0 when the address is too short to have one.
     u16 family() const { return length < 2 ? 0 : static_cast<u16>(bytes[0] | (bytes[1] << 8)); }
 };
 
@@ -27,6 +28,7 @@ struct PeerCredentials {
     u32 uid = ~0u, gid = ~0u;
 };
 
+// Descriptors of one SCM_RIGHTS message (SCM_MAX_FD).
 inline constexpr u32 kMaxFilesPerMessage = 253;
 
 // What travels beside the bytes.
