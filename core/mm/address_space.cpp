@@ -119,6 +119,10 @@ AddressSpace::Footprint AddressSpace::footprint() const {
     return f;
 }
 
+void AddressSpace::reset_peak_resident() {
+    peak_resident_.store(0, std::memory_order_relaxed);
+}
+
 void AddressSpace::visit_entries(u64 start, u64 end, EntryVisit visit, void* context) {
     sync::SpinGuard guard(table_lock_);
     TlbBatch batch(*this);

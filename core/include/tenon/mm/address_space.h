@@ -189,7 +189,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
     };
     TENON_API Footprint footprint() const;
     TENON_API u64 resident_pages() const;
-    void reset_peak_resident() { peak_resident_.store(0, std::memory_order_relaxed); }
+    TENON_API void reset_peak_resident();
     // Calls `visit` for each entry of [start, end) that is not none, with its page (null: special);
     // what it returns becomes the entry. Under the page-table lock: no sleep. `lock` held.
     using EntryVisit = arch::Pte (*)(u64 va, arch::Pte entry, Page* page, void* context);
