@@ -25,6 +25,7 @@ Result<Ref<AddressSpace>> AddressSpace::create() {
 }
 
 AddressSpace::~AddressSpace() {
+    delete extension.load(std::memory_order_acquire);
     // Kernel threads on other CPUs may have kept the tables loaded.
     {
         PreemptGuard guard;
@@ -163,6 +164,7 @@ Result<Ref<AddressSpace>> AddressSpace::fork() {
                 result = Err(Error::nomem);
                 break;
             }
+            if (is_accounted(*copy) && !(result = may_commit(copy->pages()))) break;
             Vma& made = *copy.release();
             made.flags = made.flags & ~VmaFlags::locked;
             made.space = child.get();
@@ -175,7 +177,11 @@ Result<Ref<AddressSpace>> AddressSpace::fork() {
                 child->data_pages_ += made.pages();
             else if (has(made.prot, Prot::exec))
                 child->exec_pages_ += made.pages();
-            if (is_accounted(made)) child->accounted_pages_ += made.pages();
+            if (is_accounted(made)) {
+                child->accounted_pages_ += made.pages();
+                committed_pages.fetch_add(static_cast<i64>(made.pages()),
+                                          std::memory_order_relaxed);
+            }
             const bool wipe = has(vma.flags, VmaFlags::wipe_on_fork);
             if (made.mapping != nullptr) {
                 // The mapping's lock keeps truncation off until it can find the copy.
@@ -190,8 +196,6 @@ Result<Ref<AddressSpace>> AddressSpace::fork() {
             if (!result) break;
         }
         child->peak_total_ = child->total_pages_;
-        committed_pages.fetch_add(static_cast<i64>(child->accounted_pages_),
-                                  std::memory_order_relaxed);
         if (cow) arch::flush_tlb_user(table_.root(), active_cpus(), 0, arch::kUserLimit);
     }
     TRY(result);

@@ -47,7 +47,8 @@ Result<u64> AddressSpace::map(const MapRequest& original) {
     if (request.file && !request.backing)
         TRY(request.file->ops().call(&vfs::FileOps::map, *request.file, request));
     if (!request.file && !request.backing && has(request.flags, VmaFlags::shared)) {
-        TRY_ASSIGN(request.backing, make_shared_memory(length, "/dev/zero (deleted)"));
+        TRY_ASSIGN(request.backing, make_shared_memory(length, "/dev/zero (deleted)",
+                                                       !has(request.flags, VmaFlags::no_reserve)));
         request.file_offset = 0;
     }
 
@@ -64,6 +65,7 @@ Result<u64> AddressSpace::map(const MapRequest& original) {
     {
         SpaceEditor editor(*this);
         vma->flags = request.flags | future_flags;
+        if (commit_is_strict()) vma->flags = vma->flags & ~VmaFlags::no_reserve;
         populate |= future_populate && has(vma->flags, VmaFlags::locked);
         if (fixed) {
             if (!is_aligned(start, kPageSize)) return Err(Error::inval);
@@ -81,8 +83,7 @@ Result<u64> AddressSpace::map(const MapRequest& original) {
             return Err(Error::again);
         const bool data =
             has(vma->prot, Prot::write) && !vma->is_shared() && !has(vma->flags, VmaFlags::stack);
-        TRY(editor.check_limits(length >> kPageShift, is_accounted(*vma), data,
-                                has(vma->flags, VmaFlags::no_reserve)));
+        TRY(editor.check_limits(length >> kPageShift, is_accounted(*vma), data));
         if (fixed) TRY(editor.unmap(start, start + length));
         editor.insert(std::move(vma));
         editor.merge(start, start + length);
@@ -106,13 +107,17 @@ Result<void> AddressSpace::protect(u64 start, u64 length, Prot prot) {
     SpaceEditor editor(*this);
     if (!editor.covered(start, end)) return Err(Error::nomem);
     Result<void> allowed;
-    u64 new_data = 0;
+    u64 new_data = 0, promised = 0;
     editor.for_each(start, end, [&](Vma& vma) {
         if ((prot & vma.max_prot) != prot) allowed = Err(Error::acces);
         if (has(prot, Prot::write) && !has(vma.prot, Prot::write) && !vma.is_shared())
             new_data += vma.pages();
+        if (has(prot, Prot::write) && !vma.is_shared() && !has(vma.flags, VmaFlags::no_reserve) &&
+            !is_accounted(vma))
+            promised += vma.pages();
     });
     TRY(allowed);
+    if (promised != 0) TRY(may_commit(promised));
     if (new_data != 0 && ((data_pages_ + new_data) << kPageShift) > limit_data)
         return Err(Error::nomem);
     TRY(editor.split_ends(start, end));
@@ -160,8 +165,7 @@ u64 AddressSpace::set_brk(u64 new_brk) {
                 after->range.start - new_end < kStackGap)
                 return old;
             const u64 pages = (new_end - old_end) >> kPageShift;
-            if (!editor.check_limits(pages, true, true, false) || vma_count_ > map_limit)
-                return old;
+            if (!editor.check_limits(pages, true, true) || vma_count_ > map_limit) return old;
             if (has(future_flags, VmaFlags::locked) &&
                 ((locked_pages_ + pages) << kPageShift) > limit_locked)
                 return old;
@@ -231,13 +235,14 @@ constinit std::atomic<u64> next_inode{1024};
 
 class SharedMemory final : public VmaBacking {
   public:
-    SharedMemory(u64 length_bytes, std::string_view name)
-        : size_(length_bytes), name_(name), inode_(next_inode.fetch_add(1)) {
-        committed_pages.fetch_add(static_cast<i64>(length_bytes >> kPageShift));
+    SharedMemory(u64 length_bytes, u64 reserved_pages, std::string_view name)
+        : size_(length_bytes),
+          reserved_pages_(static_cast<i64>(reserved_pages)),
+          name_(name),
+          inode_(next_inode.fetch_add(1)) {
+        committed_pages.fetch_add(reserved_pages_);
     }
-    ~SharedMemory() override {
-        committed_pages.fetch_sub(static_cast<i64>(size_.load() >> kPageShift));
-    }
+    ~SharedMemory() override { committed_pages.fetch_sub(reserved_pages_); }
     Result<Frame> fault(u64, bool) override { return Err(Error::io); }
     std::string_view name() const override { return name_; }
     Mapping* mapping() override { return &mapping_; }
@@ -247,14 +252,18 @@ class SharedMemory final : public VmaBacking {
   private:
     Mapping mapping_{&zero_source};
     std::atomic<u64> size_;
+    const i64 reserved_pages_;
     std::string_view name_;
     u64 inode_;
 };
 
 }  // namespace
 
-Result<Ref<VmaBacking>> make_shared_memory(u64 length_bytes, std::string_view name) {
-    auto* memory = new (std::nothrow) SharedMemory(align_up(length_bytes, kPageSize), name);
+Result<Ref<VmaBacking>> make_shared_memory(u64 length_bytes, std::string_view name, bool reserve) {
+    length_bytes = align_up(length_bytes, kPageSize);
+    const u64 pages = reserve || commit_is_strict() ? length_bytes >> kPageShift : 0;
+    TRY(may_commit(pages));
+    auto* memory = new (std::nothrow) SharedMemory(length_bytes, pages, name);
     if (memory == nullptr) return Err(Error::nomem);
     return adopt_ref<VmaBacking>(memory);
 }

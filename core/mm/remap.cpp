@@ -64,8 +64,7 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
     if (has(vma->flags, VmaFlags::locked) && ((locked_pages_ << kPageShift) + more) > limit_locked)
         return Err(Error::again);
     const bool data = has(vma->prot, Prot::write) && !vma->is_shared();
-    TRY(editor.check_limits((keep ? new_length : more) >> kPageShift, is_accounted(*vma), data,
-                            has(vma->flags, VmaFlags::no_reserve)));
+    TRY(editor.check_limits((keep ? new_length : more) >> kPageShift, is_accounted(*vma), data));
 
     // Growing in place.
     const u64 old_end = old_start + old_length;

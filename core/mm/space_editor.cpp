@@ -45,14 +45,24 @@ void SpaceEditor::account(const Vma& vma, i64 sign) {
     space_.peak_total_ = std::max(space_.peak_total_, space_.total_pages_);
 }
 
-Result<void> SpaceEditor::check_limits(u64 pages, bool accounted, bool data, bool no_reserve) {
+Result<void> SpaceEditor::check_limits(u64 pages, bool accounted, bool data) {
     if (((space_.total_pages_ + pages) << kPageShift) > space_.limit_total)
         return Err(Error::nomem);
     if (data && ((space_.data_pages_ + pages) << kPageShift) > space_.limit_data)
         return Err(Error::nomem);
-    // Overcommit as by default in the field: only what obviously cannot be is refused.
-    if (accounted && !no_reserve && pages > ram_pages()) return Err(Error::nomem);
-    return {};
+    return accounted ? may_commit(pages) : Result<void>{};
+}
+
+Result<void> may_commit(u64 pages) {
+    const u64 most = commit_limit.load(std::memory_order_relaxed);
+    const i64 now = committed_pages.load(std::memory_order_relaxed);
+    const bool fits = most == kCommitHeuristic
+                          ? pages <= ram_pages()
+                          : pages <= most && now <= static_cast<i64>(most - pages);
+    return fits ? Result<void>{} : Err(Error::nomem);
+}
+void set_commit_limit(u64 pages) {
+    commit_limit.store(pages, std::memory_order_relaxed);
 }
 
 void set_map_limit(u64 count) {

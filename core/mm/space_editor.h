@@ -10,6 +10,12 @@ namespace tenon::mm {
 
 inline constexpr u64 kLowestAddress = 0x10000;  // below: nothing is placed, null pointers fault
 inline constexpr u64 kStackGap = 256 * kPageSize;
+inline constinit std::atomic<u64> commit_limit{kCommitHeuristic};
+inline bool commit_is_strict() {
+    return commit_limit.load(std::memory_order_relaxed) < kCommitAlways;
+}
+// May `pages` more be promised? Error::nomem.
+Result<void> may_commit(u64 pages);
 inline constinit std::atomic<u64> map_limit{65530};  // of the mappings of one space
 
 class SpaceEditor {
@@ -46,7 +52,7 @@ class SpaceEditor {
     void set_range(Vma& vma, u64 start, u64 end);
 
     // May `pages` more be mapped? Error::nomem; `accounted`, `data`: see the callers.
-    Result<void> check_limits(u64 pages, bool accounted, bool data, bool no_reserve);
+    Result<void> check_limits(u64 pages, bool accounted, bool data);
 
     template <typename Fn>
     void for_each(u64 start, u64 end, Fn&& fn) {

@@ -8,6 +8,8 @@ namespace tenon::procfs {
 #define TENON_PROC_SHOW(name) Result<void> name(Text& out, const Subject& about)
 // memory.cpp
 TENON_PROC_SHOW(show_meminfo);
+// How much may be promised where that is counted strictly. sys_vm.cpp
+u64 commit_limit_pages();
 TENON_PROC_SHOW(show_vmstat);
 TENON_PROC_SHOW(show_slabinfo);
 TENON_PROC_SHOW(show_buddyinfo);

@@ -50,7 +50,7 @@ Result<void> show_meminfo(Text& out, const Subject&) {
     line("NFS_Unstable:", 0);
     line("Bounce:", 0);
     line("WritebackTmp:", 0);
-    line("CommitLimit:", kib(s.total_pages / 2));
+    line("CommitLimit:", kib(commit_limit_pages()));
     line("Committed_AS:", kib(s.committed_pages));
     line("VmallocTotal:", 34359738367);
     line("VmallocUsed:", kib(s.vmalloc_pages + s.kernel_stack_pages));

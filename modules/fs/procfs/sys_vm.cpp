@@ -1,5 +1,6 @@
 // /proc/sys/vm.
 #include <tenon/mm/address_space.h>
+#include <tenon/mm/page_alloc.h>
 #include <tenon/vfs/dentry.h>
 
 #include "sys.h"
@@ -71,11 +72,31 @@ Result<void> store_compact_memory(const Subject&, std::string_view text) {
     return store_between(kIntMin, kIntMax, text);
 }
 
+// Which memory is promised, and the limit of strict accounting: a part of the RAM, or so much.
+template <Result<void> (*Store)(const Subject&, std::string_view)>
+Result<void> store_commit(const Subject& about, std::string_view text) {
+    TRY(Store(about, text));
+    switch (overcommit.value.load(std::memory_order_relaxed)) {
+        case 0:
+            mm::set_commit_limit(mm::kCommitHeuristic);
+            break;
+        case 1:
+            mm::set_commit_limit(mm::kCommitAlways);
+            break;
+        default:
+            mm::set_commit_limit(commit_limit_pages());
+    }
+    return {};
+}
+
 constexpr Entry kVm[] = {
     knob<&admin_reserve>("admin_reserve_kbytes"),
-    knob<&overcommit>("overcommit_memory"),
-    knob<&overcommit_ratio>("overcommit_ratio"),
-    knob<&overcommit_kbytes>("overcommit_kbytes"),
+    sysctl_file("overcommit_memory", show_knob<&overcommit>, 0644,
+                store_commit<store_knob<&overcommit>>),
+    sysctl_file("overcommit_ratio", show_knob<&overcommit_ratio>, 0644,
+                store_commit<store_ratio<&overcommit_ratio, &overcommit_kbytes>>),
+    sysctl_file("overcommit_kbytes", show_knob<&overcommit_kbytes>, 0644,
+                store_commit<store_bytes<&overcommit_ratio, &overcommit_kbytes>>),
     knob<&swappiness>("swappiness"),
     sysctl_file("max_map_count", show_knob<&max_map_count>, 0644, store_map_limit),
     setting<Heeded::mmap_min_addr, 0, kIntMax>("mmap_min_addr"),
@@ -120,5 +141,12 @@ constexpr Entry kVm[] = {
 }  // namespace
 
 constinit const Entry kSysVm = sysctl_directory("vm", kVm);
+
+u64 commit_limit_pages() {
+    const i64 kib = overcommit_kbytes.value.load(std::memory_order_relaxed);
+    if (kib != 0) return static_cast<u64>(kib) / (kPageSize / 1024);
+    const i64 percent = std::max<i64>(overcommit_ratio.value.load(std::memory_order_relaxed), 0);
+    return mm::memory_stats().total_pages * static_cast<u64>(percent) / 100;
+}
 
 }  // namespace tenon::procfs

@@ -1,9 +1,12 @@
 /* Native AIO: contexts, requests of each kind, what is refused; priorities of requests. */
+#define _GNU_SOURCE
 #include "check.h"
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/ioprio.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -63,6 +66,112 @@ static void priorities(void) {
         SAY(syscall(SYS_ioprio_set, 1, 1, 2 << 13));
         SAY(syscall(SYS_ioprio_set, 3, 1000, 2 << 13 | 1));
         SAY(syscall(SYS_ioprio_get, 1, 0));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(0);
+}
+
+/* A request for events of a descriptor; what came of it. */
+static void show(int n, struct io_event *ev) {
+    for (int i = 0; i < n; i++) printf("  data %llx res %lld res2 %lld\n", ev[i].data, (long long)ev[i].res & ~(POLLRDNORM | POLLWRNORM), (long long)ev[i].res2);
+}
+static int poll_fd(struct iocb *at, int fd, unsigned long events, int tag) {
+    struct iocb *one[] = {at};
+    *at = (struct iocb){.aio_data = tag, .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = fd, .aio_buf = events};
+    return submit(1, one);
+}
+static int sharer(void *arg) {
+    struct io_event ev[4];
+    write(*(int *)arg, "x", 1);
+    int n = SAY(getevents(1, 4, ev, 0));
+    show(n, ev);
+    fflush(stdout);
+    _exit(0);
+}
+static void polls(void) {
+    struct io_event ev[8];
+    struct iocb a, b;
+    struct timespec none = {0, 0};
+    int p[2], q[2], file = open("/tmp/aio", O_RDWR), efd = eventfd(0, 0);
+    pipe(p);
+    pipe(q);
+    ctx = 0;
+    SAY(setup(8, &ctx));
+    SAY(poll_fd(&a, p[1], POLLOUT, 1)); /* ready at once */
+    show(SAY(getevents(0, 8, ev, &none)), ev);
+    SAY(poll_fd(&a, file, POLLIN, 2));
+    show(SAY(getevents(0, 8, ev, &none)), ev);
+    SAY(poll_fd(&a, p[0], POLLIN, 3));
+    SAY(poll_fd(&b, q[0], POLLIN, 4));
+    SAY(getevents(0, 8, ev, &none));
+    write(q[1], "q", 1);
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    write(p[1], "p", 1);
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    SAY(poll_fd(&a, q[0], POLLIN, 5));
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    char c[8];
+    read(q[0], c, 8);
+    read(p[0], c, 8);
+    SAY(poll_fd(&a, q[0], POLLIN, 6));
+    SAY(syscall(SYS_io_cancel, ctx, &b, ev));
+    SAY(syscall(SYS_io_cancel, ctx, &a, ev));
+    SAY(syscall(SYS_io_cancel, ctx, &a, ev));
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    SAY(poll_fd(&a, q[0], 0, 7)); /* errors and hang-ups alone */
+    write(q[1], "q", 1);
+    SAY(getevents(0, 8, ev, &none));
+    close(q[1]);
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    SAY(poll_fd(&a, p[0], 0x10000 | POLLIN, 8));
+    a = (struct iocb){.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = p[0], .aio_buf = POLLIN, .aio_offset = 1};
+    struct iocb *one[] = {&a};
+    SAY(submit(1, one));
+    a.aio_offset = 0;
+    a.aio_nbytes = 1;
+    SAY(submit(1, one));
+    a.aio_nbytes = 0;
+    a.aio_rw_flags = 1;
+    SAY(submit(1, one));
+    SAY(poll_fd(&a, -1, POLLIN, 9));
+    /* an eventfd is told, and can be what is waited for */
+    a = (struct iocb){.aio_data = 10, .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = p[0], .aio_buf = POLLIN, .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = efd};
+    SAY(submit(1, one));
+    write(p[1], "p", 1);
+    unsigned long long count = 0;
+    SAY(read(efd, &count, 8));
+    SAY(count);
+    show(SAY(getevents(0, 8, ev, &none)), ev);
+    read(p[0], c, 8);
+    SAY(poll_fd(&a, efd, POLLIN, 11));
+    count = 1;
+    write(efd, &count, 8);
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    /* the file is closed meanwhile, the request stays */
+    SAY(poll_fd(&a, p[0], POLLIN, 12));
+    int reader = dup(p[0]);
+    close(p[0]);
+    write(p[1], "p", 1);
+    show(SAY(getevents(1, 8, ev, 0)), ev);
+    read(reader, c, 8);
+    /* who shares the memory shares the context */
+    SAY(poll_fd(&a, reader, POLLIN, 13));
+    static char stack[65536] __attribute__((aligned(16)));
+    fflush(stdout);
+    int child = clone(sharer, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, &p[1]), status = 0;
+    waitpid(child, &status, 0);
+    SAY(status);
+    read(reader, c, 8);
+    SAY(poll_fd(&a, reader, POLLIN, 14));
+    SAY(syscall(SYS_io_destroy, ctx));
+    SAY(syscall(SYS_io_destroy, ctx));
+    ctx = 0;
+    SAY(setup(8, &ctx)); /* and one is left behind, with what is under way */
+    SAY(poll_fd(&a, reader, POLLIN, 15));
+    fflush(stdout);
+    if (!fork()) {
+        SAY(getevents(0, 8, ev, &none));
         fflush(stdout);
         _exit(0);
     }
@@ -189,6 +298,7 @@ int main(void) {
     pthread_join(t, &destroyed);
     SAY((long)destroyed);
     SAY(syscall(SYS_io_destroy, ctx));
+    polls();
     priorities();
     return 0;
 }

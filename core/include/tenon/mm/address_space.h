@@ -135,6 +135,12 @@ struct MapRequest {
     bool populate = false;
 };
 
+// What a personality hangs on an address space (contexts of native AIO). Ends with the space.
+class SpaceExtension {
+  public:
+    virtual ~SpaceExtension() = default;
+};
+
 // Why the address space refuses an access:
 //   Error::fault  nothing is mapped there (SEGV_MAPERR)
 //   Error::acces  the mapping does not allow it (SEGV_ACCERR)
@@ -221,6 +227,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
     bool future_populate = false;
     // membarrier's registrations, a personality's word.
     std::atomic<u32> barrier_state{0};
+    std::atomic<SpaceExtension*> extension{nullptr};  // set once
 
   private:
     friend class SpaceEditor;  // core/mm/space_editor.h: what changes the tree, lock held
@@ -255,12 +262,18 @@ class AddressSpace : public RefCounted<AddressSpace> {
     u64 search_from_ = 0, hole_bytes_ = 0;
 };
 
+// How much private writable and shared memory is promised: without bound; what is no more than the
+// RAM in one go; or so many pages in all, and VmaFlags::no_reserve counts for nothing.
+inline constexpr u64 kCommitAlways = ~u64{0} >> 1, kCommitHeuristic = ~u64{0};
+TENON_API void set_commit_limit(u64 pages);
 // How many mappings a space may have, beyond one.
 TENON_API void set_map_limit(u64 count);
 
 // Memory that is shared but belongs to no file: MAP_SHARED|MAP_ANONYMOUS, System V segments. All
-// VMAs that hold it see the same pages; it is a backing with a page cache.
-TENON_API Result<Ref<VmaBacking>> make_shared_memory(u64 length_bytes, std::string_view name);
+// VMAs that hold it see the same pages; it is a backing with a page cache. `reserve`: it counts as
+// promised. Error::nomem.
+TENON_API Result<Ref<VmaBacking>> make_shared_memory(u64 length_bytes, std::string_view name,
+                                                     bool reserve);
 
 // Faults on user memory fail at once instead of being resolved, while one lives (copies under
 // page-cache locks).

@@ -7,7 +7,6 @@
 #include "personality/linux/poll/eventfd.h"
 #include "personality/linux/poll/wait.h"
 #include "personality/linux/sched/io_priority.h"
-#include "personality/linux/time/linux_process.h"
 
 namespace tenon::personality {
 
@@ -23,10 +22,8 @@ constexpr u32 kReadFlags = RWF_HIPRI | RWF_NOWAIT;
 constexpr u32 kWriteFlags = kReadFlags | RWF_DSYNC | RWF_SYNC | RWF_APPEND;
 
 Result<Ref<Context>> context_of(u64 id) {
-    LinuxProcess* own = linux_process_of(process::current_process());
-    if (own == nullptr) return Err(Error::inval);
-    sync::MutexGuard guard(own->mutex);
-    auto found = own->aio.find(id);
+    aio::Contexts* own = aio::Contexts::own(false);
+    auto found = own != nullptr ? own->find(id) : nullptr;
     if (!found) return Err(Error::inval);
     return found;
 }
@@ -116,9 +113,12 @@ Result<void> submit(Context& context, u64 user_request) {
             TRY_ASSIGN(tell, eventfd_file(static_cast<i32>(request.aio_resfd)));
         }
         TRY(mm::UserOut<u32>(user_request + offsetof(uapi::iocb, aio_key)).write(kKey));
-        TRY_ASSIGN(completion->event.res, perform(*file, request));
         completion->event.data = request.aio_data;
         completion->event.obj = user_request;
+        if (request.aio_lio_opcode == uapi::IOCB_CMD_POLL)
+            return aio::PollRequest::submit(context, request, std::move(file), std::move(tell),
+                                            completion);
+        TRY_ASSIGN(completion->event.res, perform(*file, request));
         context.complete(std::move(completion));
         if (tell) signal_eventfd(*tell, 1);
         return {};
@@ -147,24 +147,20 @@ Result<sync::Deadline> deadline_from(u64 user) {
 Result<i64> sys_io_setup(u32 requests, u64 user_id) {
     TRY_ASSIGN(const u64 before, mm::UserIn<u64>(user_id).read());
     if (before != 0 || requests == 0) return Err(Error::inval);
-    TRY_ASSIGN(LinuxProcess * own, own_linux_process());
+    aio::Contexts* own = aio::Contexts::own(true);
+    if (own == nullptr) return Err(Error::nomem);
     TRY_ASSIGN(auto context, Context::create(requests));
     if (auto r = mm::UserOut<u64>(user_id).write(context->id); !r) {
         (void)own_space().unmap(context->id, context->mapped_bytes);
         return Err(r.error());
     }
-    sync::MutexGuard guard(own->mutex);
-    context->next = std::move(own->aio.first);
-    own->aio.first = std::move(context);
+    own->add(std::move(context));
     return 0;
 }
 
 Result<i64> sys_io_destroy(u64 id) {
     Ref<Context> gone;
-    if (LinuxProcess* own = linux_process_of(process::current_process()); own != nullptr) {
-        sync::MutexGuard guard(own->mutex);
-        gone = own->aio.remove(id);
-    }
+    if (aio::Contexts* own = aio::Contexts::own(false); own != nullptr) gone = own->remove(id);
     if (!gone) return Err(Error::inval);
     gone->destroy();
     (void)own_space().unmap(gone->id, gone->mapped_bytes);
@@ -188,7 +184,8 @@ Result<i64> sys_io_cancel(u64 id, u64 request, u64) {
     TRY_ASSIGN(const u32 key, mm::UserIn<u32>(request + offsetof(uapi::iocb, aio_key)).read());
     if (key != kKey) return Err(Error::inval);
     TRY_ASSIGN(auto context, context_of(id));
-    return Err(Error::inval);  // what was submitted is done
+    TRY(context->cancel(request));
+    return Err(Error::inprogress);  // its completion is collected as any other
 }
 
 Result<i64> sys_io_getevents(u64 id, i64 least, i64 most, u64 events, u64 timeout) {

@@ -117,26 +117,91 @@ Result<i64> Context::collect(i64 least, i64 most, u64 events, sync::Deadline dea
 void Context::destroy() {
     dead_.store(true, std::memory_order_release);
     wait_.wake_all();
+    for (;;) {
+        PollRequest* request = nullptr;
+        {
+            sync::MutexGuard guard(mutex_);
+            if (under_way_.empty()) return;
+            request = &under_way_.front();
+            under_way_.pop_front();
+        }
+        PollRequest::drop(request);
+    }
 }
 
-Ref<Context> Contexts::find(u64 id) const {
-    Ref<Context> at = first;
+Result<void> Context::begin(PollRequest& request) {
+    sync::MutexGuard guard(mutex_);
+    if (dead_.load(std::memory_order_acquire)) return Err(Error::inval);
+    under_way_.push_back(request);
+    if (request.was_woken()) request.defer();  // that look found nothing to end
+    return {};
+}
+
+bool Context::end(PollRequest& request) {
+    sync::MutexGuard guard(mutex_);
+    if (!request.hook.is_linked()) return false;
+    under_way_.erase(under_way_.iterator_to(request));
+    return true;
+}
+
+Result<void> Context::cancel(u64 user_request) {
+    PollRequest* request = nullptr;
+    {
+        sync::MutexGuard guard(mutex_);
+        for (PollRequest& r : under_way_) {
+            if (r.user_request() != user_request) continue;
+            request = &r;
+            break;
+        }
+        if (request == nullptr) return Err(Error::inval);
+        under_way_.erase(under_way_.iterator_to(*request));
+    }
+    PollRequest::finish(request, 0);
+    return {};
+}
+
+namespace {
+constinit sync::Mutex making_lock{sync::LockRank::sleeping_leaf};
+}
+
+Contexts* Contexts::own(bool make) {
+    std::atomic<mm::SpaceExtension*>& slot = own_space().extension;
+    auto* its = static_cast<Contexts*>(slot.load(std::memory_order_acquire));
+    if (its != nullptr || !make) return its;
+    sync::MutexGuard guard(making_lock);
+    its = static_cast<Contexts*>(slot.load(std::memory_order_relaxed));
+    if (its != nullptr) return its;
+    its = new (std::nothrow) Contexts;
+    slot.store(its, std::memory_order_release);
+    return its;
+}
+
+void Contexts::add(Ref<Context> context) {
+    sync::MutexGuard guard(mutex_);
+    context->next = std::move(first_);
+    first_ = std::move(context);
+}
+
+Ref<Context> Contexts::find(u64 id) {
+    sync::MutexGuard guard(mutex_);
+    Ref<Context> at = first_;
     while (at && at->id != id) at = at->next;
     return at;
 }
 
 Ref<Context> Contexts::remove(u64 id) {
-    Ref<Context>* link = &first;
+    sync::MutexGuard guard(mutex_);
+    Ref<Context>* link = &first_;
     while (*link && (*link)->id != id) link = &(*link)->next;
     Ref<Context> found = *link;
     if (found) *link = std::move(found->next);
     return found;
 }
 
-void Contexts::destroy_all() {
-    while (first) {
-        Ref<Context> gone = std::move(first);
-        first = std::move(gone->next);
+Contexts::~Contexts() {
+    while (first_) {
+        Ref<Context> gone = std::move(first_);
+        first_ = std::move(gone->next);
         gone->destroy();
     }
 }

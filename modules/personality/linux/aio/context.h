@@ -8,26 +8,23 @@
 // The context's number is the address of a mapping in the process, as in Linux, whose C library
 // looks there for a ring that it may empty without a call. Deviates: there is none (the magic
 // number is absent), so that it always calls.
-// Contexts belong to the process and end with it or with exec; a child has none.
-// Limits: IOCB_CMD_POLL is refused as by a kernel before 4.18; nothing is ever under way, so that
-// io_cancel finds nothing.
+// Contexts belong to the address space and end with it; a child with a copy of it has none.
+// IOCB_CMD_POLL is under way until its file is ready (poll_request.h); every other request is done
+// when io_submit returns.
 // Spec: man 2 io_setup, io_submit, io_getevents, io_cancel; Linux fs/aio.c.
 #pragma once
 
 #include <tenon/lib/intrusive.h>
 #include <tenon/lib/ref.h>
 #include <tenon/lib/result.h>
+#include <tenon/mm/address_space.h>
 #include <tenon/sync/mutex.h>
 #include <tenon/sync/wait_queue.h>
 
 #include "personality/linux/abi.h"
+#include "personality/linux/aio/poll_request.h"
 
 namespace tenon::personality::aio {
-
-struct Completion {
-    uapi::io_event event{};
-    ListHook hook;
-};
 
 class Context : public RefCounted<Context> {
   public:
@@ -43,12 +40,19 @@ class Context : public RefCounted<Context> {
     // Copies up to `most` completions out, waiting until there are `least`. How many. Error::fault,
     // restart (a signal, and none copied), inval (destroyed meanwhile).
     Result<i64> collect(i64 least, i64 most, u64 events, sync::Deadline deadline);
-    // Ends all waiting.
+    // Ends all waiting, and what is under way. May sleep.
     void destroy();
+    // `request` is under way from now on. Error::inval: the context was destroyed.
+    Result<void> begin(PollRequest& request);
+    // It is no longer under way: false if somebody else ended it before.
+    bool end(PollRequest& request);
+    // Ends the request whose iocb is at `user_request`, with a completion of its own. Error::inval:
+    // there is none. May sleep.
+    Result<void> cancel(u64 user_request);
 
     u64 id = 0;  // the address
     u64 mapped_bytes = 0;
-    Ref<Context> next;  // in the process's list
+    Ref<Context> next;  // in the space's list
 
   private:
     Context(u32 requests, u32 slots) : requests_(requests), slots_(slots) {}
@@ -56,19 +60,26 @@ class Context : public RefCounted<Context> {
     const u32 requests_, slots_;
     sync::Mutex mutex_{sync::LockRank::pipe};  // user memory is copied under it
     List<Completion, &Completion::hook> done_;
+    List<PollRequest, &PollRequest::hook> under_way_;
     std::atomic<u32> used_{0};  // reserved, or in done_
     std::atomic<u32> ready_{0};
     std::atomic<bool> dead_{false};
     sync::WaitQueue wait_;
 };
 
-// Of one process; guarded by LinuxProcess::mutex.
-struct Contexts {
-    Ref<Context> first;
-    ~Contexts() { destroy_all(); }
-    Ref<Context> find(u64 id) const;
+// Of one address space.
+class Contexts final : public mm::SpaceExtension {
+  public:
+    ~Contexts() override;
+    // Of the caller's space; made if it has none and `make`. Null.
+    static Contexts* own(bool make);
+    void add(Ref<Context> context);
+    Ref<Context> find(u64 id);
     Ref<Context> remove(u64 id);
-    void destroy_all();
+
+  private:
+    sync::Mutex mutex_{sync::LockRank::sleeping_leaf};
+    Ref<Context> first_;
 };
 
 }  // namespace tenon::personality::aio

@@ -9,6 +9,7 @@
 #include "personality/linux/file/locks.h"
 #include "personality/linux/file/protected_names.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/poll/deferred.h"
 #include "personality/linux/poll/epoll.h"
 #include "personality/linux/poll/watch.h"
 
@@ -93,6 +94,7 @@ void install_file_hooks() {
 void remove_file_hooks() {
     forget_all_locks();
     stop_async();
+    stop_deferring();
     vfs::set_file_hooks(nullptr);
 }
 

@@ -8,7 +8,6 @@
 #include <tenon/process/process.h>
 #include <tenon/time/timer.h>
 
-#include "personality/linux/aio/context.h"
 #include "personality/linux/time/clocks.h"
 
 namespace tenon::personality {
@@ -78,7 +77,6 @@ class LinuxProcess final : public process::ProcessExtension {
         i32 pid = 0;
         u64 start_ns = 0;
     } tracer;
-    aio::Contexts aio;
 
     ProcessTimer* find(i32 id);
     void delete_timers();  // the POSIX ones (exec)

@@ -226,7 +226,6 @@ void drop_for_exec(process::Process& process) {
     if (own == nullptr) return;
     sync::MutexGuard guard(own->mutex);
     own->delete_timers();
-    own->aio.destroy_all();
 }
 
 void drop_for_exit(process::Process& process) {
@@ -236,7 +235,6 @@ void drop_for_exit(process::Process& process) {
     own->delete_timers();
     for (auto& timer : own->interval) timer.reset();
     own->cpu_limit.reset();
-    own->aio.destroy_all();
 }
 
 }  // namespace tenon::personality
