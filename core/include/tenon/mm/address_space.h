@@ -195,7 +195,7 @@ class AddressSpace : public RefCounted<AddressSpace> {
     };
     TENON_API Footprint footprint() const;
     TENON_API u64 resident_pages() const;
-    TENON_API void reset_peak_resident();
+    TENON_API void reset_peak_resident();  // Footprint::peak_resident begins anew
     // Calls `visit` for each entry of [start, end) that is not none, with its page (null: special);
     // what it returns becomes the entry. Under the page-table lock: no sleep. `lock` held.
     using EntryVisit = arch::Pte (*)(u64 va, arch::Pte entry, Page* page, void* context);
@@ -262,10 +262,10 @@ class AddressSpace : public RefCounted<AddressSpace> {
     u64 search_from_ = 0, hole_bytes_ = 0;
 };
 
-// How much private writable and shared memory is promised: without bound; what is no more than the
-// RAM in one go; or so many pages in all, and VmaFlags::no_reserve counts for nothing.
-inline constexpr u64 kCommitAlways = ~u64{0} >> 1, kCommitHeuristic = ~u64{0};
-TENON_API void set_commit_limit(u64 pages);
+// How many pages may be promised, private writable and shared: without bound, or a RAM in one go.
+inline constexpr u64 kCommitAlways = ~u64{0} >> 1;
+inline constexpr u64 kCommitHeuristic = ~u64{0};
+TENON_API void set_commit_limit(u64 pages);  // or so many in all; no_reserve counts for nothing
 // How many mappings a space may have, beyond one.
 TENON_API void set_map_limit(u64 count);
 
