@@ -49,6 +49,10 @@ struct Clock {
     static Result<Clock> of(i32 id);
     i64 now_ns() const;
     bool is_cpu() const { return kind == Kind::process_cpu || kind == Kind::thread_cpu; }
+    bool is_realtime() const { return kind == Kind::realtime; }
+    // Of a clock that is CLOCK_REALTIME: what was set relatively does not hear of its steps and runs
+    // on the monotonic clock. Spec: Linux kernel/time/hrtimer.c, __hrtimer_init().
+    void run_realtime(bool absolute) { kind = absolute ? Kind::realtime : Kind::monotonic; }
     bool is_wall() const { return kind == Kind::realtime || kind == Kind::tai; }
     // A time of this clock (not a CPU clock) as a deadline on the monotonic one, as of now.
     sync::Deadline deadline_of(i64 ns) const;

@@ -9,11 +9,12 @@
 #include <tenon/time/timer.h>
 
 #include "personality/linux/time/clocks.h"
+#include "personality/linux/time/step_listener.h"
 
 namespace tenon::personality {
 
 // A timer on any clock that sends a signal when it expires.
-class ProcessTimer {
+class ProcessTimer final : StepListener {
   public:
     ProcessTimer(process::Process& owner, Clock clock);
     ~ProcessTimer();
@@ -50,10 +51,14 @@ class ProcessTimer {
     Setting get_locked(i64 now);
     i64 forward_locked(i64 now);
 
+    void clock_stepped() override;
+
     process::Process& owner_;
     Clock clock_;
+    const bool on_realtime_;
     time::Timer timer_;
-    sync::SpinLock lock_{sync::LockRank::spin_outer};
+    // Taken under the step queue's lock; timers are armed under it.
+    sync::SpinLock lock_{sync::LockRank::dentry_parent};
     i64 expiry_ns_ = 0;  // on the clock; 0: disarmed
     i64 interval_ns_ = 0;
     bool pending_ = false;  // the signal is queued: the period waits for signal_taken()

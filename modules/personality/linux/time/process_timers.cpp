@@ -16,14 +16,22 @@ constexpr i64 kIgnoredIntervalNs = 4'000'000;
 }  // namespace
 
 ProcessTimer::ProcessTimer(process::Process& owner, Clock clock)
-    : owner_(owner), clock_(std::move(clock)), timer_(&fired) {}
+    : owner_(owner), clock_(std::move(clock)), on_realtime_(clock_.is_realtime()), timer_(&fired) {
+    if (clock_.is_wall()) listen();
+}
 
 ProcessTimer::~ProcessTimer() {
+    stop_listening();
     timer_.cancel_sync();
 }
 
 void ProcessTimer::fired(time::Timer& timer) {
     container_of_offset<ProcessTimer>(&timer, offsetof(ProcessTimer, timer_))->expired();
+}
+
+void ProcessTimer::clock_stepped() {
+    sync::IrqSpinGuard guard(lock_);
+    if (clock_.is_wall() && !pending_) arm_locked();
 }
 
 // For the hardware: the wall-clock time before which the clock cannot show the expiry.
@@ -142,8 +150,9 @@ ProcessTimer::Setting ProcessTimer::set(Setting setting, bool absolute) {
     Setting old;
     {
         sync::IrqSpinGuard guard(lock_);
+        old = get_locked(clock_.now_ns());
+        if (on_realtime_) clock_.run_realtime(absolute);
         const i64 now = clock_.now_ns();
-        old = get_locked(now);
         pending_ = false;
         interval_ns_ = setting.interval_ns;
         expiry_ns_ = expiry_of(setting.value_ns, absolute, now);

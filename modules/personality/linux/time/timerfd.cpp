@@ -8,6 +8,7 @@
 
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/time/clocks.h"
+#include "personality/linux/time/step_listener.h"
 
 namespace tenon::personality {
 
@@ -15,14 +16,14 @@ namespace {
 
 constinit const char kTag = 0;
 
-class TimerFd final : public vfs::FileOps {
+class TimerFd final : public vfs::FileOps, StepListener {
   public:
     TimerFd(i32 clock_id, Clock clock)
-        : clock_id_(clock_id), clock_(std::move(clock)), timer_(&fired), steps_(*this) {
-        if (clock_.is_wall()) time::realtime_step_queue().add(steps_.entry);
+        : clock_id_(clock_id), clock_(std::move(clock)), on_realtime_(clock_.is_realtime()), timer_(&fired) {
+        if (clock_.is_wall()) listen();
     }
     ~TimerFd() override {
-        time::realtime_step_queue().remove(steps_.entry);
+        stop_listening();
         timer_.cancel_sync();
     }
 
@@ -31,9 +32,10 @@ class TimerFd final : public vfs::FileOps {
     };
     Setting set(Setting setting, u32 flags) {
         sync::IrqSpinGuard guard(lock_);
-        const i64 now = clock_.now_ns();
-        const Setting old = get_locked(now);
+        const Setting old = get_locked(clock_.now_ns());
         const bool absolute = (flags & TFD_TIMER_ABSTIME) != 0;
+        if (on_realtime_) clock_.run_realtime(absolute);
+        const i64 now = clock_.now_ns();
         flags_ = flags;
         ticks_ = 0;
         canceled_ = false;
@@ -94,17 +96,6 @@ class TimerFd final : public vfs::FileOps {
     const void* tag() const override { return &kTag; }
 
   private:
-    // Hears of steps of the wall clock.
-    struct StepEntry {
-        explicit StepEntry(TimerFd& fd) : owner(fd) { entry.callback = &stepped; }
-        static bool stepped(sync::WaitEntry& e, u32) {
-            container_of_offset<StepEntry>(&e, offsetof(StepEntry, entry))->owner.clock_stepped();
-            return false;
-        }
-        sync::WaitEntry entry;
-        TimerFd& owner;
-    };
-
     static void fired(time::Timer& timer) {
         auto& self = *container_of_offset<TimerFd>(&timer, offsetof(TimerFd, timer_));
         {
@@ -120,7 +111,7 @@ class TimerFd final : public vfs::FileOps {
         }
         self.queue_.wake_all(vfs::kPollIn);
     }
-    void clock_stepped() {
+    void clock_stepped() override {
         bool wakes = false;
         {
             sync::IrqSpinGuard guard(lock_);
@@ -147,9 +138,9 @@ class TimerFd final : public vfs::FileOps {
     }
 
     const i32 clock_id_;
-    const Clock clock_;
+    Clock clock_;
+    const bool on_realtime_;
     time::Timer timer_;
-    StepEntry steps_;
     sync::WaitQueue queue_{sync::LockRank::wait_queue2};
     // Taken under the step queue's lock; timers are armed under it.
     sync::SpinLock lock_{sync::LockRank::dentry_parent};
