@@ -9,6 +9,7 @@
 // under the page-table lock: one of the two sees the other.
 #include <tenon/process/personality.h>
 #include <tenon/sync/rcu.h>
+#include <tenon/vfs/file.h>
 #include <tenon/vfs/inode.h>
 
 #include <algorithm>
@@ -39,7 +40,7 @@ bool allows(const Vma& vma, FaultAccess access) {
     return vma.prot != Prot::none;
 }
 
-// A write to a shared file page: the page and the file's time show it.
+// A write to a shared file page: the page shows it.
 void note_shared_write(const Vma& vma, Page& page) {
     if (vma.mapping == nullptr || !vma.is_shared()) return;
     vma.mapping->mark_dirty(&page);
@@ -143,7 +144,11 @@ Result<void> PageWalk::from_mapping(AddressSpace& space, Vma& vma, u64 va, bool 
         return {};
     }
 
-    if (write) note_shared_write(vma, *page);
+    if (write) {
+        note_shared_write(vma, *page);
+        // As Linux where files are in memory: a page that was read before it is written does not.
+        if (vma.is_shared() && vma.file) vma.file->inode().touch_mtime();
+    }
     {
         sync::SpinGuard guard(space.table_lock_);
         TRY_ASSIGN(Pte * slot, space.table_.ensure(va));

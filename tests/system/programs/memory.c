@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 static sigjmp_buf jb; static volatile int code, sig;
@@ -11,6 +12,26 @@ static void on(int s, siginfo_t *si, void *u) { sig = s; code = si->si_code; sig
 #define PROBE(stmt) do { sig = code = 0; if (!sigsetjmp(jb, 1)) { stmt; } printf("%d " #stmt ": sig %d code %d\n", __LINE__, sig, code); } while (0)
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+static void shared_write_times(void) {
+    int fd = open("/tmp/cm_times", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ftruncate(fd, 8192);
+    for (int shared = 0; shared < 2; shared++) {
+        volatile char *at = mmap(0, 8192, RW, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+        for (int i = 0; i < 4; i++) {
+            struct stat before, after;
+            usleep(20000);
+            fstat(fd, &before);
+            if (i == 0) at[0]; /* a read, then each page's first write, then one more */
+            if (i == 1) at[0] = 1;
+            if (i == 2) at[4096] = 1;
+            fstat(fd, &after);
+            printf("shared %d step %d: %d %d\n", shared, i, memcmp(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim)) != 0, memcmp(&before.st_ctim, &after.st_ctim, sizeof(before.st_ctim)) != 0);
+        }
+        munmap((void *)at, 8192);
+    }
+    close(fd);
+}
+
 int main(void) {
     struct sigaction sa = {.sa_sigaction = on, .sa_flags = SA_SIGINFO}; sigaction(SIGSEGV, &sa, 0); sigaction(SIGBUS, &sa, 0);
     volatile char *p = mmap(0, 16384, RW, ANON, -1, 0); p[0] = 1; p[8192] = 2; volatile char x;
@@ -28,5 +49,8 @@ int main(void) {
     unsigned char vec[4]; d[0] = 1; SAY(mincore(d, 8192, vec)); printf("%d\n", vec[0] & 1); SAY(mincore(d + 1, 1, vec)); SAY(mincore((void *)0x10000, 4096, vec)); SAY(mincore(d, 4096, (void *)1)); SAY(msync(d, 4096, MS_SYNC)); SAY(msync(d, 4096, MS_SYNC | MS_ASYNC)); SAY(msync((void *)0x10000, 4096, MS_SYNC)); SAY(mlock(d, 4096)); SAY(munlock(d, 4096)); SAY(mlock((void *)0x10000, 4096)); SAY(mlockall(0)); SAY(mlockall(99)); SAY(munlockall());
     int mf = OK(memfd_create("t", MFD_ALLOW_SEALING)); SAY(memfd_create("t", 0x4000)); ftruncate(mf, 4096); SAY(fcntl(mf, F_GET_SEALS)); SAY(fcntl(mf, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE)); SAY(write(mf, "x", 1)); SAY(ftruncate(mf, 0)); SAY(ftruncate(mf, 8192)); SAY(fcntl(mf, F_GET_SEALS)); SAY((long)mmap(0, 4096, RW, MAP_SHARED, mf, 0)); SAY(fcntl(fd, F_GET_SEALS));
     char *brk0 = sbrk(0); OK((long)sbrk(1 << 20)); brk0[100] = 1; SAY(brk(brk0)); PROBE(brk0[1 << 19] = 1); volatile char big[1 << 20]; big[0] = 1; printf("stack ok %d\n", big[0]);
+    shared_write_times();
+    for (int log = 0; log < 64; log++) printf("%d: %s\n", log, mmap(0, 4096, RW, ANON | MAP_HUGETLB | (unsigned)log << 26, -1, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok");
+    SAY((long)mmap(0, 1024, RW, ~0, fd, 0));
     return 0;
 }

@@ -65,7 +65,9 @@ Result<i64> sys_mmap(u64 address, u64 length, u64 prot, u64 flags, i32 fd, i64 o
         if (request.file->flags() & vfs::kOpenPath) return Err(Error::badf);
         if (flags & MAP_HUGETLB) return Err(Error::inval);
     } else if (flags & MAP_HUGETLB) {
-        return Err(Error::nomem);  // none are reserved
+        // Pages of 2 MiB, 1 GiB, or the usual ones of these; none are reserved.
+        const u64 log = (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+        return Err(log == 0 || log == 21 || log == 30 ? Error::nomem : Error::inval);
     }
     if (length == 0) return Err(Error::inval);
     length = align_up(length, kPageSize);
