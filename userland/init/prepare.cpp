@@ -38,7 +38,8 @@ void link_if_missing(const char* target, const char* path) {
 }
 
 void bring_up_loopback() {
-    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    // Of any family: all take the calls about interfaces, and this one is always there.
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
     ifreq request{};
     strcpy(request.ifr_name, "lo");

@@ -134,7 +134,7 @@ class NetDevice final : public Interface {
     void count_all_multicast(i32 delta);
     Result<void> join(const HardwareAddress& group);
     Result<void> leave(const HardwareAddress& group);
-    void change_queue_length(u32 packets) { queue_length_ = packets; }
+    void change_queue_length(u32 packets);
     InterfaceStatistics read_statistics();
     InterfaceStatistics read_statistics_locked();
     HoldStatistics read_hold_statistics();
@@ -191,7 +191,6 @@ class NetDevice final : public Interface {
     char module_name_[56] = {}, wanted_name_[kInterfaceNameBytes] = {};
     u32 place_ = 0, queues_count_ = 0, port_number_ = 0;
     u32 transmit_ring_ = 0, receive_ring_ = 0;
-    u32 min_mtu_ = 0, max_mtu_ = 0;
     bool address_made_up_ = false;
     std::unique_ptr<HardwareQueue[]> queues_;
     std::atomic<bool> running_{false}, carrier_told_{false};

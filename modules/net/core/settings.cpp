@@ -127,7 +127,7 @@ Result<void> NetDevice::change_flags(u32 wanted) {
     {
         sync::MutexGuard guard(settings_lock_);
         if (!is_there()) return Err(Error::nodev);
-        const u32 before = kept_flags();
+        const u32 before = kept_flags(), told_before = flags();
         flags_.fetch_and(~kUserFlags | (wanted & kUserFlags), std::memory_order_relaxed);
         flags_.fetch_or(wanted & kUserFlags, std::memory_order_relaxed);
         Result<void> result;
@@ -150,6 +150,7 @@ Result<void> NetDevice::change_flags(u32 wanted) {
         const bool m = user_wants(kAllMulticast, all_multicast_count_);
         if (p || m) tell_receive_mode();
         if (!result) return result;
+        if (flags() == told_before) return {};
     }
     Handlers::event(event, *this);
     return {};
@@ -160,12 +161,18 @@ Result<void> NetDevice::change_mtu(u32 mtu) {
         sync::MutexGuard guard(settings_lock_);
         if (!is_there()) return Err(Error::nodev);
         if (mtu == this->mtu()) return {};
-        if (mtu < min_mtu_ || mtu > max_mtu_) return Err(Error::inval);
+        if (mtu > INT32_MAX || mtu < min_mtu_ || (max_mtu_ != 0 && mtu > max_mtu_))
+            return Err(Error::inval);
         TRY(call(&NetDeviceOps::set_mtu, mtu));
         mtu_.store(mtu, std::memory_order_relaxed);
     }
     Handlers::event(InterfaceEvent::changed, *this);
     return {};
+}
+
+void NetDevice::change_queue_length(u32 packets) {
+    if (queue_length_.exchange(packets, std::memory_order_relaxed) != packets)
+        Handlers::event(InterfaceEvent::changed, *this);
 }
 
 Result<void> NetDevice::change_address(const HardwareAddress& address) {

@@ -61,7 +61,7 @@ class Module final : public module::Instance {
                                                    .type = LinkType::loopback,
                                                    .mtu = 65536,
                                                    .min_mtu = 0,
-                                                   .max_mtu = 65536,
+                                                   .max_mtu = 0,
                                                    .flags = kLoopback,
                                                    .transmit_ring = kRing},
                                                   std::move(ops), port));

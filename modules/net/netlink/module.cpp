@@ -1,6 +1,7 @@
 #include <tenon/device/device.h>
 #include <tenon/module/module.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "socket.h"
@@ -8,14 +9,22 @@
 namespace tenon::net::netlink {
 namespace {
 
+constexpr u32 kLastProtocol = 31;
+
 class NetlinkFamily final : public Family {
   public:
     Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) override {
         if (kind != Kind::raw && kind != Kind::datagram) return Err(Error::socktnosupport);
-        // Of the routing protocol nobody answers requests; what comes from the kernel arrives (the
-        // C library has mq_notify()'s threads woken so).
-        if (protocol != kKernelUevent && protocol != kRoute) return Err(Error::protonosupport);
-        std::unique_ptr<Socket> socket(new (std::nothrow) NetlinkSocket(kind, protocol));
+        if (protocol > kLastProtocol) return Err(Error::protonosupport);
+        u32 groups = 32;
+        const fmt::Line<24> name("netlink-{}", protocol);
+        if (auto kernel = module::find_service<KernelSide>(name.view()))
+            groups = std::min(kernel->call(&KernelSide::groups), kMaxGroups);
+        else if (protocol != kKernelUevent && protocol != kRoute)
+            return Err(Error::protonosupport);
+        // Sockets of the routing protocol are of use without it: the C library has mq_notify()'s
+        // threads woken by them.
+        std::unique_ptr<Socket> socket(new (std::nothrow) NetlinkSocket(kind, protocol, groups));
         if (!socket) return Err(Error::nomem);
         return socket;
     }
@@ -48,22 +57,37 @@ class NetNetlink final : public module::Instance, device::Listener {
         auto payload = Payload::make(text.size());
         if (!payload) return;
         std::memcpy((*payload)->bytes.get(), text.data(), text.size());
-        (*payload)->groups = kKernelGroup;
+        (*payload)->group = kKernelGroup;
         (*payload)->credentials = {0, 0, 0};
-        NetlinkSocket::broadcast(*payload, nullptr);
+        NetlinkSocket::broadcast(kKernelUevent, *payload, nullptr);
     }
 
     module::Held family_, listing_, listening_;  // not told any more, then not found any more
 };
 
 }  // namespace
+
+void notify(u32 protocol, u32 group, std::span<const u8> message, u32 port, bool echo) {
+    auto payload = Payload::make(message.size());
+    if (!payload) return;
+    std::memcpy((*payload)->bytes.get(), message.data(), message.size());
+    (*payload)->group = group;
+    (*payload)->credentials = {0, 0, 0};
+    NetlinkSocket::broadcast(protocol, *payload, nullptr, echo ? port : 0);
+    if (echo) NetlinkSocket::echo(protocol, *payload, port);
+}
+
+bool has_listeners(u32 protocol, u32 group) {
+    return NetlinkSocket::has_listeners(protocol, group);
+}
+
 }  // namespace tenon::net::netlink
 
 TENON_MODULE(tenon::net::netlink::NetNetlink,
              {
                  .name = "net_netlink",
-                 .version = "1.0",
-                 .description = "Netlink sockets: uevents",
+                 .version = "1.1",
+                 .description = "Netlink sockets",
                  .needs = {"net_core"},
                  .aliases = {"net-pf-16", "net-pf-16-proto-15", "net-pf-16-proto-0"},
              });

@@ -142,8 +142,9 @@ Result<void> PacketSocket::set_option(i32 level, i32 name, std::span<const u8> v
 Result<usize> PacketSocket::get_option(i32 level, i32 name, std::span<u8> value) {
     if (level != kLevel) return Err(Error::noprotoopt);
     const auto put = [&](const auto& what) -> Result<usize> {
-        std::memcpy(value.data(), &what, sizeof what);
-        return sizeof what;
+        const usize n = std::min(value.size(), sizeof what);
+        std::memcpy(value.data(), &what, n);
+        return n;
     };
     switch (name) {
         case kStatistics: {

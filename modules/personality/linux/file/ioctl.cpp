@@ -7,6 +7,7 @@
 #include "personality/linux/file/common.h"
 #include "personality/linux/file/random_ioctl.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/socket/common.h"
 #include "personality/linux/socket/interface_ioctl.h"
 
 namespace tenon::personality {
@@ -89,7 +90,11 @@ Result<i64> sys_ioctl(i32 fd, u32 cmd, u64 arg) {
     constexpr u32 kSocketCalls = 0x8900;
     if ((cmd & ~0xffu) == kSocketCalls && (inode.mode & vfs::kTypeMask) == vfs::kSocket &&
         file->tag() == vfs::kSocketTag) {
-        if (auto answer = interface_ioctl(cmd, arg); answer || answer.error() != Error::noioctl)
+        TRY_ASSIGN(auto socket, socket_of(*file));
+        TRY_ASSIGN(const u16 family,
+                   inside(socket, [](net::Socket& s) -> Result<u16> { return s.family(); }));
+        if (auto answer = interface_ioctl(family, cmd, arg);
+            answer || answer.error() != Error::noioctl)
             return answer;
     }
     Result<i64> answer = file->ops().call(&vfs::FileOps::ioctl, *file, cmd, arg);

@@ -64,14 +64,14 @@ class ControlWriter {
   public:
     explicit ControlWriter(UserMsghdr& header)
         : header_(header), left_(header.control == 0 ? 0 : header.control_length) {}
-    void put(i32 type, const void* data, usize bytes) {
+    void put(i32 level, i32 type, const void* data, usize bytes) {
         if (left_ < sizeof(ControlHeader)) {
             cut();
             return;
         }
         const usize n = std::min(bytes, left_ - sizeof(ControlHeader));
         if (n < bytes) cut();
-        const ControlHeader h{sizeof(ControlHeader) + n, kSolSocket, type};
+        const ControlHeader h{sizeof(ControlHeader) + n, level, type};
         if (mm::copy_to_user(UserAddr{at() + sizeof(h)}, data, n) &&
             mm::copy_to_user(UserAddr{at()}, &h, sizeof(h)))
             advance(bytes);
@@ -143,9 +143,11 @@ Result<void> read_control(const UserMsghdr& header, net::Ancillary& out) {
 void write_control(UserMsghdr& header, net::Message& message, bool cloexec, bool credentials) {
     ControlWriter writer(header);
     net::Ancillary& a = message.ancillary;
+    if (const net::Told& t = message.told; t.length != 0)
+        writer.put(t.level, t.type, t.bytes, std::min<usize>(t.length, sizeof t.bytes));
     if (credentials && a.has_credentials) {
         const UserCredentials c{a.credentials.pid, a.credentials.uid, a.credentials.gid};
-        writer.put(kScmCredentials, &c, sizeof(c));
+        writer.put(kSolSocket, kScmCredentials, &c, sizeof(c));
     }
     if (a.file_count != 0) writer.put_files(a, cloexec);
     header.control_length = writer.used();

@@ -276,9 +276,13 @@ Result<i64> sys_getsockopt(i32 fd, i32 level, i32 optname, u64 optval, u64 optle
                        return get_at_socket(s, optname);
                    }));
     } else {
+        const usize fits = std::min<usize>(static_cast<usize>(room), sizeof value.bytes);
         TRY_ASSIGN(const usize n, open.socket.call(&net::Socket::get_option, level, optname,
-                                                   std::span<u8>(value.bytes)));
-        value.length = static_cast<u32>(n);
+                                                   std::span<u8>(value.bytes, fits)));
+        // The family's word of it; no more than there is.
+        TRY(mm::copy_to_user(UserAddr{optval}, value.bytes, std::min(n, fits)));
+        TRY(mm::UserOut<u32>(optlen).write(static_cast<u32>(n)));
+        return 0;
     }
     const u32 n = std::min(static_cast<u32>(room), value.length);
     TRY(mm::copy_to_user(UserAddr{optval}, value.bytes, n));

@@ -98,6 +98,9 @@ class Interface : public RefCounted<Interface> {
     u32 header_bytes() const { return kEthernetHeaderBytes; }
     // The largest frame's bytes, without the header.
     u32 mtu() const { return mtu_.load(std::memory_order_relaxed); }
+    // What set_mtu() takes; a maximum of 0: no limit.
+    u32 min_mtu() const { return min_mtu_; }
+    u32 max_mtu() const { return max_mtu_; }
     // As a user is told them: with kRunning and kLowerUp as they are now; kPromiscuous and
     // kAllMulticast when he asked for them.
     TENON_API u32 flags() const;
@@ -148,6 +151,7 @@ class Interface : public RefCounted<Interface> {
     u32 index_ = 0;
     char name_[kInterfaceNameBytes] = {};
     LinkType type_ = LinkType::ethernet;
+    u32 min_mtu_ = 0, max_mtu_ = 0;
     std::atomic<u32> flags_{0}, mtu_{1500}, queue_length_{1000};
     std::atomic<bool> carrier_{true}, there_{true};
     std::atomic<u64> address_{0};

@@ -49,6 +49,13 @@ enum : u32 {
     kMessageNoSignal = 0x4000,
 };
 
+// What a family says of a message in its own words: a control message of that level and type.
+struct Told {
+    i32 level = 0, type = 0;
+    u32 length = 0;  // bytes; 0: nothing is said
+    u8 bytes[8] = {};
+};
+
 // What one call sends or receives.
 struct Message {
     vfs::IoBuffer data;
@@ -59,6 +66,7 @@ struct Message {
     const Address* to = nullptr;     // send
     Address from;                    // receive; length 0: none
     Ancillary ancillary;             // both ways
+    Told told;                       // receive
 };
 
 // What setsockopt sets at the socket's own level; protocols read it.
@@ -122,6 +130,7 @@ class TENON_API Socket : public vfs::FileOps {
     virtual Result<void> set_option(i32, i32, std::span<const u8>) {
         return Err(Error::noprotoopt);
     }
+    // Writes what there is room for; how long the value is.
     virtual Result<usize> get_option(i32, i32, std::span<u8>) { return Err(Error::noprotoopt); }
 
     Result<usize> read(vfs::File& file, vfs::IoBuffer& buffer, u64& position) override;
@@ -142,7 +151,7 @@ class TENON_API Socket : public vfs::FileOps {
 // while personalities have sockets of it: offer it with offer_family().
 class Family : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 3;  // of this class, Socket and Message
+    static constexpr u32 kInterfaceVersion = 4;  // of this class, Socket and Message
     // Error::socktnosupport, protonosupport; perm for what needs a capability.
     virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
     virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
