@@ -33,7 +33,8 @@ bool valid(const DeviceOptions& o) {
            o.name != ".." && std::ranges::all_of(o.name, plain) && o.queues >= 1 &&
            o.queues <= kMaxDeviceQueues && o.transmit_ring >= 1 && o.transmit_ring <= kMaxRing &&
            o.receive_ring <= kMaxRing && o.min_mtu <= o.mtu &&
-           (o.max_mtu == 0 || o.mtu <= o.max_mtu) && o.max_mtu <= kMaxPacketBytes && !o.address.is_group();
+           (o.max_mtu == 0 || o.mtu <= o.max_mtu) && o.max_mtu <= kMaxPacketBytes &&
+           !o.address.is_group();
 }
 
 // "eth%d" with the first number that is free.

@@ -1,5 +1,5 @@
-// Addresses of interfaces, and the routes that come and go with them. Spec: Linux net/ipv4/devinet.c,
-// fib_frontend.c, net/ipv6/addrconf.c.
+// Addresses of interfaces, and the routes that come and go with them. Spec: Linux
+// net/ipv4/devinet.c, fib_frontend.c, net/ipv6/addrconf.c.
 #include <tenon/time/clock.h>
 
 #include <algorithm>

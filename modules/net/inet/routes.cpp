@@ -103,10 +103,9 @@ Result<void> check_v4(Route& r, Words& why) {
     if (least_scope(r.type) > r.scope) return refuse(why, "Invalid scope", Error::inval);
     if (leads_nowhere(r.type)) {
         if (r.interface != 0 || !r.gateway.is_zero())
-            return refuse(
-                why,
-                "Gateway, device and multipath can not be specified for this route type",
-                Error::inval);
+            return refuse(why,
+                          "Gateway, device and multipath can not be specified for this route type",
+                          Error::inval);
     } else if (r.scope > kHost) {
         return refuse(why, "Invalid scope", Error::inval);
     } else {
@@ -130,8 +129,7 @@ Result<void> check_v6(Route& r, Words& why) {
     }
     if (!r.gateway.is_zero()) {
         const Route* way = longest(Family::v6, r.gateway, kTableMain, 0);
-        if (way == nullptr || leads_nowhere(way->type))
-            return Err(Error::hostunreach);
+        if (way == nullptr || leads_nowhere(way->type)) return Err(Error::hostunreach);
         if (r.interface == 0) r.interface = way->interface;
     }
     const Ref<Interface> interface = find_interface(r.interface);
@@ -221,9 +219,7 @@ Result<void> remove_route(const Route& like, const Asker& asker, Words& why) {
     if (is_v4 && like.length > 32) return refuse(why, "Invalid prefix length", Error::inval);
     if (is_v4 && cut(like.destination, like.length) != like.destination)
         return refuse(why, "Invalid prefix for given prefix length", Error::inval);
-    if (!has_table(like.family, table))
-        return refuse(why, is_v4 ? "FIB table does not exist" : "FIB table does not exist",
-                      Error::srch);
+    if (!has_table(like.family, table)) return refuse(why, "FIB table does not exist", Error::srch);
     sync::MutexGuard guard(t.lock);
     for (Node& n : t.routes) {
         const Route& r = n.value;

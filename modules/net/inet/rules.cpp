@@ -26,16 +26,18 @@ u32 free_priority(Family family) {
     bool is_first = true;
     for (const Node& n : tables().rules) {
         if (n.value.family != family) continue;
-        if (!std::exchange(is_first, false)) return n.value.priority != 0 ? n.value.priority - 1 : 0;
+        if (!std::exchange(is_first, false))
+            return n.value.priority != 0 ? n.value.priority - 1 : 0;
     }
     return 0;
 }
 
 u32 unused_table(Family family) {
     const auto is_used = [&](u32 table) {
-        return std::ranges::any_of(tables().routes, [&](const auto& e) {
-                   return e.value.family == family && e.value.table == table;
-               }) ||
+        return std::ranges::any_of(tables().routes,
+                                   [&](const auto& e) {
+                                       return e.value.family == family && e.value.table == table;
+                                   }) ||
                std::ranges::any_of(tables().rules, [&](const auto& e) {
                    return e.value.family == family && e.value.table == table;
                });
@@ -51,10 +53,9 @@ Result<void> insert(const Rule& rule) {
     auto* node = new (std::nothrow) Node;
     if (node == nullptr) return Err(Error::nobufs);
     node->value = rule;
-    t.rules.insert(
-        std::ranges::find_if(
-            t.rules, [&](const Node& n) { return n.value.priority > rule.priority; }),
-        *node);
+    t.rules.insert(std::ranges::find_if(
+                       t.rules, [&](const Node& n) { return n.value.priority > rule.priority; }),
+                   *node);
     ++t.counts[2];
     return {};
 }
@@ -70,7 +71,6 @@ Result<void> add_rule(Rule rule, u16 how, const Asker& asker) {
         for (const Node& n : t.rules)
             if (same(n.value, rule)) return Err(Error::exist);
     TRY(insert(rule));
-    t.rules_made[rule.family == Family::v6] = true;
     tell(true, rule, asker);
     return {};
 }
@@ -102,11 +102,6 @@ void for_each_rule(Family family, void (*visit)(const Rule&, void*), void* conte
     sync::MutexGuard guard(tables().lock);
     for (const Node& n : tables().rules)
         if (n.value.family == family) visit(n.value, context);
-}
-
-bool rules_were_made(Family family) {
-    sync::MutexGuard guard(tables().lock);
-    return tables().rules_made[family == Family::v6];
 }
 
 Result<void> add_standard_rules() {

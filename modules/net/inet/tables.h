@@ -26,7 +26,6 @@ struct Tables {
     Entries<Route> routes;  // in the order in which they are told
     Entries<Rule> rules;
     u32 counts[3] = {};
-    bool rules_made[2] = {};
     module::Gated<Listener> listener;
     bool has_listener = false;
 };

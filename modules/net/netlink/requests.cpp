@@ -1,10 +1,10 @@
 // Messages to the kernel: each is answered before send() returns. Spec: netlink(7), RFC 3549; Linux
 // net/netlink/af_netlink.c for who is answered how.
-#include "options.h"
-#include "list.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "list.h"
+#include "options.h"
 
 namespace tenon::net::netlink {
 
@@ -46,8 +46,7 @@ Result<void> NetlinkSocket::ask_kernel(std::span<const u8> messages, bool may_ch
     return {};
 }
 
-Result<void> NetlinkSocket::one_request(module::Gated<KernelSide>& kernel,
-                                        const Request& request) {
+Result<void> NetlinkSocket::one_request(module::Gated<KernelSide>& kernel, const Request& request) {
     const Header& h = request.header;
     Answer answer;
     Request asked = request;

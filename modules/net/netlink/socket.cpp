@@ -1,13 +1,12 @@
-#include "list.h"
-
-#include "options.h"
-
 #include <tenon/process/credentials.h>
 #include <tenon/process/process.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include "list.h"
+#include "options.h"
 
 namespace tenon::net::netlink {
 

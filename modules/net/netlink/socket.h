@@ -1,7 +1,7 @@
 // A netlink socket.
 //
-// Locks: the list's (sleeps) guards ports, groups and who is in the list; whoever delivers holds it.
-// The socket's own (spin) guards its queue. The kernel's side is asked under neither.
+// Locks: the list's (sleeps) guards ports, groups and who is in the list; whoever delivers holds
+// it. The socket's own (spin) guards its queue. The kernel's side is asked under neither.
 #pragma once
 
 #include <tenon/lib/intrusive.h>
@@ -83,8 +83,8 @@ class NetlinkSocket final : public Socket {
     // --- guarded by the list's lock
     u32 port_ = 0;
     u64 groups_ = 0;
-    u32 group_count_ = 0;              // once it has asked for any
-    u32 to_port_ = 0, to_group_ = 0;   // where send() goes without an address
+    u32 group_count_ = 0;             // once it has asked for any
+    u32 to_port_ = 0, to_group_ = 0;  // where send() goes without an address
     bool connected_ = false;
 
     const u32 groups_there_;

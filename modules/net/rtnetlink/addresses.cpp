@@ -20,7 +20,7 @@ enum Attribute : u16 {
     kProtocol = 11,
 };
 constexpr Rule kRules4[] = {
-    {kAddress, 4, 0}, {kLocal, 4, 0},  {kLabel, 0, 15}, {kBroadcastAddress, 4, 0},
+    {kAddress, 4, 0},    {kLocal, 4, 0}, {kLabel, 0, 15}, {kBroadcastAddress, 4, 0},
     {kCacheInfo, 16, 0}, {kFlags, 4, 4}, {kMetric, 4, 4}, {kTargetNetwork, 4, 4},
 };
 constexpr Rule kRules6[] = {
@@ -120,11 +120,11 @@ Result<void> dump_addresses(const Request& request, Answer& answer, Family famil
         if (request.body().size() < sizeof body)
             return refuse(answer, is_v4 ? "ipv4: Invalid header for address dump request"
                                         : "ipv6: Invalid header for address dump request");
-        TRY_ASSIGN(const auto a, Attributes::read(request, body, rules_of(family),
-                                                  answer.why));
+        TRY_ASSIGN(const auto a, Attributes::read(request, body, rules_of(family), answer.why));
         if (body.length != 0 || body.flags != 0 || body.scope != 0)
-            return refuse(answer, is_v4 ? "ipv4: Invalid values in header for address dump request"
-                                        : "ipv6: Invalid values in header for address dump request");
+            return refuse(answer, is_v4
+                                      ? "ipv4: Invalid values in header for address dump request"
+                                      : "ipv6: Invalid values in header for address dump request");
         if (body.index != 0) answer.filtered = true;
         if (a.has_other_than({kTargetNetwork}))
             return refuse(answer, is_v4 ? "ipv4: Unsupported attribute in dump request"
@@ -150,7 +150,8 @@ Result<void> dump_addresses(const Request& request, Answer& answer, Family famil
                 [](const InterfaceAddress& address, void* q) {
                     auto& c = *static_cast<Context*>(q);
                     if (address.interface != c.interface) return;
-                    const u16 flags = netlink::kMulti | (c.answer.filtered ? netlink::kFiltered : 0);
+                    const u16 flags =
+                        netlink::kMulti | (c.answer.filtered ? netlink::kFiltered : 0);
                     write_address(c.answer.out, address, header_for(c.request, kNewAddress, 0),
                                   flags);
                 },
@@ -163,8 +164,7 @@ Result<void> dump_addresses(const Request& request, Answer& answer, Family famil
 Result<void> change_address(const Request& request, Answer& answer, Family family) {
     AddressBody body;
     const bool is_v4 = family == Family::v4, adds = request.header.type == kNewAddress;
-    TRY_ASSIGN(const auto a, Attributes::read(request, body, rules_of(family),
-                                              answer.why));
+    TRY_ASSIGN(const auto a, Attributes::read(request, body, rules_of(family), answer.why));
     InterfaceAddress address;
     address.family = family;
     address.prefix_length = body.length;
@@ -189,8 +189,7 @@ Result<void> change_address(const Request& request, Answer& answer, Family famil
         address.valid_seconds = cache.valid_seconds;
         address.preferred_seconds = cache.preferred_seconds;
     }
-    if (!adds)
-        return inet::remove_address(address, is_v4 && a.has(kAddress), asker_of(request));
+    if (!adds) return inet::remove_address(address, is_v4 && a.has(kAddress), asker_of(request));
     // Only these are a user's to give.
     address.flags &= inet::kNoPrefixRoute;
     return inet::add_address(address, request.header.flags, asker_of(request), answer.why.text);

@@ -136,9 +136,11 @@ Result<void> change(Interface& interface, const LinkBody& body, const Attributes
             return refuse(answer, "mtu greater than device maximum");
         TRY(interface.set_mtu(mtu));
     }
-    // Interfaces keep their names; one that is up may not be given another by anybody.
-    if (const auto name = a.text(kName); body.index > 0 && !name.empty() && name != interface.name())
-        return Err(interface.is_up() ? Error::busy : Error::opnotsupp);
+    // Interfaces keep their names; one that is up may not be given any, not even its own.
+    if (const auto name = a.text(kName); body.index > 0 && !name.empty()) {
+        if (interface.is_up()) return Err(Error::busy);
+        if (name != interface.name()) return Err(Error::opnotsupp);
+    }
     if (a.has(kMaster) && a.number<u32>(kMaster) != 0) return Err(Error::inval);
     if (body.flags != 0 || body.change != 0) {
         // Without a mask all of them are meant.
@@ -290,8 +292,7 @@ Result<void> set_link(const Request& request, Answer& answer) {
     auto found = named(body, a);
     if (!found && found.error() == Error::nodev && makes &&
         (request.header.flags & netlink::kCreate) != 0)
-        return refuse(answer, a.has(kLinkInfo) ? "Unknown device type" : nullptr,
-                      Error::opnotsupp);
+        return refuse(answer, a.has(kLinkInfo) ? "Unknown device type" : nullptr, Error::opnotsupp);
     if (!found) return Err(found.error());
     if (makes && (request.header.flags & netlink::kExclusive) != 0) return Err(Error::exist);
     if (makes && (request.header.flags & netlink::kReplace) != 0) return Err(Error::opnotsupp);

@@ -28,13 +28,14 @@ Result<void> Attributes::load(std::span<const u8> from, usize offset, std::span<
         const usize length = head[0];
         const u16 type = head[1] & netlink::kAttributeType;
         if (length < netlink::kAttributeHeaderBytes || length > from.size()) break;
-        const auto value = from.subspan(netlink::kAttributeHeaderBytes,
-                                        length - netlink::kAttributeHeaderBytes);
+        const auto value =
+            from.subspan(netlink::kAttributeHeaderBytes, length - netlink::kAttributeHeaderBytes);
         const auto rule = std::ranges::find(rules, type, &Rule::type);
         if (rule != rules.end()) {
             // A text's NUL is not counted.
-            const usize counted =
-                rule->least == 0 && !value.empty() && value.back() == 0 ? value.size() - 1 : value.size();
+            const usize counted = rule->least == 0 && !value.empty() && value.back() == 0
+                                      ? value.size() - 1
+                                      : value.size();
             if (value.size() < rule->least || (rule->most != 0 && counted > rule->most))
                 return refuse_value(why, offset, *rule);
         }

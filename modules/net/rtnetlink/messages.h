@@ -59,7 +59,14 @@ enum Group : u32 {
     kGroupMulticastRouteV6 = 31,
     kGroups = 36,
 };
-enum AddressFamily : u8 { kAny = 0, kInet = 2, kBridge = 7, kInet6 = 10, kPacket = 17, kFamilies = 46 };
+enum AddressFamily : u8 {
+    kAny = 0,
+    kInet = 2,
+    kBridge = 7,
+    kInet6 = 10,
+    kPacket = 17,
+    kFamilies = 46
+};
 
 struct LinkBody {
     u8 family = 0, padding = 0;
@@ -110,8 +117,7 @@ class Attributes {
         if (bytes.size() < sizeof body) return Err(Error::inval);
         std::memcpy(&body, bytes.data(), sizeof body);
         Attributes out;
-        TRY(out.load(bytes.subspan(sizeof body), netlink::kHeaderBytes + sizeof body, rules,
-                     why));
+        TRY(out.load(bytes.subspan(sizeof body), netlink::kHeaderBytes + sizeof body, rules, why));
         return out;
     }
     bool has(u16 type) const { return type < kLast && present_[type]; }
@@ -121,7 +127,8 @@ class Attributes {
     template <typename T>
     T number(u16 type, T otherwise = {}) const {
         T value = otherwise;
-        if (bytes(type).size() >= sizeof value) std::memcpy(&value, bytes(type).data(), sizeof value);
+        if (bytes(type).size() >= sizeof value)
+            std::memcpy(&value, bytes(type).data(), sizeof value);
         return value;
     }
     // Up to a NUL, if there is one.
@@ -177,8 +184,7 @@ enum class Statistics : u8 { all, without_protocols };
 struct Heard {
     u32 mtu = 0;
     bool is_up = false;
-    explicit Heard(const Interface& interface)
-        : mtu(interface.mtu()), is_up(interface.is_up()) {}
+    explicit Heard(const Interface& interface) : mtu(interface.mtu()), is_up(interface.is_up()) {}
     Heard(u32 mtu_of_then, bool was_up) : mtu(mtu_of_then), is_up(was_up) {}
 };
 void write_link(Writer& out, Interface& interface, Header header, u32 change, Statistics what,

@@ -204,9 +204,8 @@ class NetRtnetlink final : public module::Instance {
         std::unique_ptr<netlink::KernelSide> routing(new (std::nothrow) Routing);
         if (!self || !routing) return Err(Error::nomem);
         self->telling_.remember();
-        TRY_ASSIGN(self->listening_,
-                   inet::listen(context, module::Gated<inet::Listener>::borrow(&self->telling_,
-                                                                              &context.gate())));
+        TRY_ASSIGN(self->listening_, inet::listen(context, module::Gated<inet::Listener>::borrow(
+                                                               &self->telling_, &context.gate())));
         TRY_ASSIGN(self->offered_, module::offer(context, "netlink-0", std::move(routing)));
         return self;
     }

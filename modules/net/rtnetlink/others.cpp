@@ -20,11 +20,16 @@ struct Label {
     u32 label;
 };
 constexpr Label kLabels[] = {
-    {128, {1}, 15, 0},      {96, {}, 0, 3},
-    {96, {0xff, 0xff}, 10, 4}, {32, {0x20, 0x01}, 0, 6},
-    {28, {0x20, 0x01, 0, 0x10}, 0, 7}, {16, {0x3f, 0xfe}, 0, 12},
-    {16, {0x20, 0x02}, 0, 2}, {10, {0xfe, 0xc0}, 0, 11},
-    {7, {0xfc}, 0, 5},      {0, {}, 0, 1},
+    {128, {1}, 15, 0},
+    {96, {}, 0, 3},
+    {96, {0xff, 0xff}, 10, 4},
+    {32, {0x20, 0x01}, 0, 6},
+    {28, {0x20, 0x01, 0, 0x10}, 0, 7},
+    {16, {0x3f, 0xfe}, 0, 12},
+    {16, {0x20, 0x02}, 0, 2},
+    {10, {0xfe, 0xc0}, 0, 11},
+    {7, {0xfc}, 0, 5},
+    {0, {}, 0, 1},
 };
 struct LabelBody {
     u8 family = kInet6, reserved = 0, length = 0, flags = 0;
@@ -33,7 +38,16 @@ struct LabelBody {
 static_assert(sizeof(LabelBody) == 12);
 
 void write_net_conf(const Context& c, i32 index) {
-    enum : u16 { kIndex = 1, kForwarding, kReverseFilter, kMulticast, kProxy, kIgnoresDown, kInput, kBroadcasts };
+    enum : u16 {
+        kIndex = 1,
+        kForwarding,
+        kReverseFilter,
+        kMulticast,
+        kProxy,
+        kIgnoresDown,
+        kInput,
+        kBroadcasts
+    };
     Writer& out = c.answer.out;
     const bool is_v4 = c.family == inet::Family::v4;
     out.begin(header_for(c.request, kNewNetConf, netlink::kMulti));

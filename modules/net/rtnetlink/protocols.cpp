@@ -1,6 +1,6 @@
-// What the Internet protocols say of an interface. Until they are there: the settings that one has by
-// default, and no statistics. Spec: Linux Documentation/networking/ip-sysctl.rst; the order is that
-// of IPV4_DEVCONF_* and DEVCONF_*, which travel as plain numbers.
+// What the Internet protocols say of an interface. Until they are there: the settings that one has
+// by default, and no statistics. Spec: Linux Documentation/networking/ip-sysctl.rst; the order is
+// that of IPV4_DEVCONF_* and DEVCONF_*, which travel as plain numbers.
 #include "messages.h"
 
 namespace tenon::net::rtnetlink {
@@ -8,14 +8,15 @@ namespace tenon::net::rtnetlink {
 namespace {
 
 constexpr u32 kSettings4[] = {
-    0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10000, 1000, 0,
-    0, 0, 0, 1,
+    0, 0, 0, 1, 1, 1, 1, 0, 1, 0,     0,    0, 0, 0, 1, 1, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 10000, 1000, 0, 0, 0, 0, 1,
 };
 constexpr usize kNoTransform = 14, kNoPolicy = 15;  // of a loopback interface alone
 constexpr u32 kSettings6[] = {
-    0, 64, 65536, 1, 1, 1, 1, ~u32{0}, 4000, 1000, ~u32{0}, 604800, 86400, 3, 600, 16, 0, 1, 1,
-    1, 60000, 0, 0, 0, 0, 0, 0, ~u32{0}, 0, 0, 10000, 1000, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0,
-    3600000, 0, 0, 1, 0, 0, 0, 0, 0, 1024, 0, 65535, ~u32{0}, 1, 0, 0,
+    0, 64, 65536, 1, 1,     1, 1,     ~u32{0}, 4000, 1000, ~u32{0}, 604800,  86400, 3, 600,   16,
+    0, 1,  1,     1, 60000, 0, 0,     0,       0,    0,    0,       ~u32{0}, 0,     0, 10000, 1000,
+    1, 0,  0,     1, 0,     0, 1,     0,       0,    0,    0,       3600000, 0,     0, 1,     0,
+    0, 0,  0,     0, 1024,  0, 65535, ~u32{0}, 1,    0,    0,
 };
 constexpr usize kMtu6 = 2, kTemporary = 10, kDuplicates = 27;
 static_assert(std::size(kSettings4) == 33 && std::size(kSettings6) == 59);

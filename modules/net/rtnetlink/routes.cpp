@@ -26,9 +26,9 @@ enum Attribute : u16 {
     kUser = 25,
 };
 constexpr Rule kRules4[] = {
-    {kDestination, 4, 4}, {kSource, 4, 4},   {kIncoming, 4, 4},        {kOutgoing, 4, 4},
-    {kGateway, 4, 4},     {kPriority, 4, 4}, {kPreferredSource, 4, 4}, {kTable, 4, 4},
-    {kUser, 4, 4},
+    {kDestination, 4, 4},     {kSource, 4, 4},  {kIncoming, 4, 4},
+    {kOutgoing, 4, 4},        {kGateway, 4, 4}, {kPriority, 4, 4},
+    {kPreferredSource, 4, 4}, {kTable, 4, 4},   {kUser, 4, 4},
 };
 constexpr Rule kRules6[] = {
     {kGateway, 16, 0}, {kIncoming, 4, 4}, {kOutgoing, 4, 4},
@@ -47,8 +47,7 @@ struct CacheInfo {
 };
 
 std::span<const Rule> rules_of(Family family) {
-    return family == Family::v4 ? std::span<const Rule>(kRules4)
-                                : std::span<const Rule>(kRules6);
+    return family == Family::v4 ? std::span<const Rule>(kRules4) : std::span<const Rule>(kRules6);
 }
 
 RouteBody body_of(const Route& r) {
@@ -88,13 +87,14 @@ Result<void> read_filter(const Request& request, Answer& answer, Family family, 
     if (a.has_other_than({kTable, kOutgoing}))
         return refuse(answer, "Unsupported attribute in dump request");
     if (filter.interface != 0 && !find_interface(filter.interface)) return Err(Error::nodev);
-    answer.filtered = filter.table != 0 || filter.protocol != 0 || filter.type != 0 ||
-                      filter.interface != 0;
+    answer.filtered =
+        filter.table != 0 || filter.protocol != 0 || filter.type != 0 || filter.interface != 0;
     // What is cached is left out, and that counts as a part already.
     filter.flags |= netlink::kFiltered;
     if (filter.table != 0 && !inet::has_table(family, filter.table))
-        return refuse(answer, family == Family::v4 ? "ipv4: FIB table does not exist"
-                                                   : "ipv6: FIB table does not exist",
+        return refuse(answer,
+                      family == Family::v4 ? "ipv4: FIB table does not exist"
+                                           : "ipv6: FIB table does not exist",
                       Error::noent);
     return {};
 }
@@ -117,11 +117,16 @@ inet::IpAddress source_for(const Route& r) {
     return search.found;
 }
 
+// IPv4 tells the table to who asks for it; of "local" Linux says that it is "main".
+u32 table_told(const RouteBody& asked, const Route& r) {
+    const bool tells = (asked.flags & kLookUpTable) != 0 && r.table != inet::kTableLocal;
+    return tells ? r.table : u32{inet::kTableMain};
+}
+
 void write_way_v4(Writer& out, const Request& request, const RouteBody& asked, const Attributes& a,
                   const Route& r) {
     const bool is_local = r.type == RouteType::local || r.type == RouteType::broadcast;
-    const bool merged = !inet::rules_were_made(Family::v4);
-    const u32 table = (asked.flags & kLookUpTable) != 0 && !merged ? r.table : u32{inet::kTableMain};
+    const u32 table = table_told(asked, r);
     out.begin(header_for(request, kNewRoute, 0));
     out.body(RouteBody{.family = kInet,
                        .destination_length = 32,
@@ -193,18 +198,16 @@ void write_route(Writer& out, const Route& r, Header header) {
 Result<void> get_route(const Request& request, Answer& answer, Family family) {
     RouteBody body;
     TRY_ASSIGN(const auto a, Attributes::read(request, body, rules_of(family), answer.why));
-    if (family == Family::v6 && body.destination_length != 0 &&
-        a.bytes(kDestination).size() < 16 && a.has(kDestination))
+    if (family == Family::v6 && body.destination_length != 0 && a.bytes(kDestination).size() < 16 &&
+        a.has(kDestination))
         return Err(Error::inval);
     if (a.has(kOutgoing) && a.number<u32>(kOutgoing) != 0 &&
         !find_interface(a.number<u32>(kOutgoing)))
         return Err(family == Family::v4 ? Error::netunreach : Error::nodev);
-    TRY_ASSIGN(const Route route,
-               inet::find_route(family, a.address(kDestination, family)));
+    TRY_ASSIGN(const Route route, inet::find_route(family, a.address(kDestination, family)));
     if (body.flags & kMatch) {
         Route told = route;
-        // As long as nobody made a rule, IPv4 looks up both tables as one.
-        if (family == Family::v4 && !inet::rules_were_made(family)) told.table = inet::kTableMain;
+        if (family == Family::v4) told.table = table_told(body, route);
         write_route(answer.out, told, header_for(request, kNewRoute, 0));
         return {};
     }

@@ -16,9 +16,10 @@ enum Attribute : u16 {
     kProtocol = 21,
 };
 // Others, a rule may be made of as well; who asks for them is told so.
-constexpr std::initializer_list<u16> kKnown = {kDestination, kSource,    kPriority,
-                                               kSuppressPrefix, kTable, kProtocol};
-constexpr Rule kRules[] = {{kPriority, 4, 4}, {kSuppressPrefix, 4, 4}, {kTable, 4, 4}, {kProtocol, 1, 1}};
+constexpr std::initializer_list<u16> kKnown = {kDestination,    kSource, kPriority,
+                                               kSuppressPrefix, kTable,  kProtocol};
+constexpr Rule kRules[] = {
+    {kPriority, 4, 4}, {kSuppressPrefix, 4, 4}, {kTable, 4, 4}, {kProtocol, 1, 1}};
 
 struct Context {
     const Request& request;

@@ -81,6 +81,7 @@ int main(void) {
     link_order("a group's address", RTM_SETLINK, 1, 0, 0, IFLA_ADDRESS, "\1\0\0\0\0\0", 6);
     link_order("a short address", RTM_SETLINK, 1, 0, 0, IFLA_ADDRESS, "\2\0\0", 3);
     link_order("a name", RTM_SETLINK, 1, 0, 0, IFLA_IFNAME, "other", 6);
+    link_order("its own name", RTM_SETLINK, 1, 0, 0, IFLA_IFNAME, "lo", 3);
     link_order("link 99", RTM_SETLINK, 99, 0, 0, -1, 0, 0);
     link_order("link 0", RTM_SETLINK, 0, 0, 0, -1, 0, 0);
     link_order("link -5", RTM_SETLINK, -5, 0, 0, -1, 0, 0);

@@ -163,6 +163,7 @@ static void routes(int fd) {
     routes_of(fd, AF_INET, "127.0.0.2", 32, RTM_F_LOOKUP_TABLE, 0);
     routes_of(fd, AF_INET, "127.255.255.255", 32, 0, 0);
     routes_of(fd, AF_INET, "127.0.0.2", 32, RTM_F_FIB_MATCH, 0);
+    routes_of(fd, AF_INET, "127.0.0.2", 32, RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE, 0);
     routes_of(fd, AF_INET, "127.0.0.2", 32, 0, 1);
     routes_of(fd, AF_INET, "127.0.0.1", 32, 0, 2);
     routes_of(fd, AF_INET, "198.51.100.1", 32, 0, 0);

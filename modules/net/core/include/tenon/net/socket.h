@@ -51,14 +51,15 @@ enum : u32 {
 
 // What a family says of a message in its own words: a control message of that level and type.
 struct Told {
-    i32 level = 0, type = 0;
-    u32 length = 0;  // bytes; 0: nothing is said
-    u8 bytes[8] = {};
+    i32 level = 0;     // by the number of its options' level
+    i32 type = 0;      // a number of that level
+    u32 length = 0;    // bytes; 0: nothing is said
+    u8 bytes[8] = {};  // what is said
 };
 
 // What one call sends or receives.
 struct Message {
-    vfs::IoBuffer data;
+    vfs::IoBuffer data;              // what goes, or where it comes to
     u32 flags = 0;                   // in
     u32 result_flags = 0;            // out
     bool tells_credentials = false;  // receive: SO_PASSCRED, for the personality
@@ -66,7 +67,7 @@ struct Message {
     const Address* to = nullptr;     // send
     Address from;                    // receive; length 0: none
     Ancillary ancillary;             // both ways
-    Told told;                       // receive
+    Told told;                       // what the family says beside it
 };
 
 // What setsockopt sets at the socket's own level; protocols read it.

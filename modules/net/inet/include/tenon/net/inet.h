@@ -8,18 +8,23 @@
 
 namespace tenon::net::inet {
 
+// By the numbers of address families.
 enum class Family : u8 { v4 = 2, v6 = 10 };
+// How long an address is.
 constexpr u32 address_bytes(Family family) {
     return family == Family::v4 ? 4 : 16;
 }
+// The longest prefix.
 constexpr u32 address_bits(Family family) {
     return address_bytes(family) * 8;
 }
 
 // In network byte order; of IPv4 the first four bytes, the others are zero.
 struct IpAddress {
+    // Sixteen in any case.
     u8 bytes[16] = {};
     bool operator==(const IpAddress&) const = default;
+    // No address, or that of anybody.
     bool is_zero() const { return *this == IpAddress{}; }
 };
 // Whether the first bits are the same.
@@ -28,27 +33,42 @@ TENON_API bool same_prefix(const IpAddress& a, const IpAddress& b, u32 bits);
 TENON_API IpAddress cut(const IpAddress& a, u32 bits);
 TENON_API IpAddress filled(const IpAddress& a, u32 bits, Family family);
 
+// How far an address or a route reaches.
 enum Scope : u8 { kUniverse = 0, kLink = 253, kHost = 254, kNowhere = 255 };
-enum AddressFlag : u32 { kSecondary = 0x1, kTentative = 0x40, kPermanent = 0x80, kNoPrefixRoute = 0x200 };
+// Of an address, as they travel.
+enum AddressFlag : u32 {
+    kSecondary = 0x1,
+    kTentative = 0x40,
+    kPermanent = 0x80,
+    kNoPrefixRoute = 0x200
+};
+// No end of a lifetime.
 inline constexpr u32 kForever = ~u32{0};
 
 // An address of an interface.
 struct InterfaceAddress {
+    // Of which protocol, how long the network's part is, in bits, and a Scope.
     Family family = Family::v4;
     u8 prefix_length = 0;
     u8 scope = kUniverse;
-    u8 protocol = 0;  // who gave it: 0 a user, 1 the kernel for the loopback interface
-    u32 flags = 0;
-    u32 interface = 0;
-    // Its own, the network's or the other end's, and where broadcasts go (zero: none was given).
-    IpAddress local, prefix, broadcast;
-    u32 metric = 0;  // of the route that comes with it
-    char label[kInterfaceNameBytes] = {};
-    u32 preferred_seconds = kForever, valid_seconds = kForever;  // told, not kept to
-    u64 created_ns = 0, updated_ns = 0;                          // by the monotonic clock
+    u8 protocol = 0;      // who gave it: 0 a user, 1 the kernel for the loopback interface
+    u32 flags = 0;        // of AddressFlag
+    u32 interface = 0;    // whose it is, by its index
+    IpAddress local;      // its own
+    IpAddress prefix;     // the network's, or the other end's
+    IpAddress broadcast;  // where broadcasts go; zero: none was given
+    u32 metric = 0;       // of the route that comes with it
+    char label[kInterfaceNameBytes] = {};  // the interface's name, or one that begins so
+    // Told, not kept to; and when it came and was changed, by the monotonic clock.
+    u32 preferred_seconds = kForever;
+    u32 valid_seconds = kForever;  // from now on
+    u64 created_ns = 0;            // since the system started
+    u64 updated_ns = 0;            // the same
 };
 
+// Tables that have a meaning; others are a user's.
 enum Table : u32 { kTableDefault = 253, kTableMain = 254, kTableLocal = 255 };
+// What becomes of a packet, by the numbers that travel.
 enum class RouteType : u8 {
     unspecified,
     unicast,
@@ -63,43 +83,61 @@ enum class RouteType : u8 {
     nat,
     resolver,
 };
-inline constexpr u8 kByKernel = 2, kByBoot = 3;
+// Who made a route or a rule.
+inline constexpr u8 kByKernel = 2;
+inline constexpr u8 kByBoot = 3;  // a user, of IPv6
 
+// A way for packets.
 struct Route {
+    // Of which protocol.
     Family family = Family::v4;
-    u8 length = 0;  // of the destination's prefix, bits
-    u8 tos = 0;
-    u8 protocol = 0;  // who made it
-    u8 scope = kUniverse;
-    RouteType type = RouteType::unicast;
-    u32 table = kTableMain;
-    u32 metric = 0;
-    u32 interface = 0;  // 0: none
-    IpAddress destination, source, gateway;  // source: preferred; zero: none
+    u8 length = 0;                        // of the destination's prefix, bits
+    u8 tos = 0;                           // the type of service that it is for
+    u8 protocol = 0;                      // who made it
+    u8 scope = kUniverse;                 // a Scope
+    RouteType type = RouteType::unicast;  // what becomes of packets
+    u32 table = kTableMain;               // in which table it stands
+    u32 metric = 0;                       // of two to one destination the lower counts
+    u32 interface = 0;                    // where packets go out; 0: nowhere
+    // Where to, from which address by preference, and through whom; zero: none.
+    IpAddress destination;
+    IpAddress source;   // preferred
+    IpAddress gateway;  // the next hop
 };
 
+// Who is looked up in which table: rules are asked in the order of their priorities.
 struct Rule {
-    Family family = Family::v4;
-    u8 destination_length = 0, source_length = 0, tos = 0, action = 1;
-    u8 protocol = 0;
-    u32 flags = 0, table = 0, priority = 0;
-    IpAddress destination, source;
+    Family family = Family::v4;  // of which protocol
+    u8 destination_length = 0;   // of its prefix, bits; 0: any
+    u8 source_length = 0;        // the same
+    u8 tos = 0;                  // the type of service; 0: any
+    u8 action = 1;               // 1: look up; others are kept and do nothing
+    u8 protocol = 0;             // who made it
+    u32 flags = 0;               // kept
+    u32 table = 0;               // which one
+    u32 priority = 0;            // the lower, the earlier
+    IpAddress destination;       // of packets that it is for
+    IpAddress source;            // the same
 };
 
 // Who asked for a change; nobody: 0.
 struct Asker {
-    u32 port = 0, sequence = 0;
-    bool echo = false;
+    u32 port = 0;       // of netlink
+    u32 sequence = 0;   // of his request
+    bool echo = false;  // he wants to be told with the others
 };
 
 // Is told of each change while the tables are locked: it must not call back.
 class Listener {
   public:
     virtual ~Listener() = default;
+    // An interface is another now.
     virtual void link(InterfaceEvent event, Interface& interface) = 0;  // not locked
+    // It is there, or is there no more; the same of routes and rules.
     virtual void address(bool is_there, const InterfaceAddress& address, const Asker& asker) = 0;
     // `how`: as the flags of a request to make it (netlink's kCreate and its kin).
     virtual void route(bool is_there, const Route& route, u16 how, const Asker& asker) = 0;
+    // As address().
     virtual void rule(bool is_there, const Rule& rule, const Asker& asker) = 0;
 };
 // One at a time: Error::busy. Behind its module's gate; until the handle goes.
@@ -127,28 +165,33 @@ TENON_API Result<void> add_route(Route route, u16 how, const Asker& asker, Words
 TENON_API Result<void> remove_route(const Route& like, const Asker& asker, Words& why);
 // By table, then by destination.
 TENON_API void for_each_route(Family family, void (*visit)(const Route&, void*), void* context);
+// Whether there is one of that number: the standard ones always are.
 TENON_API bool has_table(Family family, u32 table);
 // The way to an address, by the rules' tables. Error::netunreach.
 TENON_API Result<Route> find_route(Family family, const IpAddress& to);
 
 // --- Rules. Errors: exist, noent, nobufs.
+// A table or a priority of 0 is chosen.
 TENON_API Result<void> add_rule(Rule rule, u16 how, const Asker& asker);
+// What is zero in `like` stands for any.
 TENON_API Result<void> remove_rule(const Rule& like, const Asker& asker);
+// By priority.
 TENON_API void for_each_rule(Family family, void (*visit)(const Rule&, void*), void* context);
-// Since somebody made a rule, the table "local" is looked up apart from "main".
-TENON_API bool rules_were_made(Family family);
 
 // IPv4 addresses by interface, for who must not stand on this module, personalities: the service
 // "net-addresses".
 class Addresses : public module::Service {
   public:
+    // Of this class and InterfaceAddress.
     static constexpr u32 kInterfaceVersion = 1;
     // The first of the interface, or the one with that label; the one at a place in the order of
     // interfaces. Errors: addrnotavail; noent past the last.
     virtual Result<InterfaceAddress> of_label(std::string_view label) = 0;
+    // From 0 on.
     virtual Result<InterfaceAddress> at(u32 place) = 0;
     // As SIOCSIFADDR and SIOCSIFNETMASK do.
     virtual Result<void> set_local(u32 interface, std::string_view label, const IpAddress& a) = 0;
+    // Bits.
     virtual Result<void> set_length(std::string_view label, u32 prefix_length) = 0;
 };
 
