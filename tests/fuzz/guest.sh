@@ -2,7 +2,7 @@
 . /tests/common.sh
 
 # What a call would load by itself counts as before, too.
-for module in net_unix net_netlink net_packet net_loopback; do modprobe $module || fail "modprobe $module"; done
+for module in net_unix net_netlink net_rtnetlink net_packet net_loopback; do modprobe $module || fail "modprobe $module"; done
 
 # What the same calls leave in caches is there before it counts.
 /tests/syscall-fuzz --seed "$1" --calls $(($2 / 5)) --children "$3" >/dev/null || fail warm-up
