@@ -31,10 +31,16 @@ class FairQueue {
     bool charge(E& current, u64 ns) {
         current.vruntime += virtual_ns(ns, current.weight);
         if (distance(current.vruntime, current.deadline) < 0) return false;
-        current.deadline = current.vruntime + virtual_ns(current.slice_ns, current.weight);
-        // Keeps the sums small however long the queue lives.
-        if (distance(current.vruntime, base_) > kRebaseDistance) rebase(current.vruntime);
+        turn_over(current);
         return true;
+    }
+
+    // The current entity gives away the rest of its slice. One that is ahead has none to give: did
+    // its deadline move all the same, many calls in a row would leave it a slice of seconds.
+    void yield(E& current) {
+        if (!eligible(current, &current)) return;
+        current.vruntime = current.deadline;
+        turn_over(current);
     }
 
     // Where the ideal machine would be: the weighted average of all virtual times.
@@ -162,6 +168,11 @@ class FairQueue {
         E, bi::member_hook<E, bi::set_member_hook<bi::link_mode<bi::safe_link>>, &E::tree_hook>,
         bi::compare<EarlierDeadline>, bi::constant_time_size<false>>;
 
+    void turn_over(E& current) {
+        current.deadline = current.vruntime + virtual_ns(current.slice_ns, current.weight);
+        // Keeps the sums small however long the queue lives.
+        if (distance(current.vruntime, base_) > kRebaseDistance) rebase(current.vruntime);
+    }
     i64 key(const E& e) const { return distance(e.vruntime, base_); }
     void rebase(u64 to) {
         sum_ -= load_ * distance(to, base_);

@@ -205,7 +205,7 @@ void yield() {
             e.rr_left_ns = 0;  // to the end of its priority
         } else if (!queue.fair.empty()) {
             queue.charge_current(arch::clock_ns());
-            e.deadline += FairQueue<Entity>::virtual_ns(e.slice_ns, e.weight);
+            queue.fair.yield(e);
         }
         queue.lock.unlock_raw();
     }

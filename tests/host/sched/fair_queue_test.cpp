@@ -176,3 +176,25 @@ TEST(FairQueue, slice_ends_where_charge_says) {
     EXPECT_TRUE(m.queue.charge(*m.current, 4));
     m.drain();
 }
+
+TEST(FairQueue, yields_in_a_row_leave_no_longer_slice) {
+    Machine m;
+    Entity yields, computes;
+    m.add(yields);
+    m.add(computes);
+    m.reschedule();
+    for (int i = 0; i < 10'000; ++i) {
+        if (m.current == &yields) {
+            m.queue.charge(yields, 1'000);
+            m.queue.yield(yields);
+            m.reschedule();
+        } else {
+            m.run(1'000'000);
+        }
+        ASSERT_LE(Queue::slice_left_ns(yields), yields.slice_ns);
+    }
+    const u64 before = computes.ran;
+    m.run(60'000'000);  // both compute
+    EXPECT_GE(computes.ran - before, 24'000'000u);
+    m.drain();
+}
