@@ -71,6 +71,7 @@ Result<void> add_rule(Rule rule, u16 how, const Asker& asker) {
         for (const Node& n : t.rules)
             if (same(n.value, rule)) return Err(Error::exist);
     TRY(insert(rule));
+    if (rule.family == Family::v4) t.local_is_split = true;
     tell(true, rule, asker);
     return {};
 }
@@ -89,6 +90,7 @@ Result<void> remove_rule(const Rule& like, const Asker& asker) {
             (like.source_length != 0 &&
              (r.source_length != like.source_length || r.source != like.source)))
             continue;
+        if (r.family == Family::v4) t.local_is_split = true;
         const std::unique_ptr<Node> owned(&n);
         t.rules.erase(t.rules.iterator_to(n));
         --t.counts[2];
@@ -96,6 +98,11 @@ Result<void> remove_rule(const Rule& like, const Asker& asker) {
         return {};
     }
     return Err(Error::noent);
+}
+
+bool local_is_split() {
+    sync::MutexGuard guard(tables().lock);
+    return tables().local_is_split;
 }
 
 void for_each_rule(Family family, void (*visit)(const Rule&, void*), void* context) {

@@ -26,6 +26,7 @@ struct Tables {
     Entries<Route> routes;  // in the order in which they are told
     Entries<Rule> rules;
     u32 counts[3] = {};
+    bool local_is_split = false;
     module::Gated<Listener> listener;
     bool has_listener = false;
 };

@@ -117,9 +117,10 @@ inet::IpAddress source_for(const Route& r) {
     return search.found;
 }
 
-// IPv4 tells the table to who asks for it; of "local" Linux says that it is "main".
+// IPv4 tells the table to who asks for it; of "local" that it is "main", as long as it is.
 u32 table_told(const RouteBody& asked, const Route& r) {
-    const bool tells = (asked.flags & kLookUpTable) != 0 && r.table != inet::kTableLocal;
+    const bool tells = (asked.flags & kLookUpTable) != 0 &&
+                       (r.table != inet::kTableLocal || inet::local_is_split());
     return tells ? r.table : u32{inet::kTableMain};
 }
 

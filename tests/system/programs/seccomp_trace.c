@@ -195,8 +195,9 @@ int main(void) {
     printf("-- let go at the stop\n");
     start(PTRACE_O_TRACESECCOMP, calls);
     next(PTRACE_CONT, 0);
-    SAY(PT(PTRACE_DETACH, pid, 0, 0));
+    long detached = PT(PTRACE_DETACH, pid, 0, 0);
     next(-1, 0);
+    printf("detached %ld\n", detached); /* not before: it prints, too */
     printf("-- suspended\n");
     start(PTRACE_O_TRACESECCOMP | PTRACE_O_SUSPEND_SECCOMP, calls);
     finish();

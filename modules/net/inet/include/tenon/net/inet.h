@@ -167,6 +167,10 @@ TENON_API Result<void> remove_route(const Route& like, const Asker& asker, Words
 TENON_API void for_each_route(Family family, void (*visit)(const Route&, void*), void* context);
 // Whether there is one of that number: the standard ones always are.
 TENON_API bool has_table(Family family, u32 table);
+// Whether IPv4's table "local" is one of its own: until somebody changes the rules, it is a part of
+// "main", and ways found in it are told as that one's. Spec: Linux net/ipv4/fib_rules.c,
+// fib_unmerge().
+TENON_API bool local_is_split();
 // The way to an address, by the rules' tables. Error::netunreach.
 TENON_API Result<Route> find_route(Family family, const IpAddress& to);
 
