@@ -169,6 +169,8 @@ i32 wire_error(Error error) {
             return -3;
         case Error::nomem:
             return -12;
+        case Error::acces:
+            return -13;
         case Error::busy:
             return -16;
         case Error::exist:
