@@ -39,7 +39,7 @@ Result<void> set_params(Task& task, const Params& wanted) {
     const bool runs = queue.current == &task;
     const bool queued = e.queued;
     const u64 now = arch::clock_ns();
-    if (runs) queue.charge_current(now);
+    if (runs) (void)queue.charge_current(now);
     // Off the queue under the old parameters, on again under the new ones.
     if (queued) queue.dequeue(task);
     e.params = wanted;
@@ -186,7 +186,7 @@ CpuTimes cpu_times(u32 cpu) {
     RunQueue& q = run_queue(cpu);
     q.lock.lock_raw();
     const u64 now = arch::clock_ns();
-    if (q.current != q.idle) q.charge_current(now);
+    if (q.current != q.idle && q.charge_current(now) && q.has_waiting()) reschedule(q);
     t.user_ns = q.user_ns.load(std::memory_order_relaxed);
     t.nice_ns = q.nice_ns.load(std::memory_order_relaxed);
     t.system_ns = q.system_ns.load(std::memory_order_relaxed);
@@ -201,7 +201,7 @@ CpuTimes cpu_times(u32 cpu) {
 u64 cpu_time_ns(Task& task) {
     const IrqGuard irqs;
     RunQueue& q = lock_queue_of(task);
-    if (q.current == &task) q.charge_current(arch::clock_ns());
+    if (q.current == &task && q.charge_current(arch::clock_ns()) && q.has_waiting()) reschedule(q);
     const u64 ns = task.sched.sum_exec_ns;
     q.lock.unlock_raw();
     return ns;

@@ -35,8 +35,9 @@ class RunQueue {
     // The next to run instead of `current`, which stays runnable if `keep`. Removes it from the
     // waiting ones, puts the current one among them.
     Task& switch_current(bool keep);
-    // Accounts the time since the last call to the current task. True: its slice is over.
-    bool charge_current(u64 now);
+    // Accounts the time since the last call to the current task. True: its slice is over, which is
+    // said once: whoever asks has it make way.
+    [[nodiscard]] bool charge_current(u64 now);
     // Should the newly queued task run at once?
     bool preempts(const Task& task) const;
     // Must somebody be looked for at `ns`? ~0: nobody waits.

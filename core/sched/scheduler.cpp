@@ -57,9 +57,9 @@ void put_somewhere(Task& task, RunQueue* queue, Joining how) {
         if (task.sched.allowed.test(target)) break;  // else it was forbidden just now
     }
     const u64 now = arch::clock_ns();
-    queue->charge_current(now);
+    const bool over = queue->charge_current(now);
     queue->enqueue(task, how, now);
-    if (queue->preempts(task))
+    if (over || queue->preempts(task))
         reschedule(*queue);
     else if (queue->cpu == arch::cpu_id())
         queue->request_tick(now);
@@ -96,7 +96,7 @@ void switch_away(Reason reason) {
     arch::clear_need_resched();
     Task& previous = *queue.current;
     const u64 now = arch::clock_ns();
-    queue.charge_current(now);
+    (void)queue.charge_current(now);
 
     bool keep = true;
     const TaskState state = previous.state.load(std::memory_order_relaxed);
@@ -204,7 +204,7 @@ void yield() {
         if (is_realtime(e.params.policy)) {
             e.rr_left_ns = 0;  // to the end of its priority
         } else if (!queue.fair.empty()) {
-            queue.charge_current(arch::clock_ns());
+            (void)queue.charge_current(arch::clock_ns());
             queue.fair.yield(e);
         }
         queue.lock.unlock_raw();
