@@ -12,6 +12,7 @@
 #include <tenon/process/task.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tenon::process::futex {
 
@@ -23,6 +24,7 @@ struct Bucket;
 struct Waiter {
     Key key{};
     u32 bitset = ~u32{0};
+    u8 priority = 0;  // real-time
     Task* task = nullptr;
     // Where it is queued; changed by requeue() under both locks, null when it was woken.
     std::atomic<Bucket*> bucket{nullptr};
@@ -36,11 +38,13 @@ struct alignas(64) Bucket {
     Waiter* first = nullptr;
     Waiter* last = nullptr;
 
-    void append(Waiter& w) {
-        w.next = nullptr;
+    // Behind those of its real-time priority and above.
+    void insert(Waiter& w) {
         w.prev = last;
-        (last != nullptr ? last->next : first) = &w;
-        last = &w;
+        while (w.prev != nullptr && w.prev->priority < w.priority) w.prev = w.prev->prev;
+        Waiter*& before = w.prev != nullptr ? w.prev->next : first;
+        w.next = std::exchange(before, &w);
+        (w.next != nullptr ? w.next->prev : last) = &w;
         w.bucket.store(this, std::memory_order_relaxed);
     }
     void remove(Waiter& w) {
@@ -120,6 +124,7 @@ class TwoBuckets {
 
 // Queues `w` if the word still holds `expected`. Error::again if not.
 Result<void> queue(Waiter& w, u64 address, Scope scope, u32 expected) {
+    w.priority = w.task->sched.params.rt_priority;
     for (;;) {
         TRY_ASSIGN(w.key, key_of(address, scope));
         Bucket& bucket = bucket_of(w.key);
@@ -131,7 +136,7 @@ Result<void> queue(Waiter& w, u64 address, Scope scope, u32 expected) {
             sync::SpinGuard guard(bucket.lock);
             readable = arch::user_load32(address, value);
             if (readable && value == expected) {
-                bucket.append(w);
+                bucket.insert(w);
                 return {};
             }
         }
@@ -156,19 +161,17 @@ bool unqueue(Waiter& w) {
 
 }  // namespace
 
-Result<void> wait(u64 address, Scope scope, u32 expected, u32 bitset, sync::Deadline deadline) {
+Result<void> wait(u64 address, Scope scope, u32 expected, u32 bitset, const Until& until) {
     Waiter w;
     w.task = current();
     w.bitset = bitset;
     TRY(queue(w, address, scope, expected));
-    sync::WaitQueue nobody;  // the waker knows the task
-    auto result = nobody.wait([&] { return w.bucket.load(std::memory_order_acquire) == nullptr; },
-                              sync::WaitMode::interruptible, deadline);
+    auto result = sleep([&] { return w.bucket.load(std::memory_order_acquire) == nullptr; }, until);
     if (!unqueue(w)) return {};  // woken, if only at the last moment
     return result;
 }
 
-Result<u32> wait_many(std::span<const WaitSpec> specs, sync::Deadline deadline) {
+Result<u32> wait_many(std::span<const WaitSpec> specs, const Until& until) {
     if (specs.empty() || specs.size() > kMaxWaitv) return Err(Error::inval);
     std::unique_ptr<Waiter[]> waiters(new (std::nothrow) Waiter[specs.size()]);
     if (!waiters) return Err(Error::nomem);
@@ -186,11 +189,7 @@ Result<u32> wait_many(std::span<const WaitSpec> specs, sync::Deadline deadline) 
                 return static_cast<i64>(i);
         return -1;
     };
-    if (result) {
-        sync::WaitQueue nobody;
-        result =
-            nobody.wait([&] { return find_woken() >= 0; }, sync::WaitMode::interruptible, deadline);
-    }
+    if (result) result = sleep([&] { return find_woken() >= 0; }, until);
     i64 woken = -1;
     for (usize i = 0; i < queued; ++i)
         if (!unqueue(waiters[i])) woken = static_cast<i64>(i);
@@ -233,7 +232,7 @@ Result<Requeued> requeue(u64 from, u64 to, Scope scope, u32 wake_count, u32 move
                             if (&source != &target) {
                                 source.remove(*w);
                                 target.waiters.fetch_add(1, std::memory_order_seq_cst);
-                                target.append(*w);
+                                target.insert(*w);
                             }
                         } else {
                             break;

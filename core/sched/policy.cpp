@@ -25,14 +25,8 @@ Result<void> check(const Params& p) {
     return {};
 }
 
-}  // namespace
-
-Params params(const Task& task) {
-    return task.sched.params;
-}
-
-Result<void> set_params(Task& task, const Params& wanted) {
-    TRY(check(wanted));
+// Changes what is given. The task goes by its own parameters, or by what it is lent.
+void apply(Task& task, const Params* own, const u8* lent) {
     const IrqGuard irqs;
     RunQueue& queue = lock_queue_of(task);
     Entity& e = task.sched;
@@ -42,13 +36,19 @@ Result<void> set_params(Task& task, const Params& wanted) {
     if (runs) (void)queue.charge_current(now);
     // Off the queue under the old parameters, on again under the new ones.
     if (queued) queue.dequeue(task);
-    e.params = wanted;
-    e.weight = weight_of(wanted);
+    if (own != nullptr) e.own = *own;
+    if (lent != nullptr) e.lent = *lent;
+    e.params = e.own;
+    if (e.lent > e.own.rt_priority) {
+        e.params.policy = Policy::fifo;
+        e.params.rt_priority = e.lent;
+    }
+    e.weight = weight_of(e.own);
     if (queued) {
         if (runs) {
             e.queued = true;
             e.rr_left_ns = round_robin_slice_ns;
-            if (!is_realtime(wanted.policy)) queue.fair.place(e, nullptr, Joining::woken);
+            if (!is_realtime(e.params.policy)) queue.fair.place(e, nullptr, Joining::woken);
         } else {
             queue.enqueue(task, Joining::woken, now);
         }
@@ -56,7 +56,22 @@ Result<void> set_params(Task& task, const Params& wanted) {
         if (runs ? queue.has_waiting() : queue.preempts(task)) reschedule(queue);
     }
     queue.lock.unlock_raw();
+}
+
+}  // namespace
+
+Params params(const Task& task) {
+    return task.sched.own;
+}
+
+Result<void> set_params(Task& task, const Params& wanted) {
+    TRY(check(wanted));
+    apply(task, &wanted, nullptr);
     return {};
+}
+
+void lend_priority(Task& task, u8 rt_priority) {
+    if (task.sched.lent != rt_priority) apply(task, nullptr, &rt_priority);
 }
 
 CpuMask affinity(const Task& task) {
@@ -114,7 +129,7 @@ void init_entity(Task& child, const Task* parent) {
     Entity& e = child.sched;
     e.slice_ns = kFairSliceNs;
     if (parent != nullptr) {
-        e.params = parent->sched.params;
+        e.params = parent->sched.own;
         e.allowed = parent->sched.allowed;
         e.cpu.store(parent->sched.cpu.load(std::memory_order_relaxed), std::memory_order_relaxed);
         if (e.params.reset_on_fork) {
@@ -123,6 +138,7 @@ void init_entity(Task& child, const Task* parent) {
             e.params.reset_on_fork = false;
         }
     }
+    e.own = e.params;
     e.weight = weight_of(e.params);
 }
 

@@ -3,6 +3,7 @@
 
 #include <tenon/process/process.h>
 
+#include "personality/linux/futex/pi.h"
 #include "personality/linux/ipc/undo.h"
 #include "personality/linux/keys/task_keys.h"
 #include "personality/linux/seccomp/seccomp.h"
@@ -28,6 +29,7 @@ class LinuxTask final : public process::TaskExtension {
     u64 trap_address = 0;
     seccomp::State seccomp;
     trace::Side trace;
+    pi::Side pi;
     keys::TaskKeys keys;
     Ref<ipc::UndoList> undo;     // of semaphores; null until there is something to undo
     bool made_segments = false;  // of shared memory: some may have this task as their creator

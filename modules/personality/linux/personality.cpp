@@ -91,7 +91,7 @@ void LinuxPersonality::task_exiting(Task& task) {
     trace::exiting(task);
     linux_task(task).keys.drop();
     if (task.space) {
-        leave_memory(task);
+        leave_memory(task, true);
         LinuxTask& own = linux_task(task);
         own.undo.reset();
         if (own.made_segments) ipc::creator_exits(task.tid);
@@ -99,12 +99,13 @@ void LinuxPersonality::task_exiting(Task& task) {
     trace::detach_all(task);
 }
 
-void leave_memory(Task& task) {
+void leave_memory(Task& task, bool for_good) {
     LinuxTask& own = linux_task(task);
     if (own.robust_list != 0) {
         exit_robust_list(own.robust_list);
         own.robust_list = 0;
     }
+    pi::leave(task, for_good);
     if (own.clear_child_tid != 0) {
         const u64 address = std::exchange(own.clear_child_tid, 0);
         // Nobody can be waiting in memory that nobody else has.

@@ -1,8 +1,10 @@
 /* CLOCK_REALTIME is stepped: what waits for one of its times wakes, what waits for a while goes on. */
 #include "check.h"
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -108,6 +110,11 @@ int main(void) {
 
     struct timespec until = from_now(1000);
     STEPPED(2000, clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &until, 0));
+    int word = 0;
+    until = from_now(1000);
+    STEPPED(2000, syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &until, 0, -1));
+    until = from_now(1);
+    STEPPED(-3, syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &until, 0, -1));
     clock_gettime(CLOCK_MONOTONIC, &end_mono);
     real.tv_sec += end_mono.tv_sec - mono.tv_sec;
     SAY(clock_settime(CLOCK_REALTIME, &real));

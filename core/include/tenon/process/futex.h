@@ -8,6 +8,7 @@
 #include <tenon/arch/user_copy.h>
 #include <tenon/mm/address_space.h>
 #include <tenon/sync/wait_queue.h>
+#include <tenon/time/clock.h>
 
 namespace tenon::process::futex {
 
@@ -15,10 +16,29 @@ using Key = mm::AddressSpace::PageKey;
 
 enum class Scope : u8 { process_private, shared };
 
+// When a sleep ends: a time of the monotonic clock, or of the wall clock, however it is stepped.
+struct Until {
+    sync::Deadline deadline;
+    bool wall = false;
+};
+// Sleeps until ready() or then; who makes it ready wakes the task. Errors: timedout, restart.
+template <typename Ready>
+Result<void> sleep(Ready&& ready, const Until& until) {
+    constexpr auto kMode = sync::WaitMode::interruptible;
+    if (sync::WaitQueue nobody; !until.wall) return nobody.wait(ready, kMode, until.deadline);
+    for (;;) {
+        const u32 steps = time::realtime_step_count();
+        const i64 ns = static_cast<i64>(until.deadline.ns) - time::realtime_offset_ns();
+        auto result = time::realtime_step_queue().wait(
+            [&] { return ready() || time::realtime_step_count() != steps; }, kMode,
+            {ns > 0 ? static_cast<u64>(ns) : 0});
+        if (!result || ready()) return result;
+    }
+}
+
 // Sleeps while *address == expected. Errors: again (value differs), timedout, restart, fault,
 // inval.
-TENON_API Result<void> wait(u64 address, Scope scope, u32 expected, u32 bitset,
-                            sync::Deadline deadline);
+TENON_API Result<void> wait(u64 address, Scope scope, u32 expected, u32 bitset, const Until& until);
 TENON_API Result<u32> wake(u64 address, Scope scope, u32 count, u32 bitset);
 // `expected` non-null: CMP_REQUEUE, Error::again when *from differs. The ABI's result is the sum
 // for CMP_REQUEUE and `woken` alone for REQUEUE.
@@ -45,6 +65,6 @@ struct WaitSpec {
     u32 expected;
 };
 inline constexpr u32 kMaxWaitv = 128;
-TENON_API Result<u32> wait_many(std::span<const WaitSpec> specs, sync::Deadline deadline);
+TENON_API Result<u32> wait_many(std::span<const WaitSpec> specs, const Until& until);
 
 }  // namespace tenon::process::futex

@@ -83,7 +83,8 @@ class Task : public RefCounted<Task> {
         std::atomic<bool> on_cpu{false};
         bool in_load = false;      // counts in the load average while it sleeps
         bool sampled_user = true;  // what the last tick found
-        sched::Params params;
+        sched::Params params, own;  // what it goes by; without what it is lent
+        u8 lent = 0;                // real-time priority
         CpuMask allowed = CpuMask::all();
         u64 rr_left_ns = 0;
         u64 voluntary_switches = 0, involuntary_switches = 0;

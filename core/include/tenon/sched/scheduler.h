@@ -41,6 +41,8 @@ TENON_API void sleep_ns(u64 ns);  // uninterruptible
 
 TENON_API Params params(const Task& task);
 TENON_API Result<void> set_params(Task& task, const Params& params);  // no permission check
+// Lends the task a real-time priority (FIFO) while that is above its own; 0: no more.
+TENON_API void lend_priority(Task& task, u8 rt_priority);
 // Migrates if needed. Error::inval when the intersection with the online CPUs is empty.
 TENON_API Result<void> set_affinity(Task& task, CpuMask mask);
 TENON_API CpuMask affinity(const Task& task);

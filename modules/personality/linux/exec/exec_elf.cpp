@@ -180,7 +180,7 @@ Result<void> exec(process::ExecRequest& request) {
     const i32 old_tid = self.tid;
     TRY(become_single_threaded());
     name_task(self, request);
-    if (task.clear_child_tid != 0 || task.robust_list != 0) leave_memory(self);
+    leave_memory(self, false);
     task.forget_program();
     arch::debug_regs_reset();
     self.notify_on_switch = false;

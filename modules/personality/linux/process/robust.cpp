@@ -14,13 +14,14 @@ namespace tenon::personality {
 namespace {
 
 // One lock of a dead owner: says so in the word and wakes a waiter. `pending`: the operation was
-// under way, so the word may belong to nobody yet while waiters sleep.
-bool owner_died(u64 address, i32 tid, bool pending) {
+// under way, so the word may belong to nobody yet while waiters sleep. `pi`: the lock itself is
+// passed on when the task has left it (futex/pi.h), and nobody sleeps on the word.
+bool owner_died(u64 address, i32 tid, bool pending, bool pi) {
     if ((address & 3) != 0) return false;
     u32 value;
     if (!arch::user_load32(address, value)) return false;
     for (;;) {
-        if (pending && (value & FUTEX_TID_MASK) == 0) {
+        if (pending && !pi && (value & FUTEX_TID_MASK) == 0) {
             (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
             return true;
         }
@@ -31,7 +32,7 @@ bool owner_died(u64 address, i32 tid, bool pending) {
         if (expected == value) break;
         value = expected;
     }
-    if (value & FUTEX_WAITERS)
+    if (!pi && (value & FUTEX_WAITERS))
         (void)process::futex::wake(address, process::futex::Scope::shared, 1, ~0u);
     return true;
 }
@@ -46,14 +47,16 @@ void exit_robust_list(u64 head) {
     const u64 pending = reinterpret_cast<u64>(list->list_op_pending);
     u64 entry = reinterpret_cast<u64>(list->list.next);
     u32 limit = ROBUST_LIST_LIMIT;
-    // Bit 0 marks priority-inheriting locks, which are words like others to us.
+    // Bit 0 of where an entry is found marks a lock with priority inheritance.
     while ((entry & ~u64{1}) != head && limit-- != 0) {
         const auto next = mm::UserIn<u64>(entry & ~u64{1}).read();
-        if (entry != pending && !owner_died((entry & ~u64{1}) + offset, tid, false)) return;
+        if ((entry & ~u64{1}) != (pending & ~u64{1}) &&
+            !owner_died((entry & ~u64{1}) + offset, tid, false, entry & 1))
+            return;
         if (!next) return;
         entry = *next;
     }
-    if (pending != 0) (void)owner_died((pending & ~u64{1}) + offset, tid, true);
+    if (pending != 0) (void)owner_died((pending & ~u64{1}) + offset, tid, true, pending & 1);
 }
 
 Result<i64> sys_set_robust_list(u64 head, u64 len) {

@@ -4,6 +4,7 @@
 #include <tenon/process/futex.h>
 #include <tenon/time/clock.h>
 
+#include "personality/linux/futex/pi.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/time/clocks.h"
 
@@ -15,44 +16,46 @@ namespace futex = process::futex;
 
 constexpr u32 kAllBits = FUTEX_BITSET_MATCH_ANY;
 
-Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset, sync::Deadline deadline,
-                 bool relative);
+Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset,
+                 const futex::Until& until);
 
 Result<i64> restart_wait(Task::RestartBlock& block) {
     return wait(block.argument[0], static_cast<futex::Scope>(block.argument[1]),
                 static_cast<u32>(block.argument[2]), static_cast<u32>(block.argument[3]),
-                sync::Deadline{block.argument[4]}, true);
+                {sync::Deadline{block.argument[4]}, block.argument[5] != 0});
 }
 
-// A relative time-out goes on where it was after a signal; an absolute one is simply restarted.
-Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset, sync::Deadline deadline,
-                 bool relative) {
-    auto result = futex::wait(address, scope, expected, bitset, deadline);
+// A time-out goes on where it was after a signal without a handler; with one, the call ends.
+Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset,
+                 const futex::Until& until) {
+    auto result = futex::wait(address, scope, expected, bitset, until);
     if (result) return 0;
-    if (result.error() != Error::restart || !relative || deadline.is_never())
-        return Err(result.error());
+    if (result.error() != Error::restart || until.deadline.is_never()) return Err(result.error());
     Task::RestartBlock& block = current()->restart_block;
     block.argument[0] = address;
     block.argument[1] = static_cast<u64>(scope);
     block.argument[2] = expected;
     block.argument[3] = bitset;
-    block.argument[4] = deadline.ns;
+    block.argument[4] = until.deadline.ns;
+    block.argument[5] = until.wall;
     block.function = restart_wait;
     return Err(Error::restart_block);
 }
 
-Result<sync::Deadline> deadline_at(u64 timeout, bool realtime) {
+Result<futex::Until> until_time(u64 timeout, bool realtime) {
     TRY_ASSIGN(const auto t, mm::UserIn<uapi::__kernel_timespec>(timeout).read());
     if (!is_valid(t)) return Err(Error::inval);
-    const Clock clock{realtime ? Clock::Kind::realtime : Clock::Kind::monotonic};
-    return clock.deadline_of(to_ns(t));
+    const i64 ns = to_ns(t);
+    if (ns == kMaxTimeNs) return futex::Until{};
+    return futex::Until{{static_cast<u64>(ns)}, realtime};
 }
 
-Result<sync::Deadline> deadline_after(u64 timeout) {
+Result<futex::Until> until_after(u64 timeout) {
     TRY_ASSIGN(const auto t, mm::UserIn<uapi::__kernel_timespec>(timeout).read());
     if (!is_valid(t)) return Err(Error::inval);
     const Clock clock{Clock::Kind::monotonic};
-    return clock.deadline_of(add_ns(static_cast<i64>(time::monotonic_ns()), to_ns(t)));
+    return futex::Until{
+        clock.deadline_of(add_ns(static_cast<i64>(time::monotonic_ns()), to_ns(t)))};
 }
 
 // Counts are ints in the ABI; waking looks at each waiter first, so that 0 wakes one.
@@ -82,12 +85,13 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
     const auto scope =
         (op & FUTEX_PRIVATE_FLAG) != 0 ? futex::Scope::process_private : futex::Scope::shared;
     // The time-out is read before the command is looked at closer.
-    sync::Deadline deadline = sync::Deadline::never();
+    futex::Until until;
     if (utime != 0) {
         if (command == FUTEX_WAIT) {
-            TRY_ASSIGN(deadline, deadline_after(utime));
-        } else if (command == FUTEX_WAIT_BITSET) {
-            TRY_ASSIGN(deadline, deadline_at(utime, realtime));
+            TRY_ASSIGN(until, until_after(utime));
+        } else if (command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI ||
+                   command == FUTEX_LOCK_PI2) {
+            TRY_ASSIGN(until, until_time(utime, realtime || command == FUTEX_LOCK_PI));
         }
     }
     if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT_REQUEUE_PI &&
@@ -95,10 +99,10 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
         return Err(Error::nosys);
     switch (command) {
         case FUTEX_WAIT:
-            return wait(uaddr, scope, val, kAllBits, deadline, true);
+            return wait(uaddr, scope, val, kAllBits, until);
         case FUTEX_WAIT_BITSET:
             if (val3 == 0) return Err(Error::inval);
-            return wait(uaddr, scope, val, val3, deadline, false);
+            return wait(uaddr, scope, val, val3, until);
         case FUTEX_WAKE:
         case FUTEX_WAKE_BITSET: {
             const u32 bits = command == FUTEX_WAKE ? kAllBits : val3;
@@ -121,6 +125,16 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
                                       at_least_one(static_cast<u32>(utime)), wake_op_from(val3)));
             return woken;
         }
+        case FUTEX_LOCK_PI:
+        case FUTEX_LOCK_PI2:
+            TRY(pi::lock(uaddr, scope, until, false));
+            return 0;
+        case FUTEX_TRYLOCK_PI:
+            TRY(pi::lock(uaddr, scope, {}, true));
+            return 0;
+        case FUTEX_UNLOCK_PI:
+            TRY(pi::unlock(uaddr, scope));
+            return 0;
         default:
             return Err(Error::nosys);
     }
@@ -129,10 +143,10 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
 Result<i64> sys_futex_waitv(u64 waiters, u32 nr_futexes, u32 flags, u64 timeout, i32 clockid) {
     if (flags != 0) return Err(Error::inval);
     if (nr_futexes == 0 || nr_futexes > futex::kMaxWaitv || waiters == 0) return Err(Error::inval);
-    sync::Deadline deadline = sync::Deadline::never();
+    futex::Until until;
     if (timeout != 0) {
         if (clockid != CLOCK_REALTIME && clockid != CLOCK_MONOTONIC) return Err(Error::inval);
-        TRY_ASSIGN(deadline, deadline_at(timeout, clockid == CLOCK_REALTIME));
+        TRY_ASSIGN(until, until_time(timeout, clockid == CLOCK_REALTIME));
     }
     std::unique_ptr<futex::WaitSpec[]> specs(new (std::nothrow) futex::WaitSpec[nr_futexes]);
     if (!specs) return Err(Error::nomem);
@@ -146,7 +160,7 @@ Result<i64> sys_futex_waitv(u64 waiters, u32 nr_futexes, u32 flags, u64 timeout,
                                                         : futex::Scope::shared,
                     static_cast<u32>(w.val)};
     }
-    TRY_ASSIGN(const u32 index, futex::wait_many({specs.get(), nr_futexes}, deadline));
+    TRY_ASSIGN(const u32 index, futex::wait_many({specs.get(), nr_futexes}, until));
     return index;
 }
 
