@@ -110,6 +110,10 @@ Result<void> set_affinity(Task& task, CpuMask mask) {
     return {};
 }
 
+void set_realtime_share(u64 runtime_ns, u64 period_ns) {
+    realtime_runtime_ns = runtime_ns;
+    realtime_period_ns = period_ns;
+}
 void set_rr_interval_ns(u64 ns) {
     round_robin_slice_ns = ns;
 }

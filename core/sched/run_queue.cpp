@@ -46,6 +46,10 @@ Task* RunQueue::pick(bool keep) {
     Task* candidate = keep && current != idle ? current : nullptr;
     const bool candidate_realtime =
         candidate != nullptr && is_realtime(candidate->sched.params.policy);
+    if (realtime_is_spent()) [[unlikely]] {
+        return &task_of(
+            *fair.pick(candidate_realtime || candidate == nullptr ? nullptr : &candidate->sched));
+    }
     if (!realtime.empty()) [[unlikely]] {
         Entity& first = realtime.front();
         if (!candidate_realtime) return &task_of(first);
@@ -100,12 +104,17 @@ bool RunQueue::charge_current(u64 now) {
         current->system_ns += ran;
         system_ns.store(system_ns.load(std::memory_order_relaxed) + ran, std::memory_order_relaxed);
     }
+    if (now - realtime_since_ns >= realtime_period_ns.load(std::memory_order_relaxed)) {
+        realtime_since_ns = now;
+        realtime_used_ns = 0;
+    }
+    if (is_realtime(e.params.policy) && e.lent == 0) realtime_used_ns += ran;
     switch (e.params.policy) {
         case Policy::fifo:
-            return false;
+            return realtime_is_spent();
         case Policy::rr:
             e.rr_left_ns = ran < e.rr_left_ns ? e.rr_left_ns - ran : 0;
-            return e.rr_left_ns == 0;
+            return e.rr_left_ns == 0 || realtime_is_spent();
         default:
             return fair.charge(e, ran);
     }

@@ -15,6 +15,7 @@ inline Task& task_of(Entity& e) {
 }
 
 inline constinit std::atomic<u64> round_robin_slice_ns{100'000'000};
+inline constinit std::atomic<u64> realtime_runtime_ns{950'000'000}, realtime_period_ns{1'000'000'000};
 inline constexpr u64 kFairSliceNs = 3'000'000;
 inline constexpr u64 kBusyTickNs = 4'000'000;
 
@@ -57,6 +58,7 @@ class RunQueue {
     FairQueue<Entity> fair;
     List<Entity, &Entity::list_hook> realtime;  // by priority, highest first
     std::atomic<u32> waiting_count{0};
+    u64 realtime_since_ns = 0, realtime_used_ns = 0;  // of this period
     u64 idle_since_ns = 0;
     u64 next_balance_ns = 0;
     // Statistics; read without the lock.
@@ -69,6 +71,11 @@ class RunQueue {
                        !is_realtime(current->sched.params.policy)
                    ? &current->sched
                    : nullptr;
+    }
+    // Real-time tasks had their share, and somebody else wants the CPU.
+    bool realtime_is_spent() const {
+        return realtime_used_ns >= realtime_runtime_ns.load(std::memory_order_relaxed) &&
+               (!fair.empty() || fair_current() != nullptr);
     }
     void insert_realtime(Entity& e, bool at_front);
     void count(i32 change) {

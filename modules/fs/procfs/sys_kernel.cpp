@@ -98,6 +98,20 @@ Result<void> store_rr_slice(const Subject& about, std::string_view text) {
     sched::set_rr_interval_ns(static_cast<u64>((ms + kTick - 1) / kTick * kTick) * 1'000'000);
     return {};
 }
+// Microseconds of each period that real-time tasks may have where others want to run; below 0: all.
+constinit Knob rt_period{{1'000'000}, 1, kIntMax}, rt_runtime{{950'000}, kIntMin, kIntMax};
+template <Knob* K>
+Result<void> store_rt_share(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, take_number(text));
+    const i64 period = K == &rt_period ? value : rt_period.value.load(std::memory_order_relaxed);
+    const i64 runtime = K == &rt_runtime ? value : rt_runtime.value.load(std::memory_order_relaxed);
+    if (value < K->min || value > K->max || (runtime != -1 && runtime > period))
+        return Err(Error::inval);
+    K->value.store(value, std::memory_order_relaxed);
+    sched::set_realtime_share(runtime < 0 ? ~u64{0} : static_cast<u64>(runtime) * 1000,
+                              static_cast<u64>(period) * 1000);
+    return {};
+}
 constinit Knob printk_delay{{0}, 0, 10000}, printk_ratelimit{{5}, kIntMin, kIntMax},
     printk_burst{{10}, kIntMin, kIntMax};
 
@@ -260,6 +274,8 @@ constexpr Entry kKernel[] = {
     only<0>("sched_child_runs_first"),
     only<0>("sched_schedstats"),
     sysctl_file("sched_rr_timeslice_ms", show_knob<&rr_slice>, 0644, store_rr_slice),
+    sysctl_file("sched_rt_period_us", show_knob<&rt_period>, 0644, store_rt_share<&rt_period>),
+    sysctl_file("sched_rt_runtime_us", show_knob<&rt_runtime>, 0644, store_rt_share<&rt_runtime>),
     only<0>("acpi_video_flags"),
     only<0>("numa_balancing"),
     only<0>("print-fatal-signals"),

@@ -47,6 +47,8 @@ TENON_API void lend_priority(Task& task, u8 rt_priority);
 TENON_API Result<void> set_affinity(Task& task, CpuMask mask);
 TENON_API CpuMask affinity(const Task& task);
 TENON_API u64 rr_interval_ns(const Task& task);
+// Of each period, what real-time tasks may take of a CPU that others want, too. ~0: all.
+TENON_API void set_realtime_share(u64 runtime_ns, u64 period_ns);
 TENON_API void set_rr_interval_ns(u64 ns);  // of round-robin tasks, from their next turn on
 
 struct LoadAverages {

@@ -96,7 +96,8 @@ Result<i64> sys_get_mempolicy(u64 mode, u64 mask, u64 max_node, u64 address, u64
         sync::ReadGuard guard(space.lock);
         const mm::Vma* vma = space.find(address);
         if (vma == nullptr || vma->range.start > address) return Err(Error::fault);
-        // With MPOL_F_NODE the answer is the node of the page: 0, as the default policy's number is.
+        // With MPOL_F_NODE the answer is the node of the page: 0, as the default policy's number
+        // is.
     } else if (address != 0 || ((flags & MPOL_F_NODE) && own_mode != MPOL_INTERLEAVE)) {
         return Err(Error::inval);
     } else {
