@@ -41,6 +41,7 @@ namespace tenon::uapi {
 #include <asm/statfs.h>
 #include <asm/termbits.h>
 #include <asm/ucontext.h>
+#include <linux/acct.h>
 #include <linux/aio_abi.h>
 #include <linux/audit.h>
 #include <linux/auxvec.h>

@@ -12,6 +12,7 @@
 #include "personality/linux/memory/oom.h"
 #include "personality/linux/personality.h"
 #include "personality/linux/process/task_facts.h"
+#include "personality/linux/system/accounting.h"
 #include "personality/linux/system/settings.h"
 #include "personality/linux/system/unread_log.h"
 
@@ -50,6 +51,7 @@ class LinuxModule final : public module::Instance {
         ipc::forget_mqueue();
         registration_ = {};
         mm::set_oom_handler(nullptr);
+        stop_accounting();
         remove_file_hooks();
         keys::exit();
         ipc::exit();

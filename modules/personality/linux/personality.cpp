@@ -13,6 +13,7 @@
 #include "personality/linux/hooks.h"
 #include "personality/linux/ipc/shm.h"
 #include "personality/linux/linux_task.h"
+#include "personality/linux/system/accounting.h"
 #include "personality/linux/time/linux_process.h"
 #include "personality/linux/trace/core_dump.h"
 
@@ -120,6 +121,7 @@ void leave_memory(Task& task, bool for_good) {
 
 void LinuxPersonality::process_exiting(process::Process& process) {
     drop_for_exit(process);
+    account_for(process);
 }
 
 void LinuxPersonality::exec_done(Task& task) {
