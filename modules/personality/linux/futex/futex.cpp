@@ -16,17 +16,17 @@ namespace futex = process::futex;
 
 constexpr u32 kAllBits = FUTEX_BITSET_MATCH_ANY;
 
-Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset,
+Result<i64> wait_on(u64 address, futex::Scope scope, u32 expected, u32 bitset,
                  const futex::Until& until);
 
 Result<i64> restart_wait(Task::RestartBlock& block) {
-    return wait(block.argument[0], static_cast<futex::Scope>(block.argument[1]),
+    return wait_on(block.argument[0], static_cast<futex::Scope>(block.argument[1]),
                 static_cast<u32>(block.argument[2]), static_cast<u32>(block.argument[3]),
                 {sync::Deadline{block.argument[4]}, block.argument[5] != 0});
 }
 
 // A time-out goes on where it was after a signal without a handler; with one, the call ends.
-Result<i64> wait(u64 address, futex::Scope scope, u32 expected, u32 bitset,
+Result<i64> wait_on(u64 address, futex::Scope scope, u32 expected, u32 bitset,
                  const futex::Until& until) {
     auto result = futex::wait(address, scope, expected, bitset, until);
     if (result) return 0;
@@ -99,10 +99,10 @@ Result<i64> sys_futex(u64 uaddr, i32 op, u32 val, u64 utime, u64 uaddr2, u32 val
         return Err(Error::nosys);
     switch (command) {
         case FUTEX_WAIT:
-            return wait(uaddr, scope, val, kAllBits, until);
+            return wait_on(uaddr, scope, val, kAllBits, until);
         case FUTEX_WAIT_BITSET:
             if (val3 == 0) return Err(Error::inval);
-            return wait(uaddr, scope, val, val3, until);
+            return wait_on(uaddr, scope, val, val3, until);
         case FUTEX_WAKE:
         case FUTEX_WAKE_BITSET: {
             const u32 bits = command == FUTEX_WAKE ? kAllBits : val3;

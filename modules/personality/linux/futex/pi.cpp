@@ -1,6 +1,7 @@
 #include "personality/linux/futex/pi.h"
 
 #include <tenon/arch/user_copy.h>
+#include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
 #include <tenon/sched/scheduler.h>
 
@@ -238,11 +239,11 @@ Result<void> lock(u64 address, process::futex::Scope scope, const process::futex
 
 Result<void> unlock(u64 address, process::futex::Scope scope) {
     u32 word;
-    if (address % 4 != 0) return Err(Error::inval);
     const u32 own = tid_of(*current());
     for (;;) {
-        if (!arch::user_load32(address, word)) return Err(Error::fault);
+        TRY(mm::copy_from_user(&word, UserAddr{address}, sizeof(word)));  // aligned or not
         if ((word & kTidMask) != own) return Err(Error::perm);
+        if (address % 4 != 0) return Err(Error::inval);
         TRY_ASSIGN(const Key key,
                    current()->space->futex_key(address, scope == process::futex::Scope::shared));
         sync::MutexGuard guard(pi_lock);

@@ -20,6 +20,7 @@ constexpr u64 kMostNodes = 1024;  // as many as Debian's Linux could have
 // The node set of a call: only node 0 exists, the others may be named.
 struct Nodes {
     bool first = false, others = false;
+    u64 low = 0;  // the first word of them
     bool empty() const { return !first && !others; }
 };
 
@@ -33,7 +34,7 @@ Result<Nodes> read_nodes(u64 mask, u64 max_node) {
         const u64 left = max_node - word * 64;
         if (left < 64) bits &= (u64{1} << left) - 1;
         if (word * 64 >= kMostNodes && bits != 0) return Err(Error::inval);
-        if (word == 0) nodes.first = bits & 1;
+        if (word == 0) nodes.first = (nodes.low = bits) & 1;
         nodes.others |= (word == 0 ? bits & ~u64{1} : bits) != 0;
     }
     return nodes;
@@ -48,7 +49,7 @@ Result<u32> check_policy(u64 mode_and_flags, Nodes nodes) {
     if ((flags & MPOL_F_NUMA_BALANCING) && mode != MPOL_BIND) return Err(Error::inval);
     const bool fixed = (flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)) != 0;
     const u32 kept = static_cast<u32>(mode_and_flags);
-    if (mode == MPOL_DEFAULT) return nodes.empty() ? Result<u32>(kept) : Err(Error::inval);
+    if (mode == MPOL_DEFAULT) return nodes.empty() ? Result<u32>(0) : Err(Error::inval);
     if (mode == MPOL_LOCAL || (mode == MPOL_PREFERRED && nodes.empty())) {
         if (!nodes.empty() || fixed) return Err(Error::inval);
         return MPOL_LOCAL | static_cast<u32>(flags);
@@ -79,6 +80,7 @@ Result<i64> sys_mbind(u64 start, u64 length, u64 mode, u64 mask, u64 max_node, u
 Result<i64> sys_set_mempolicy(i32 mode, u64 mask, u64 max_node) {
     TRY_ASSIGN(const Nodes nodes, read_nodes(mask, max_node));
     TRY_ASSIGN(linux_task().memory_policy, check_policy(static_cast<u32>(mode), nodes));
+    linux_task().memory_nodes = nodes.low;
     return 0;
 }
 
@@ -102,6 +104,7 @@ Result<i64> sys_get_mempolicy(u64 mode, u64 mask, u64 max_node, u64 address, u64
         return Err(Error::inval);
     } else {
         nodes = own_mode != MPOL_DEFAULT && own_mode != MPOL_LOCAL;
+        if (own & MPOL_MODE_FLAGS) nodes = linux_task().memory_nodes;
         if (!(flags & MPOL_F_NODE)) answer = static_cast<i32>(own);
     }
     if (mode != 0) TRY(mm::UserOut<i32>(mode).write(answer));

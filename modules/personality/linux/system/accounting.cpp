@@ -21,7 +21,7 @@ namespace {
 
 constinit sync::Mutex g_lock{
     sync::LockRank::none};  // written to under it: any file's locks come after
-constinit Ref<vfs::File> g_file;
+constinit vfs::File* g_file = nullptr;  // holds a reference
 constinit std::atomic<bool> g_on{false};
 
 constexpr u64 kTick = kNsPerSecond / 100;  // AHZ
@@ -95,7 +95,7 @@ void account_for(process::Process& process) {
     std::memcpy(record.ac_comm, leader.name, sizeof record.ac_comm);
 
     sync::MutexGuard guard(g_lock);
-    if (!g_file) return;
+    if (g_file == nullptr) return;
     // The limit on the size of files is the process's, and not this file's.
     auto& limit = process.limits.value[process::Limits::fsize];
     const process::Limits::Pair kept = std::exchange(limit, {});
@@ -106,7 +106,7 @@ void account_for(process::Process& process) {
 
 void stop_accounting() {
     g_on.store(false, std::memory_order_relaxed);
-    const Ref<vfs::File> gone = std::exchange(g_file, nullptr);
+    if (g_file != nullptr) (void)adopt_ref(std::exchange(g_file, nullptr));
 }
 
 Result<i64> sys_acct(u64 name) {
@@ -122,9 +122,11 @@ Result<i64> sys_acct(u64 name) {
         TRY_ASSIGN(file, vfs::open(at.start(), path.view(), request));
         if ((file->inode().mode & vfs::kTypeMask) != vfs::kRegular) return Err(Error::acces);
     }
+    Ref<vfs::File> before;
     sync::MutexGuard guard(g_lock);
     g_on.store(static_cast<bool>(file), std::memory_order_relaxed);
-    g_file.swap(file);
+    if (g_file != nullptr) before = adopt_ref(g_file);
+    g_file = file.release();
     return 0;
 }
 
