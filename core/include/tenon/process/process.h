@@ -76,7 +76,7 @@ struct Usage {
     TENON_API void add(const Usage& o);
 };
 
-// What a personality hangs on a process (POSIX timers, aio, keyrings, ...).
+// What a personality hangs on a process (POSIX timers, keyrings, ...).
 class ProcessExtension {
   public:
     virtual ~ProcessExtension() = default;

@@ -2,13 +2,13 @@
 
 #include <tenon/lib/intrusive.h>
 #include <tenon/mm/slab.h>
-#include <tenon/sched/kthread.h>
 #include <tenon/vfs/dentry.h>
 #include <tenon/vfs/inode.h>
 #include <tenon/vfs/poll.h>
 
 #include "personality/linux/abi.h"
 #include "personality/linux/file/async.h"
+#include "personality/linux/poll/deferred.h"
 
 namespace tenon::personality {
 
@@ -18,7 +18,7 @@ constexpr u32 kReadable = vfs::kPollIn | vfs::kPollRdNorm;
 constexpr u32 kWritable = vfs::kPollOut | vfs::kPollWrNorm;
 constexpr u32 kUnsaid = 1u << 31;  // a wake-up that did not say what for
 
-struct AsyncWatch final : vfs::PollTable {
+struct AsyncWatch final : vfs::PollTable, Deferred {
     struct Wait : sync::WaitEntry {
         AsyncWatch* watch = nullptr;
     };
@@ -29,12 +29,11 @@ struct AsyncWatch final : vfs::PollTable {
     SetHook hook;
     Wait waits[kMaxWaits];
     u32 wait_count = 0;
-    // --- guarded by pending_lock
-    u32 events = 0;
-    bool pending = false;
-    AsyncWatch* next = nullptr;
+    std::atomic<u32> events{0};
 
     void add(sync::WaitQueue& queue) override;
+    void leave_queues();
+    void run() override;
 };
 
 struct FileOfWatch {
@@ -42,33 +41,18 @@ struct FileOfWatch {
     vfs::File* operator()(const AsyncWatch& watch) const { return watch.file; }
 };
 
-// Which files are watched. Held while a signal is sent, so that a watch stays until it was. No
-// rank: a file's own locks may be held when its last reference goes.
+// Which files are watched. Not held while a signal is sent. No rank: a file's own locks may be held
+// when its last reference goes.
 constinit sync::Mutex watches_lock{sync::LockRank::none};
 using Watches =
     bi::set<AsyncWatch, bi::member_hook<AsyncWatch, SetHook, &AsyncWatch::hook>, bi::key_of_value<FileOfWatch>>;
-struct State {
-    Watches watches;
-    sched::KThread* thread = nullptr;
-};
-constinit State* state = nullptr;  // made with the first watch
-
-// Taken under any queue's lock.
-constinit sync::SpinLock pending_lock{sync::LockRank::none};
-constinit AsyncWatch* pending_first = nullptr;
-constinit sync::WaitQueue pending_queue{sync::LockRank::none};
+constinit Watches* watches = nullptr;  // made with the first watch
 
 // Any context, the file's queue locked. It wakes no sleeper of the file.
 bool woken(sync::WaitEntry& entry, u32 events) {
     AsyncWatch& watch = *static_cast<AsyncWatch::Wait&>(entry).watch;
-    {
-        sync::IrqSpinGuard guard(pending_lock);
-        watch.events |= events != 0 ? events : kUnsaid;
-        if (watch.pending) return false;
-        watch.pending = true;
-        watch.next = std::exchange(pending_first, &watch);
-    }
-    pending_queue.wake_one();
+    watch.events.fetch_or(events != 0 ? events : kUnsaid, std::memory_order_release);
+    watch.defer();
     return false;
 }
 
@@ -80,37 +64,15 @@ void AsyncWatch::add(sync::WaitQueue& queue) {
     queue.add(wait);
 }
 
-AsyncWatch* take_pending(u32& events) {
-    sync::IrqSpinGuard guard(pending_lock);
-    AsyncWatch* watch = pending_first;
-    if (watch == nullptr) return nullptr;
-    pending_first = watch->next;
-    watch->pending = false;
-    events = std::exchange(watch->events, 0);
-    return watch;
+void AsyncWatch::leave_queues() {
+    for (u32 i = 0; i < wait_count; ++i) sync::WaitQueue::take_off(waits[i]);
 }
 
-bool have_pending() {
-    sync::IrqSpinGuard guard(pending_lock);
-    return pending_first != nullptr;
-}
-
-void deliver_locked() {
-    u32 events = 0;
-    while (AsyncWatch* watch = take_pending(events)) {
-        vfs::File& file = *watch->file;
-        if (events & kUnsaid) events |= file.poll(nullptr) & kReadable;
-        if ((events & kReadable) && file.readable()) signal_owner(file, watch->fd, POLL_IN);
-        if ((events & kWritable) && file.writable()) signal_owner(file, watch->fd, POLL_OUT);
-    }
-}
-
-void run(void*) {
-    while (!sched::KThread::should_stop()) {
-        (void)pending_queue.wait([] { return have_pending() || sched::KThread::should_stop(); });
-        sync::MutexGuard guard(watches_lock);
-        deliver_locked();
-    }
+void AsyncWatch::run() {
+    u32 said = events.exchange(0, std::memory_order_acquire);
+    if (said & kUnsaid) said |= file->poll(nullptr) & kReadable;
+    if ((said & kReadable) && file->readable()) signal_owner(*file, fd, POLL_IN);
+    if ((said & kWritable) && file->writable()) signal_owner(*file, fd, POLL_OUT);
 }
 
 bool has_signals(const vfs::File& file) {
@@ -118,76 +80,82 @@ bool has_signals(const vfs::File& file) {
     return type == vfs::kFifo || type == vfs::kSocket || type == vfs::kCharDevice;
 }
 
-Result<void> make_state_locked() {
-    if (state != nullptr) return {};
-    auto fresh = mm::make<State>();
-    if (!fresh) return Err(Error::nomem);
-    TRY_ASSIGN(fresh->thread, sched::KThread::start("async_io", run, nullptr));
-    state = fresh.release();
+Result<void> make_set_locked() {
+    if (watches != nullptr) return {};
+    TRY(start_deferring());
+    watches = mm::make<Watches>().release();
+    if (watches == nullptr) return Err(Error::nomem);
     return {};
 }
 
-void remove_locked(vfs::File& file) {
-    if (state == nullptr) return;
-    auto found = state->watches.find(&file);
-    if (found == state->watches.end()) return;
-    AsyncWatch& watch = *found;
-    for (u32 i = 0; i < watch.wait_count; ++i) sync::WaitQueue::take_off(watch.waits[i]);
-    {
-        sync::IrqSpinGuard guard(pending_lock);
-        for (AsyncWatch** at = &pending_first; *at != nullptr; at = &(*at)->next) {
-            if (*at != &watch) continue;
-            *at = watch.next;
-            break;
-        }
-    }
-    state->watches.erase(found);
-    delete &watch;
+// Null if the file has none.
+std::unique_ptr<AsyncWatch> take_locked(vfs::File& file) {
+    if (watches == nullptr) return nullptr;
+    auto found = watches->find(&file);
+    if (found == watches->end()) return nullptr;
+    std::unique_ptr<AsyncWatch> watch(&*found);
+    watches->erase(found);
+    return watch;
+}
+
+// Nothing more comes of it; what it was told before is sent.
+void end(std::unique_ptr<AsyncWatch> watch) {
+    watch->leave_queues();
+    settle_deferred();
 }
 
 }  // namespace
 
 Result<void> set_async(vfs::File& file, i32 fd, bool on) {
-    sync::MutexGuard guard(watches_lock);
-    if (on == ((file.flags() & vfs::kOpenAsync) != 0)) return {};
     if (!on) {
-        deliver_locked();
-        remove_locked(file);
-        file.set_flags(0, vfs::kOpenAsync);
+        std::unique_ptr<AsyncWatch> watch;
+        {
+            sync::MutexGuard guard(watches_lock);
+            watch = take_locked(file);
+            if (watch) file.set_flags(0, vfs::kOpenAsync);
+        }
+        if (watch) end(std::move(watch));
         return {};
     }
     if (!has_signals(file)) return Err(Error::notty);
-    TRY(make_state_locked());
-    auto watch = mm::make<AsyncWatch>();
-    if (!watch) return Err(Error::nomem);
-    watch->file = &file;
-    watch->fd = fd;
-    AsyncWatch& made = *watch.release();
-    state->watches.insert(made);
-    (void)file.poll(&made);
-    if (made.wait_count == 0) {  // a device that is always ready
-        remove_locked(file);
-        return Err(Error::notty);
+    std::unique_ptr<AsyncWatch> refused;
+    {
+        sync::MutexGuard guard(watches_lock);
+        if (file.flags() & vfs::kOpenAsync) return {};
+        TRY(make_set_locked());
+        auto fresh = mm::make<AsyncWatch>();
+        if (!fresh) return Err(Error::nomem);
+        fresh->file = &file;
+        fresh->fd = fd;
+        AsyncWatch& made = *fresh.release();
+        watches->insert(made);
+        (void)file.poll(&made);
+        if (made.wait_count != 0) {
+            file.set_flags(vfs::kOpenAsync, 0);
+            return {};
+        }
+        refused = take_locked(file);  // a device that is always ready
     }
-    file.set_flags(vfs::kOpenAsync, 0);
-    return {};
+    return Err(Error::notty);
 }
 
 void settle_async(vfs::File& file) {
-    if (!(file.flags() & vfs::kOpenAsync)) return;
-    sync::MutexGuard guard(watches_lock);
-    deliver_locked();
+    if (file.flags() & vfs::kOpenAsync) settle_deferred();
 }
 
 void async_file_closed(vfs::File& file) {
-    sync::MutexGuard guard(watches_lock);
-    remove_locked(file);
+    std::unique_ptr<AsyncWatch> watch;
+    {
+        sync::MutexGuard guard(watches_lock);
+        watch = take_locked(file);
+    }
+    if (!watch) return;
+    watch->leave_queues();
+    watch->withdraw();
 }
 
 void stop_async() {
-    if (state == nullptr) return;
-    sched::KThread::stop(state->thread);
-    delete std::exchange(state, nullptr);
+    delete std::exchange(watches, nullptr);
 }
 
 }  // namespace tenon::personality

@@ -1,8 +1,7 @@
 // O_ASYNC: whoever owns a file's signals is told when it becomes readable or writable.
 //
-// A watch hangs on the queues that the file names to poll. A wake-up there puts it on a list, in
-// any context; a kernel thread takes it from there and sends the signal. Several wake-ups that come
-// before it does are one signal.
+// A watch hangs on the queues that the file names to poll. A wake-up there, in any context, defers
+// the signal (poll/deferred.h). Several wake-ups that come before it is sent are one signal.
 #pragma once
 
 #include <tenon/vfs/file.h>

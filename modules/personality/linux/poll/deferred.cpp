@@ -73,7 +73,17 @@ void Deferred::forget() {
 
 void Deferred::withdraw() {
     forget();
+    if (list.running.is_held_by_current()) return;  // from another one's run()
     sync::MutexGuard guard(list.running);
+}
+
+void settle_deferred() {
+    struct Mark final : Deferred {
+        sync::Completion reached;
+        void run() override { reached.complete(); }
+    } mark;
+    mark.defer();
+    (void)mark.reached.wait();
 }
 
 Result<void> start_deferring() {

@@ -13,7 +13,7 @@ class Deferred {
     void defer();
     // It is not due any more. Does not wait for run(), which may call it.
     void forget();
-    // Likewise, and run() is over. May sleep; not from run().
+    // Likewise, and run() is over. May sleep; not from this object's run().
     void withdraw();
 
   protected:
@@ -29,6 +29,8 @@ class Deferred {
 
 // Before anything is deferred. Error::nomem. May sleep.
 Result<void> start_deferring();
+// What was deferred before this call is over. May sleep; not from a run().
+void settle_deferred();
 // Module unload: nothing is deferred any more.
 void stop_deferring();
 
