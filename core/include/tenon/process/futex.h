@@ -12,8 +12,10 @@
 
 namespace tenon::process::futex {
 
+// What a word's queue goes by.
 using Key = mm::AddressSpace::PageKey;
 
+// Whose words are the same: those of one process, or of all that map the page.
 enum class Scope : u8 { process_private, shared };
 
 // When a sleep ends: a time of the monotonic clock, or of the wall clock, however it is stepped.
