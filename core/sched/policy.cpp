@@ -5,6 +5,7 @@
 #include <tenon/time/clock.h>
 #include <tenon/time/timer.h>
 
+#include "core/sched/deadline.h"
 #include "core/sched/run_queue.h"
 
 namespace tenon::sched {
@@ -17,11 +18,39 @@ u32 weight_of(const Params& p) {
     return p.policy == Policy::idle ? kIdleWeight : weight_of_nice(p.nice);
 }
 
+constexpr u64 kMostPeriodNs = u64{1} << 40;  // for share()
+
 Result<void> check(const Params& p) {
     if (p.nice < -20 || p.nice > 19) return Err(Error::inval);
-    if (p.policy == Policy::deadline) return Err(Error::opnotsupp);
-    if (is_realtime(p.policy) ? p.rt_priority < 1 || p.rt_priority > 99 : p.rt_priority != 0)
+    const bool has_priority = p.policy == Policy::fifo || p.policy == Policy::rr;
+    if (has_priority ? p.rt_priority < 1 || p.rt_priority > 99 : p.rt_priority != 0)
         return Err(Error::inval);
+    if (p.policy == Policy::deadline &&
+        (p.runtime_ns == 0 || p.runtime_ns > p.deadline_ns || p.deadline_ns > p.period_ns ||
+         p.period_ns > kMostPeriodNs))
+        return Err(Error::inval);
+    return {};
+}
+
+// What all deadline tasks were promised together; 1 << 20 is one CPU. The lock is held while a
+// task's own parameters change.
+constinit sync::SpinLock g_bandwidth_lock{sync::LockRank::none};
+constinit u64 g_promised = 0;
+
+constexpr u64 share(u64 runtime_ns, u64 period_ns) {
+    return (runtime_ns << 20) / period_ns;
+}
+u64 bandwidth_of(const Params& p) {
+    return p.policy == Policy::deadline ? share(p.runtime_ns, p.period_ns) : 0;
+}
+
+Result<void> promise_locked(u64 before, u64 wanted) {
+    const u64 runtime = realtime_runtime_ns.load(std::memory_order_relaxed);
+    const u64 period = realtime_period_ns.load(std::memory_order_relaxed);
+    const u64 total = g_promised - before + wanted;
+    if (wanted > before && runtime != ~u64{0} && total > share(runtime, period) * arch::online_cpus())
+        return Err(Error::busy);
+    g_promised = total;
     return {};
 }
 
@@ -36,10 +65,12 @@ void apply(Task& task, const Params* own, const u8* lent) {
     if (runs) (void)queue.charge_current(now);
     // Off the queue under the old parameters, on again under the new ones.
     if (queued) queue.dequeue(task);
+    const bool new_turn = own != nullptr && own->policy == Policy::deadline && *own != e.own;
     if (own != nullptr) e.own = *own;
     if (lent != nullptr) e.lent = *lent;
     e.params = e.own;
-    if (e.lent > e.own.rt_priority) {
+    if (new_turn) edf::start_turn(e, now);
+    if (e.lent > e.own.rt_priority && e.own.policy != Policy::deadline) {
         e.params.policy = Policy::fifo;
         e.params.rt_priority = e.lent;
     }
@@ -47,13 +78,13 @@ void apply(Task& task, const Params* own, const u8* lent) {
     if (queued) {
         if (runs) {
             e.queued = true;
-            e.rr_left_ns = round_robin_slice_ns;
+            if (e.params.policy != Policy::deadline) e.turn_left_ns = round_robin_slice_ns;
             if (!is_realtime(e.params.policy)) queue.fair.place(e, nullptr, Joining::woken);
         } else {
             queue.enqueue(task, Joining::woken, now);
         }
         // Whoever runs may have to make way.
-        if (runs ? queue.has_waiting() : queue.preempts(task)) reschedule(queue);
+        if (runs ? queue.must_switch() : queue.preempts(task)) reschedule(queue);
     }
     queue.lock.unlock_raw();
 }
@@ -66,8 +97,19 @@ Params params(const Task& task) {
 
 Result<void> set_params(Task& task, const Params& wanted) {
     TRY(check(wanted));
+    sync::IrqSpinGuard guard(g_bandwidth_lock);
+    const TaskState state = task.state.load(std::memory_order_relaxed);
+    if (state == TaskState::zombie || state == TaskState::dead) return Err(Error::srch);
+    TRY(promise_locked(bandwidth_of(task.sched.own), bandwidth_of(wanted)));
     apply(task, &wanted, nullptr);
     return {};
+}
+
+void forget_bandwidth(Task& task) {
+    if (task.sched.own.policy != Policy::deadline) [[likely]]
+        return;
+    sync::IrqSpinGuard guard(g_bandwidth_lock);
+    (void)promise_locked(bandwidth_of(task.sched.own), 0);
 }
 
 void lend_priority(Task& task, u8 rt_priority) {
@@ -206,7 +248,7 @@ CpuTimes cpu_times(u32 cpu) {
     RunQueue& q = run_queue(cpu);
     q.lock.lock_raw();
     const u64 now = arch::clock_ns();
-    if (q.current != q.idle && q.charge_current(now) && q.has_waiting()) reschedule(q);
+    if (q.current != q.idle && q.charge_current(now) && q.must_switch()) reschedule(q);
     t.user_ns = q.user_ns.load(std::memory_order_relaxed);
     t.nice_ns = q.nice_ns.load(std::memory_order_relaxed);
     t.system_ns = q.system_ns.load(std::memory_order_relaxed);
@@ -221,7 +263,7 @@ CpuTimes cpu_times(u32 cpu) {
 u64 cpu_time_ns(Task& task) {
     const IrqGuard irqs;
     RunQueue& q = lock_queue_of(task);
-    if (q.current == &task && q.charge_current(arch::clock_ns()) && q.has_waiting()) reschedule(q);
+    if (q.current == &task && q.charge_current(arch::clock_ns()) && q.must_switch()) reschedule(q);
     const u64 ns = task.sched.sum_exec_ns;
     q.lock.unlock_raw();
     return ns;

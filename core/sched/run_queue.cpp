@@ -3,24 +3,50 @@
 #include <tenon/arch/smp.h>
 #include <tenon/time/timer.h>
 
+#include "core/sched/deadline.h"
+
 namespace tenon::sched {
 
 constinit std::atomic<u64> g_idle_cpus{0};
 
 void RunQueue::insert_realtime(Entity& e, bool at_front) {
-    const u8 priority = e.params.rt_priority;
     auto it = realtime.begin();
-    while (it != realtime.end() &&
-           (it->params.rt_priority > priority || (it->params.rt_priority == priority && !at_front)))
+    while (it != realtime.end() && (goes_before(*it, e) || (!at_front && !goes_before(e, *it))))
         ++it;
     realtime.insert(it, e);
+}
+
+void RunQueue::insert_throttled(Entity& e) {
+    e.throttled = true;
+    auto it = throttled.begin();
+    while (it != throttled.end() && edf::next_turn_ns(*it) <= edf::next_turn_ns(e)) ++it;
+    throttled.insert(it, e);
+}
+
+bool RunQueue::release_throttled(u64 now) {
+    bool urgent = false;
+    while (!throttled.empty() && edf::next_turn_ns(throttled.front()) <= now) {
+        Entity& e = throttled.front();
+        throttled.pop_front();
+        e.throttled = false;
+        edf::renew_turn(e, now);
+        e.last_queued_ns = now;
+        insert_realtime(e, false);
+        count(1);
+        urgent |= preempts(task_of(e));
+    }
+    return urgent;
 }
 
 void RunQueue::enqueue(Task& task, FairQueue<Entity>::Joining how, u64 now) {
     Entity& e = task.sched;
     e.last_queued_ns = now;
+    if (e.params.policy == Policy::deadline && !edf::may_run(e, now)) [[unlikely]] {
+        e.queued = true;
+        return insert_throttled(e);
+    }
     if (is_realtime(e.params.policy)) {
-        e.rr_left_ns = round_robin_slice_ns;
+        if (e.params.policy != Policy::deadline) e.turn_left_ns = round_robin_slice_ns;
         insert_realtime(e, false);
     } else {
         fair.place(e, fair_current(), how);
@@ -32,6 +58,11 @@ void RunQueue::enqueue(Task& task, FairQueue<Entity>::Joining how, u64 now) {
 
 void RunQueue::dequeue(Task& task) {
     Entity& e = task.sched;
+    if (e.throttled) [[unlikely]] {
+        throttled.erase(throttled.iterator_to(e));
+        e.throttled = e.queued = false;
+        return;
+    }
     if (!is_realtime(e.params.policy)) {
         fair.save_lag(e, fair_current());
         if (&task != current) fair.erase(e);
@@ -43,20 +74,24 @@ void RunQueue::dequeue(Task& task) {
 }
 
 Task* RunQueue::pick(bool keep) {
-    Task* candidate = keep && current != idle ? current : nullptr;
+    Task* candidate = keep && current != idle && !is_used_up(*current) ? current : nullptr;
     const bool candidate_realtime =
         candidate != nullptr && is_realtime(candidate->sched.params.policy);
-    if (realtime_is_spent()) [[unlikely]] {
+    const Entity* first_realtime = !realtime.empty() ? &realtime.front() : nullptr;
+    if (candidate_realtime && first_realtime == nullptr) first_realtime = &candidate->sched;
+    if (first_realtime != nullptr && first_realtime->params.policy != Policy::deadline &&
+        !(candidate_realtime && candidate->sched.params.policy == Policy::deadline) &&
+        realtime_is_spent()) [[unlikely]] {
         return &task_of(
             *fair.pick(candidate_realtime || candidate == nullptr ? nullptr : &candidate->sched));
     }
     if (!realtime.empty()) [[unlikely]] {
         Entity& first = realtime.front();
         if (!candidate_realtime) return &task_of(first);
-        const u8 mine = candidate->sched.params.rt_priority;
         // One whose turn is over, or that yielded, goes behind its equals.
-        const bool turn_over = candidate->sched.rr_left_ns == 0;
-        if (first.params.rt_priority > mine || (turn_over && first.params.rt_priority == mine))
+        const bool turn_over = candidate->sched.turn_left_ns == 0;
+        if (goes_before(first, candidate->sched) ||
+            (turn_over && !goes_before(candidate->sched, first)))
             return &task_of(first);
     }
     if (candidate_realtime) return candidate;
@@ -69,15 +104,20 @@ Task& RunQueue::switch_current(bool keep) {
     if (next == current) return *next;
     if (keep && current != idle) {
         Entity& e = current->sched;
-        if (is_realtime(e.params.policy)) {
-            // A preempted task stays at the head of its priority; one whose turn is over does not.
-            const bool turn_over = e.rr_left_ns == 0;
-            insert_realtime(e, !turn_over);
-            if (turn_over) e.rr_left_ns = round_robin_slice_ns;
+        if (is_used_up(*current)) [[unlikely]] {
+            insert_throttled(e);
         } else {
-            fair.insert(e);
+            if (is_realtime(e.params.policy)) {
+                // A preempted task stays at the head of its priority; one whose turn is over does
+                // not.
+                const bool turn_over = e.turn_left_ns == 0;
+                insert_realtime(e, !turn_over);
+                if (turn_over) e.turn_left_ns = round_robin_slice_ns;
+            } else {
+                fair.insert(e);
+            }
+            count(1);
         }
-        count(1);
     }
     if (next == nullptr) return *idle;
     count(-1);
@@ -108,25 +148,29 @@ bool RunQueue::charge_current(u64 now) {
         realtime_since_ns = now;
         realtime_used_ns = 0;
     }
-    if (is_realtime(e.params.policy) && e.lent == 0) realtime_used_ns += ran;
-    switch (e.params.policy) {
+    const Policy policy = e.params.policy;
+    if ((policy == Policy::fifo || policy == Policy::rr) && e.lent == 0) realtime_used_ns += ran;
+    switch (policy) {
         case Policy::fifo:
             return realtime_is_spent();
         case Policy::rr:
-            e.rr_left_ns = ran < e.rr_left_ns ? e.rr_left_ns - ran : 0;
-            return e.rr_left_ns == 0 || realtime_is_spent();
+            e.turn_left_ns = ran < e.turn_left_ns ? e.turn_left_ns - ran : 0;
+            return e.turn_left_ns == 0 || realtime_is_spent();
+        case Policy::deadline:
+            e.turn_left_ns = ran < e.turn_left_ns ? e.turn_left_ns - ran : 0;
+            return e.turn_left_ns == 0;
         default:
             return fair.charge(e, ran);
     }
 }
 
 bool RunQueue::preempts(const Task& task) const {
-    if (current == idle) return true;
+    if (current == idle) return !task.sched.throttled;
     const Entity& mine = current->sched;
     const Entity& other = task.sched;
+    if (other.throttled) return false;
     if (is_realtime(other.params.policy))
-        return !is_realtime(mine.params.policy) ||
-               other.params.rt_priority > mine.params.rt_priority;
+        return !is_realtime(mine.params.policy) || goes_before(other, mine);
     if (is_realtime(mine.params.policy)) return false;
     if (mine.params.policy == Policy::idle && other.params.policy != Policy::idle) return true;
     if (other.params.policy != Policy::normal) return false;
@@ -137,14 +181,18 @@ u64 RunQueue::slice_end(u64 now) const {
     if (current == idle) return ~u64{0};
     const Entity& e = current->sched;
     if (e.params.policy == Policy::fifo) return ~u64{0};
-    if (e.params.policy == Policy::rr) return realtime.empty() ? ~u64{0} : now + e.rr_left_ns;
+    if (e.params.policy == Policy::deadline) return now + e.turn_left_ns;
+    if (e.params.policy == Policy::rr) return realtime.empty() ? ~u64{0} : now + e.turn_left_ns;
     return fair.empty() ? ~u64{0} : now + fair.slice_left_ns(e);
 }
 
 void RunQueue::request_tick(u64 now) const {
+    if (!throttled.empty()) [[unlikely]]
+        time::request_interrupt(edf::next_turn_ns(throttled.front()));
     if (current == idle) return;
     u64 at = now + kBusyTickNs;
-    if (has_waiting()) at = std::min(at, slice_end(now));
+    if (has_waiting() || current->sched.params.policy == Policy::deadline)
+        at = std::min(at, slice_end(now));
     time::request_interrupt(at);
 }
 

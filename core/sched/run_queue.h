@@ -19,9 +19,15 @@ inline constinit std::atomic<u64> realtime_runtime_ns{950'000'000}, realtime_per
 inline constexpr u64 kFairSliceNs = 3'000'000;
 inline constexpr u64 kBusyTickNs = 4'000'000;
 
-enum class Class : u8 { idle, fair, realtime };
+// Above the fair class.
 constexpr bool is_realtime(Policy p) {
-    return p == Policy::fifo || p == Policy::rr;
+    return p == Policy::fifo || p == Policy::rr || p == Policy::deadline;
+}
+// Of two such: is `a` for certain before `b`?
+inline bool goes_before(const Entity& a, const Entity& b) {
+    if (a.params.policy == Policy::deadline)
+        return b.params.policy != Policy::deadline || a.turn_deadline_ns < b.turn_deadline_ns;
+    return b.params.policy != Policy::deadline && a.params.rt_priority > b.params.rt_priority;
 }
 
 class RunQueue {
@@ -46,6 +52,10 @@ class RunQueue {
     // Takes a waiting task that may run on `for_cpu` off this queue, or null.
     Task* take_for(u32 for_cpu);
     bool has_waiting() const { return !fair.empty() || !realtime.empty(); }
+    // Is there anything to do about a slice that is over?
+    bool must_switch() const { return has_waiting() || is_used_up(*current); }
+    // Tasks whose next period has begun wait again. True: one of them should run at once.
+    bool release_throttled(u64 now);
     // How many wait; without the lock only a hint.
     u32 waiting() const { return waiting_count.load(std::memory_order_relaxed); }
     // Asks for the next interrupt that the current task needs.
@@ -56,7 +66,8 @@ class RunQueue {
     Task* current = nullptr;
     Task* idle = nullptr;
     FairQueue<Entity> fair;
-    List<Entity, &Entity::list_hook> realtime;  // by priority, highest first
+    List<Entity, &Entity::list_hook> realtime;   // deadlines, earliest first; by priority
+    List<Entity, &Entity::list_hook> throttled;  // by the time when their next period begins
     std::atomic<u32> waiting_count{0};
     u64 realtime_since_ns = 0, realtime_used_ns = 0;  // of this period
     u64 idle_since_ns = 0;
@@ -77,7 +88,12 @@ class RunQueue {
         return realtime_used_ns >= realtime_runtime_ns.load(std::memory_order_relaxed) &&
                (!fair.empty() || fair_current() != nullptr);
     }
+    // A deadline task that had the runtime of this period.
+    static bool is_used_up(const Task& task) {
+        return task.sched.params.policy == Policy::deadline && task.sched.turn_left_ns == 0;
+    }
     void insert_realtime(Entity& e, bool at_front);
+    void insert_throttled(Entity& e);
     void count(i32 change) {
         waiting_count.store(waiting_count.load(std::memory_order_relaxed) + change,
                             std::memory_order_relaxed);
@@ -99,6 +115,8 @@ void reschedule(RunQueue& queue);
 // Pulls a task from the fullest queue into `queue`, whose lock is held, or answers false.
 bool steal_into(RunQueue& queue, u64 now, u32 minimum_waiting);
 
+// policy.cpp: a task that will not run again gives its deadline's share of the CPUs back.
+void forget_bandwidth(Task& task);
 // kthread.cpp, policy.cpp: what starts with the first kernel threads.
 void start_work_queues();
 void start_load_average();

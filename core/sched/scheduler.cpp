@@ -34,8 +34,7 @@ u32 choose_cpu(const Task& task, u32 last) {
             const u32 cpu = static_cast<u32>(__builtin_ctzll(left));
             const Task* runs = run_queue(cpu).current;
             if (runs == nullptr) continue;
-            if (!is_realtime(runs->sched.params.policy) ||
-                runs->sched.params.rt_priority < task.sched.params.rt_priority)
+            if (!is_realtime(runs->sched.params.policy) || goes_before(task.sched, runs->sched))
                 return cpu;
         }
     }
@@ -81,6 +80,7 @@ void finish_switch(Task& previous) {
         queue.lock.unlock_raw();
     arch::irq_enable();
     if (left && is_final(state)) [[unlikely]] {
+        forget_bandwidth(previous);
         module::give_stacks_back(previous);
         mm::free_kernel_stack(reinterpret_cast<void*>(previous.kernel_stack));
         previous.kernel_stack = 0;
@@ -202,7 +202,7 @@ void yield() {
         queue.lock.lock_raw();
         Entity& e = queue.current->sched;
         if (is_realtime(e.params.policy)) {
-            e.rr_left_ns = 0;  // to the end of its priority
+            e.turn_left_ns = 0;  // to the end of its priority; its next period
         } else if (!queue.fair.empty()) {
             (void)queue.charge_current(arch::clock_ns());
             queue.fair.yield(e);
@@ -260,10 +260,14 @@ void tick(bool user) {
     time::run_expired(now);
     sync::rcu_poll();
     queue.lock.lock_raw();
+    if (!queue.throttled.empty()) [[unlikely]] {
+        if (queue.release_throttled(now)) arch::set_need_resched();
+        if (queue.current == queue.idle) queue.request_tick(now);
+    }
     if (queue.current != queue.idle) {
         queue.current->sched.sampled_user = user;
         const bool over = queue.charge_current(now);
-        if (over && queue.has_waiting()) arch::set_need_resched();
+        if (over && queue.must_switch()) arch::set_need_resched();
         queue.request_tick(now);
         if (arch::online_cpus() > 1 && now >= queue.next_balance_ns) {
             queue.next_balance_ns = now + 2 * kBusyTickNs;

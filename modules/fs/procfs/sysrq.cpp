@@ -75,7 +75,9 @@ void signal_all(u32 signal) {
 void make_fair() {
     each_task([](Task& task) {
         sched::Params params = sched::params(task);
-        if (params.policy != sched::Policy::fifo && params.policy != sched::Policy::rr) return;
+        if (params.policy != sched::Policy::fifo && params.policy != sched::Policy::rr &&
+            params.policy != sched::Policy::deadline)
+            return;
         params.policy = sched::Policy::normal;
         params.rt_priority = 0;
         (void)sched::set_params(task, params);

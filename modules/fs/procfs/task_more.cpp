@@ -63,7 +63,11 @@ Result<void> show_sched(Text& out, const Subject& about) {
     line("nr_voluntary_switches", s.voluntary_switches);
     line("nr_involuntary_switches", s.involuntary_switches);
     line("policy", kPolicies[static_cast<u8>(params.policy)]);
-    line("prio", static_cast<u64>(real_time ? 99 - params.rt_priority : 120 + params.nice));
+    const bool deadline = params.policy == sched::Policy::deadline;
+    out.print("{:<45}:{:21}\n", "prio",
+              deadline    ? -1
+              : real_time ? 99 - params.rt_priority
+                          : 120 + params.nice);
     return {};
 }
 

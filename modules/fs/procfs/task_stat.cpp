@@ -60,7 +60,9 @@ Result<void> show_stat_line(Text& out, const Subject& about, bool whole_process)
     const sched::Params params = sched::params(task);
     const bool real_time =
         params.policy == sched::Policy::fifo || params.policy == sched::Policy::rr;
-    const i32 priority = real_time ? -1 - params.rt_priority : 20 + params.nice;
+    const i32 priority = params.policy == sched::Policy::deadline ? -101
+                         : real_time                              ? -1 - params.rt_priority
+                                                                  : 20 + params.nice;
     static constexpr u8 kPolicies[] = {0, 3, 5, 1, 2, 6};  // SCHED_* of Policy
 
     Ref<mm::AddressSpace> space = process::space_of(task);

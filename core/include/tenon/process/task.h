@@ -86,7 +86,9 @@ class Task : public RefCounted<Task> {
         sched::Params params, own;  // what it goes by; without what it is lent
         u8 lent = 0;                // real-time priority
         CpuMask allowed = CpuMask::all();
-        u64 rr_left_ns = 0;
+        u64 turn_left_ns = 0;      // of round robin; of a deadline's runtime
+        u64 turn_deadline_ns = 0;  // when that runtime should be over
+        bool throttled = false;    // had its runtime; waits for its next period
         u64 voluntary_switches = 0, involuntary_switches = 0;
     } sched;
 

@@ -1,7 +1,8 @@
 // The scheduler's face: block, wake, yield, policy.
 //
 // Theory: per-CPU run queues; fair class by virtual deadline (EEVDF) with nice weights; FIFO and RR
-// above it; IDLE below; idle CPUs steal.
+// above it; above these, earliest deadline first, each task with a constant bandwidth; IDLE below;
+// idle CPUs steal.
 #pragma once
 
 #include <tenon/lib/result.h>
@@ -16,6 +17,9 @@ struct Params {
     i8 nice = 0;         // -20..19, fair classes
     u8 rt_priority = 0;  // 1..99, FIFO and RR
     bool reset_on_fork = false;
+    // Policy::deadline: in each period the task gets `runtime`, before `deadline` is over. ns.
+    u64 runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+    bool operator==(const Params&) const = default;
 };
 
 // Gives up the CPU in the state that the task has set (running: it stays queued). Irqs on, no spin
@@ -40,7 +44,8 @@ TENON_API Result<void> sleep_until(sync::Deadline deadline,
 TENON_API void sleep_ns(u64 ns);  // uninterruptible
 
 TENON_API Params params(const Task& task);
-TENON_API Result<void> set_params(Task& task, const Params& params);  // no permission check
+// No permission check. Error::inval; busy: the CPUs have not that much time for deadlines left.
+TENON_API Result<void> set_params(Task& task, const Params& params);
 // Lends the task a real-time priority (FIFO) while that is above its own; 0: no more.
 TENON_API void lend_priority(Task& task, u8 rt_priority);
 // Migrates if needed. Error::inval when the intersection with the online CPUs is empty.

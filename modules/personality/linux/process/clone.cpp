@@ -82,6 +82,10 @@ Result<i64> do_clone(const Arguments& a) {
     TRY(check(a));
     if (process::thread_total() >= static_cast<u32>(setting(linux_settings::Setting::threads_max)))
         return Err(Error::again);
+    // A deadline is one task's alone.
+    if (const sched::Params own = sched::params(*current());
+        own.policy == sched::Policy::deadline && !own.reset_on_fork)
+        return Err(Error::again);
     const u64 f = a.flags;
     Preparation preparation{a};
     TRY(preparation.trace.plan(f, a.exit_signal));

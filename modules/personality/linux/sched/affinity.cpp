@@ -15,6 +15,8 @@ Result<i64> sys_sched_setaffinity(i32 pid, u32 len, u64 user_mask) {
     TRY_ASSIGN(auto task, task_of(pid));
     if (!owns_task(*task) && !process::capable(process::Capability::sys_nice))
         return Err(Error::perm);
+    if (sched::params(*task).policy == sched::Policy::deadline && !has_all_cpus(CpuMask(bits)))
+        return Err(Error::busy);
     TRY(sched::set_affinity(*task, CpuMask(bits)));
     return 0;
 }

@@ -1,4 +1,5 @@
 // Spec: man 7 sched, man 2 sched_setscheduler, sched_setattr, sched_rr_get_interval.
+#include <tenon/arch/smp.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
 #include <tenon/sched/scheduler.h>
@@ -98,8 +99,16 @@ Result<i64> change(i32 pid, const Wanted& wanted) {
     if (next.policy == Policy::deadline) {
         if (!is_deadline_valid(wanted) || wanted.priority != 0) return Err(Error::inval);
         if (!process::capable(process::Capability::sys_nice)) return Err(Error::perm);
-        return Err(Error::busy);
+        // A deadline task may be needed on any CPU.
+        if (!has_all_cpus(sched::affinity(*task))) return Err(Error::perm);
+        next.runtime_ns = wanted.runtime;
+        next.deadline_ns = wanted.deadline;
+        next.period_ns = wanted.period != 0 ? wanted.period : wanted.deadline;
+        next.rt_priority = 0;
+        TRY(sched::set_params(*task, next));
+        return 0;
     }
+    next.runtime_ns = next.deadline_ns = next.period_ns = 0;
     if (is_rt(next.policy) != (wanted.priority != 0)) return Err(Error::inval);
     next.rt_priority = static_cast<u8>(wanted.priority);
     if (!is_rt(next.policy) && wanted.has_nice) next.nice = static_cast<i8>(wanted.nice);
@@ -124,6 +133,10 @@ Result<i64> set_scheduler(i32 pid, i32 policy, u64 param) {
 }
 
 }  // namespace
+
+bool has_all_cpus(CpuMask mask) {
+    return (arch::online_mask().bits() & ~mask.bits()) == 0;
+}
 
 bool owns_task(Task& task) {
     const auto& own = process::current_credentials();
@@ -191,6 +204,7 @@ Result<i64> sys_sched_setattr(i32 pid, u64 uattr, u32 flags) {
     if (static_cast<i32>(attr.sched_policy) < 0) return Err(Error::inval);
     if ((attr.sched_flags & ~static_cast<u64>(SCHED_FLAG_ALL)) != 0) return Err(Error::inval);
     if ((attr.sched_flags & SCHED_FLAG_UTIL_CLAMP) != 0) return Err(Error::opnotsupp);
+    if ((attr.sched_flags & SCHED_FLAG_DL_OVERRUN) != 0) return Err(Error::opnotsupp);
     Wanted wanted;
     wanted.policy = static_cast<i32>(attr.sched_policy);
     if ((attr.sched_flags & SCHED_FLAG_KEEP_POLICY) != 0) wanted.policy = kKeepPolicy;
@@ -203,8 +217,12 @@ Result<i64> sys_sched_setattr(i32 pid, u64 uattr, u32 flags) {
     wanted.period = attr.sched_period;
     if ((attr.sched_flags & SCHED_FLAG_KEEP_PARAMS) != 0) {
         TRY_ASSIGN(auto task, task_of(pid));
-        wanted.priority = sched::params(*task).rt_priority;
+        const Params now = sched::params(*task);
+        wanted.priority = now.rt_priority;
         wanted.has_nice = false;
+        wanted.runtime = now.runtime_ns;
+        wanted.deadline = now.deadline_ns;
+        wanted.period = now.period_ns;
     }
     return change(pid, wanted);
 }
@@ -219,10 +237,15 @@ Result<i64> sys_sched_getattr(i32 pid, u64 uattr, u32 usize, u32 flags) {
     attr.size = std::min<u32>(usize, sizeof(attr));
     attr.sched_policy = number_of(p.policy);
     if (p.reset_on_fork) attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
-    if (is_rt(p.policy))
+    if (is_rt(p.policy)) {
         attr.sched_priority = p.rt_priority;
-    else
+    } else if (p.policy == Policy::deadline) {
+        attr.sched_runtime = p.runtime_ns;
+        attr.sched_deadline = p.deadline_ns;
+        attr.sched_period = p.period_ns;
+    } else {
         attr.sched_nice = p.nice;
+    }
     TRY(mm::copy_to_user(UserAddr{uattr}, &attr, attr.size));
     return 0;
 }

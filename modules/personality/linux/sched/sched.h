@@ -7,6 +7,8 @@ namespace tenon::personality {
 
 // The calling task for 0. Error::srch.
 Result<Ref<Task>> task_of(i32 pid);
+// Every CPU that is online.
+bool has_all_cpus(CpuMask mask);
 // The caller's effective user is the task's real or effective one.
 bool owns_task(Task& task);
 // RLIMIT_NICE of the task, or the caller's CAP_SYS_NICE, allows this nice value.
