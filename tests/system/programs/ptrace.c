@@ -14,6 +14,25 @@ static volatile long word = 0x1122334455667788;
 static volatile int hits;
 static void count(int s) { hits++; (void)s; }
 
+/* Who attaches to a stopped process finds it traced at once. */
+static void attach_stopped(void) {
+    printf("-- attached while stopped\n");
+    for (int i = 0; i < 20; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0) {
+            raise(SIGSTOP);
+            _exit(0);
+        }
+        waitpid(pid, &status, WUNTRACED);
+        long attached = PT(i & 1 ? PTRACE_SEIZE : PTRACE_ATTACH, pid, 0, 0), poked = PT(PTRACE_POKEUSR, pid, offsetof(struct user, u_debugreg[0]), 1);
+        if (i < 2 || attached || poked) printf("%ld %ld %s\n", attached, poked, attached || poked ? strerrorname_np(errno) : "");
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        if (i < 2) printf("%#x\n", status);
+    }
+}
+
 static void errors(void) {
     int dummy;
     printf("-- errors\n");
@@ -338,6 +357,7 @@ int main(void) {
     setvbuf(stdout, 0, _IONBF, 0);
     alarm(60);
     errors();
+    attach_stopped();
     memory();
     registers();
     signals();

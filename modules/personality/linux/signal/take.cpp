@@ -121,6 +121,11 @@ bool dequeue_signal(SignalInfo& info, SignalAction& action) {
             continue;
         }
         const bool traced = trace::is_traced(self);
+        if (traced && !process.stopping && trace::side(self).trapping.load(std::memory_order_relaxed)) [[unlikely]] {
+            lock.release();
+            trace::left_stop(self);
+            continue;
+        }
         if (process.stopping && self.passed_stop != process.stop_generation + 1 && !traced) {
             stop_here(self, process, lock);
             continue;

@@ -114,16 +114,24 @@ Result<void> attach(Ref<Task> task, bool seize, u64 address, u64 flags) {
     TRY_ASSIGN(Ref<Tracee> tracee, make_tracee(*task));
     tracee->seized = seize;
     tracee->options = options;
-    TreeGuard tree(tree_lock());
-    if (task->exiting || process.zombie || side(*task).own) return Err(Error::perm);
-    link_locked(*current(), std::move(tracee));
-    SignalLock lock(process);
-    if (!seize) (void)send_locked(process, task.get(), kernel_signal(kSigStop));
-    // From a stop of its process it goes over to one for the tracer.
-    if (process.stopping) {
-        task->set_work(kWorkSignal);
-        sched::wake(*task, sched::kWakeStopped);
+    std::atomic<bool>& trapping = side(*task).trapping;
+    {
+        TreeGuard tree(tree_lock());
+        if (task->exiting || process.zombie || side(*task).own) return Err(Error::perm);
+        link_locked(*current(), std::move(tracee));
+        SignalLock lock(process);
+        if (!seize) (void)send_locked(process, task.get(), kernel_signal(kSigStop));
+        // From a stop of its process it goes over to one for the tracer.
+        if (process.stopping) {
+            trapping = task->state.load(std::memory_order_acquire) == TaskState::stopped;
+            task->set_work(kWorkSignal);
+            sched::wake(*task, sched::kWakeStopped);
+        }
     }
+    // As in Linux the next request finds it there.
+    if (trapping.load(std::memory_order_acquire))
+        (void)current_process().child_wait.wait(
+            [&] { return !trapping.load(std::memory_order_acquire); }, sync::WaitMode::killable);
     return {};
 }
 

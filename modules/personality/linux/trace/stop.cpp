@@ -116,6 +116,7 @@ bool stop(const Stop& how, uapi::siginfo_t* info_back, u32& injected) {
             tracee->stopped = tracee->waitable = true;
             self.state.store(TaskState::traced, std::memory_order_release);
         }
+        end_trapping_locked(*tracee);
         notify_tracer_locked(*tracee, how.job_control ? kCodeStopped : kCodeTrapped);
         if (tracee->tracer->process.get() == process.parent) complete = false;  // it knows
     }

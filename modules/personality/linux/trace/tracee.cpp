@@ -38,7 +38,19 @@ void link_locked(Task& tracer, Ref<Tracee> tracee) {
     side(task).own = std::move(tracee);
 }
 
+void end_trapping_locked(Tracee& tracee) {
+    if (side(*tracee.task).trapping.exchange(false, std::memory_order_release) &&
+        tracee.tracer != nullptr)
+        tracee.tracer->process->child_wait.wake_all();
+}
+
+void left_stop(Task& self) {
+    TreeGuard guard(tree_lock());
+    if (Tracee* own = side(self).own.get(); own != nullptr) end_trapping_locked(*own);
+}
+
 Ref<Tracee> unlink_locked(Tracee& tracee) {
+    end_trapping_locked(tracee);
     Task& task = *tracee.task;
     Side& tracer = side(*tracee.tracer);
     tracer.tracees.erase(tracer.tracees.iterator_to(tracee));
@@ -109,6 +121,7 @@ bool notify_tracer_of_end(Tracee& tracee) {
 
 // True: the tracer will wait for it.
 bool end_locked(Tracee& tracee, i32 code) {
+    end_trapping_locked(tracee);
     tracee.dead = tracee.waitable = true;
     tracee.stopped = tracee.listening = false;
     tracee.code = code;

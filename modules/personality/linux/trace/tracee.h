@@ -43,6 +43,9 @@ struct Side {
     u32 counted_stop = 0;  // the job-control stop that it has been counted in, as Task::passed_stop
     bool dumping = false;  // writes a core dump, which the other threads wait for
     bool in_dump = false;  // waits for it: its registers stay as they are
+    // On its way from a stop of its process to one for its tracer, who waits for that. Changes under
+    // the tree lock.
+    std::atomic<bool> trapping{false};
     i32 ended_under = 0;   // the parent that traced it when its process ended (a pid)
     // DR6 and DR7, as the tracer sees them: DR7 as it was written.
     u64 debug_status = 0, debug_control = 0;
@@ -60,6 +63,10 @@ bool tracer_is_capable();     // CAP_SYS_PTRACE; of the current task's tracer, t
 void link_locked(Task& tracer, Ref<Tracee> tracee);
 // No longer traced. What is returned is dropped without the lock. Tree lock held.
 [[nodiscard]] Ref<Tracee> unlink_locked(Tracee& tracee);
+// Its tracer waits no longer. Tree lock held.
+void end_trapping_locked(Tracee& tracee);
+// The calling task has left the stop of its process otherwise.
+void left_stop(Task& self);
 // Goes on with `signal` (0: none). Tree lock held.
 void resume_locked(Tracee& tracee, u32 signal);
 // The task that made a process, or another of that process's that lives. Tree lock held.

@@ -49,6 +49,12 @@ void fill(const Tracee& tracee, WaitAnswer& answer) {
     answer.status = exited ? (code >> 8) & 0xff : code & 0x7f;
 }
 
+// Whoever was killed is on its way out of its stop.
+bool is_killed(Task& task) {
+    SignalLock lock(*task.process);
+    return task.pending.set.has(kSigKill);
+}
+
 Found look(Tracee& tracee, const WaitRequest& request, WaitAnswer& answer, Ref<Tracee>& gone,
            Process*& reaped) {
     // As Linux: nobody waits for a dead tracee who does not ask for exits.
@@ -56,6 +62,7 @@ Found look(Tracee& tracee, const WaitRequest& request, WaitAnswer& answer, Ref<T
         return Found::nothing;
     if (!tracee.waitable) return Found::waiting;
     if (tracee.dead ? !request.exited : !tracee.stopped || tracee.listening) return Found::waiting;
+    if (!tracee.dead && is_killed(*tracee.task)) return Found::waiting;
     fill(tracee, answer);
     if (request.no_wait) return Found::answer;
     tracee.waitable = false;
