@@ -146,6 +146,17 @@ Result<void> AddressSpace::set_flags(u64 start, u64 end, VmaFlags set, VmaFlags 
     return whole ? Result<void>{} : Err(Error::nomem);
 }
 
+Result<void> AddressSpace::set_placement(u64 start, u64 end, const Placement& placement) {
+    SpaceEditor editor(*this);
+    const bool clears = placement == Placement{};
+    if (clears ? !editor.overlaps(start, end) : !editor.covered(start, end))
+        return Err(Error::fault);
+    TRY(editor.split_ends(start, end));
+    editor.for_each(start, end, [&](Vma& vma) { vma.placement = placement; });
+    editor.merge(start, end);
+    return {};
+}
+
 u64 AddressSpace::set_brk(u64 new_brk) {
     u64 populate_from = 0, populate_to = 0;
     {

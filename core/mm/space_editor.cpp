@@ -113,6 +113,7 @@ std::unique_ptr<Vma> SpaceEditor::copy_of(const Vma& old, u64 start, u64 end) {
     copy->prot = old.prot;
     copy->max_prot = old.max_prot;
     copy->flags = old.flags;
+    copy->placement = old.placement;
     copy->mapping = old.mapping;
     copy->file_size = old.file_size;
     copy->file = old.file;
@@ -137,7 +138,7 @@ Result<void> SpaceEditor::split_at(u64 address) {
 bool SpaceEditor::joins(const Vma& a, const Vma& b) {
     if (a.range.end != b.range.start || a.prot != b.prot || a.max_prot != b.max_prot ||
         ((a.flags & ~VmaFlags::tracked) != (b.flags & ~VmaFlags::tracked)) ||
-        a.mapping != b.mapping || !(a.file == b.file) || !(a.backing == b.backing) ||
+        !(a.placement == b.placement) || a.mapping != b.mapping || !(a.file == b.file) || !(a.backing == b.backing) ||
         has(a.flags, VmaFlags::special) || (a.backing && a.backing->counter() != nullptr))
         return false;
     return a.is_private_anon() || a.file_offset + a.range.size() == b.file_offset;

@@ -103,7 +103,70 @@ static void places(void) {
     wait(0);
 }
 
+static void get_at(const char *what, char *address, unsigned long flags) {
+    int mode = -1;
+    unsigned long nodes[2] = {-1, -1};
+    long got = syscall(SYS_get_mempolicy, &mode, nodes, 128, address, MPOL_F_ADDR | flags);
+    printf("%s: %s", what, got ? strerrorname_np(errno) : "");
+    if (got == 0) printf("mode %x nodes %lx %lx", mode, nodes[0], nodes[1]);
+    printf("\n");
+}
+/* How many mappings the range is made of. */
+static int pieces(char *start, unsigned long bytes) {
+    FILE *f = fopen("/proc/self/maps", "r");
+    unsigned long from, to;
+    int count = 0;
+    char line[400];
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from < (unsigned long)start + bytes && to > (unsigned long)start) count++;
+    fclose(f);
+    return count;
+}
+static void mappings(void) {
+    /* Between two holes, so that it has no neighbours. */
+    char *room = mmap(0, 10 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *m = room + 4096;
+    mprotect(m, 8 * 4096, PROT_READ | PROT_WRITE);
+    munmap(room, 4096), munmap(m + 8 * 4096, 4096);
+    unsigned long first = 1, second = 2, both = 3, none = 0;
+    get_at("nothing asked", m, 0);
+    static const int modes[] = {MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE, MPOL_LOCAL, MPOL_BIND | MPOL_F_STATIC_NODES, MPOL_INTERLEAVE | MPOL_F_RELATIVE_NODES};
+    for (int i = 0; i < 7; i++) {
+        printf("mode %x\n", modes[i]);
+        SAY(syscall(SYS_mbind, m, 8 * 4096, modes[i], &none, 64, 0));
+        get_at("none", m, 0);
+        SAY(syscall(SYS_mbind, m, 8 * 4096, modes[i], &first, 64, MPOL_MF_MOVE));
+        get_at("first", m, 0);
+        get_at("node", m, MPOL_F_NODE);
+        SAY(syscall(SYS_mbind, m, 8 * 4096, modes[i], &both, 64, MPOL_MF_STRICT));
+        get_at("both", m + 8 * 4096 - 1, 0);
+        SAY(syscall(SYS_mbind, m, 8 * 4096, modes[i], &second, 64, 0));
+    }
+    SAY(syscall(SYS_mbind, m, 8 * 4096, MPOL_DEFAULT, 0, 0, 0));
+    printf("%d\n", pieces(m, 8 * 4096));
+    SAY(syscall(SYS_mbind, m + 2 * 4096, 2 * 4096, MPOL_BIND, &first, 64, 0));
+    printf("%d\n", pieces(m, 8 * 4096));
+    get_at("before", m + 2 * 4096 - 1, 0);
+    get_at("in it", m + 3 * 4096, 0);
+    get_at("behind", m + 4 * 4096, 0);
+    SAY(syscall(SYS_mbind, m + 4 * 4096, 4096, MPOL_BIND, &first, 64, 0));
+    printf("%d\n", pieces(m, 8 * 4096));
+    fflush(stdout);
+    if (!fork()) {
+        get_at("child", m + 3 * 4096, 0);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(0);
+    char *moved = mremap(m + 2 * 4096, 4096, 2 * 4096, MREMAP_MAYMOVE);
+    get_at("moved", moved, 0);
+    SAY(syscall(SYS_mbind, m, 8 * 4096, MPOL_DEFAULT, 0, 0, 0));  /* there is a hole now */
+    get_at("in the hole", m + 2 * 4096, 0);
+    SAY(syscall(SYS_mbind, m + 3 * 4096, 5 * 4096, MPOL_DEFAULT, 0, 0, 0));
+    printf("%d\n", pieces(m, 8 * 4096));
+}
+
 int main(void) {
+    mappings();
     policies();
     places();
     return 0;

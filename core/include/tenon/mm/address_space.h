@@ -92,6 +92,13 @@ class VmaBacking : public RefCounted<VmaBacking> {
     virtual void vma_gone() {}
 };
 
+// On which nodes a personality was asked to have the pages; kept to be told. 0: nothing was asked.
+struct Placement {
+    u32 policy = 0;
+    u64 nodes = 0;
+    bool operator==(const Placement&) const = default;
+};
+
 class Vma {
   public:
     UserRange range;
@@ -99,6 +106,7 @@ class Vma {
     Prot prot = Prot::none;
     Prot max_prot = Prot::read | Prot::write | Prot::exec;  // what mprotect may grant
     VmaFlags flags = VmaFlags::none;
+    Placement placement;
     Mapping* mapping = nullptr;             // page cache of the file or of shared memory, or null
     std::atomic<u64>* file_size = nullptr;  // bytes; pages past it are SIGBUS. With `mapping`
     Ref<vfs::File> file;                    // or null
@@ -170,6 +178,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
     // Changes flags of the VMAs in the range (madvise, mlock), splitting as needed; nomem on a
     // hole, after the rest was changed.
     TENON_API Result<void> set_flags(u64 start, u64 end, VmaFlags set, VmaFlags clear);
+    // Error::fault with nothing changed: on a hole; to clear it, where nothing is mapped at all.
+    TENON_API Result<void> set_placement(u64 start, u64 end, const Placement& placement);
     // brk: [brk_start, brk). Returns the new (or unchanged) break.
     TENON_API u64 set_brk(u64 new_brk);
 

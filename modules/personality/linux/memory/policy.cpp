@@ -1,5 +1,5 @@
-// Memory policies, on one node: every policy that can be set means the same. A task's is kept to be
-// told; a mapping's is checked and forgotten. Spec: man 2 set_mempolicy, mbind, get_mempolicy,
+// Memory policies, on one node: every policy that can be set means the same. A task's and a
+// mapping's are kept to be told. Spec: man 2 set_mempolicy, mbind, get_mempolicy,
 // move_pages, migrate_pages; Linux mm/mempolicy.c, mm/migrate.c.
 #include <tenon/mm/user_copy.h>
 
@@ -40,6 +40,10 @@ Result<Nodes> read_nodes(u64 mask, u64 max_node) {
     return nodes;
 }
 
+u32 mode_of(const mm::Placement& p) {
+    return p.policy & ~u32{MPOL_MODE_FLAGS};
+}
+
 // What is to be kept: mode and flags.
 Result<u32> check_policy(u64 mode_and_flags, Nodes nodes) {
     const u64 flags = mode_and_flags & MPOL_MODE_FLAGS,
@@ -70,10 +74,8 @@ Result<i64> sys_mbind(u64 start, u64 length, u64 mode, u64 mask, u64 max_node, u
     const u64 end = start + align_up(length, kPageSize);
     if (end < start) return Err(Error::inval);
     if (end == start) return 0;
-    TRY(check_policy(mode, nodes));
-    TRY_ASSIGN(const bool whole,
-               walk(own_space(), start, end, [](mm::Vma&) { return Result<void>{}; }));
-    if (!whole) return Err(Error::fault);
+    TRY_ASSIGN(const u32 policy, check_policy(mode, nodes));
+    TRY(own_space().set_placement(start, end, {.policy = policy, .nodes = nodes.low}));
     return 0;
 }
 
@@ -87,7 +89,7 @@ Result<i64> sys_set_mempolicy(i32 mode, u64 mask, u64 max_node) {
 Result<i64> sys_get_mempolicy(u64 mode, u64 mask, u64 max_node, u64 address, u64 flags) {
     if (flags & ~u64{MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED}) return Err(Error::inval);
     if (mask != 0 && max_node < kNodes) return Err(Error::inval);
-    const u32 own = linux_task().memory_policy, own_mode = own & ~u32{MPOL_MODE_FLAGS};
+    mm::Placement own = {.policy = linux_task().memory_policy, .nodes = linux_task().memory_nodes};
     i32 answer = MPOL_DEFAULT;
     u64 nodes = 0;
     if (flags & MPOL_F_MEMS_ALLOWED) {
@@ -98,14 +100,15 @@ Result<i64> sys_get_mempolicy(u64 mode, u64 mask, u64 max_node, u64 address, u64
         sync::ReadGuard guard(space.lock);
         const mm::Vma* vma = space.find(address);
         if (vma == nullptr || vma->range.start > address) return Err(Error::fault);
-        // With MPOL_F_NODE the answer is the node of the page: 0, as the default policy's number
-        // is.
-    } else if (address != 0 || ((flags & MPOL_F_NODE) && own_mode != MPOL_INTERLEAVE)) {
+        own = vma->placement;
+    } else if (address != 0 || ((flags & MPOL_F_NODE) && mode_of(own) != MPOL_INTERLEAVE)) {
         return Err(Error::inval);
-    } else {
-        nodes = own_mode != MPOL_DEFAULT && own_mode != MPOL_LOCAL;
-        if (own & MPOL_MODE_FLAGS) nodes = linux_task().memory_nodes;
-        if (!(flags & MPOL_F_NODE)) answer = static_cast<i32>(own);
+    }
+    if (!(flags & MPOL_F_MEMS_ALLOWED)) {
+        nodes = mode_of(own) != MPOL_DEFAULT && mode_of(own) != MPOL_LOCAL;
+        if (own.policy & MPOL_MODE_FLAGS) nodes = own.nodes;
+        // With MPOL_F_NODE the answer is a node, the page's or the next one's: 0.
+        if (!(flags & MPOL_F_NODE)) answer = static_cast<i32>(own.policy);
     }
     if (mode != 0) TRY(mm::UserOut<i32>(mode).write(answer));
     if (mask != 0) {
