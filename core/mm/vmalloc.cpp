@@ -91,24 +91,40 @@ class Region {
 };
 constinit Region kernel_region, module_region;
 
-// Unmaps and, unless it is device memory, frees the first `pages` of the area.
-void release(Area& area, u64 pages, Counter counter) {
-    for (u64 done = 0; done < pages;) {
-        Pfn batch[32];
-        u32 n = 0;
-        const u64 from = area.start + (done << kPageShift);
-        for (; n < 32 && done < pages; ++n, ++done) {
-            auto pfn = arch::unmap_kernel_page(area.start + (done << kPageShift));
-            batch[n] = pfn ? *pfn : Pfn{};
-        }
-        arch::flush_tlb_kernel(from, from + (u64{n} << kPageShift));
-        if (area.device) continue;
-        for (u32 i = 0; i < n; ++i) {
-            if (batch[i].value == 0) continue;
-            arch::set_core_only(frame_address(&frame(batch[i])), kPageSize, false);
-            free_pages(&frame(batch[i]), 0);
+// Frames whose kernel mappings are gone from the tables. They are freed when no CPU can have one
+// of these in its TLB: many at a time, for all CPUs have to be asked.
+class Unmapped {
+  public:
+    ~Unmapped() { flush(); }
+    void add(u64 address, bool is_memory) {
+        auto pfn = arch::unmap_kernel_page(address);
+        from_ = std::min(from_, address);
+        to_ = std::max(to_, address + kPageSize);
+        if (pfn && is_memory) frames_[count_++] = *pfn;
+        if (count_ == kMost) flush();
+    }
+    void flush() {
+        if (from_ < to_) arch::flush_tlb_kernel(from_, to_);
+        from_ = ~u64{0}, to_ = 0;
+        for (; count_ != 0; --count_) {
+            Page* page = &frame(frames_[count_ - 1]);
+            arch::set_core_only(frame_address(page), kPageSize, false);
+            free_pages(page, 0);
         }
     }
+
+  private:
+    static constexpr u32 kMost = 64;
+    Pfn frames_[kMost];
+    u32 count_ = 0;
+    u64 from_ = ~u64{0}, to_ = 0;
+};
+
+// Unmaps and, unless it is device memory, frees the first `pages` of the area.
+void release(Area& area, u64 pages, Counter counter) {
+    Unmapped unmapped;
+    for (u64 i = 0; i < pages; ++i) unmapped.add(area.start + (i << kPageShift), !area.device);
+    unmapped.flush();
     if (!area.device && counter != Counter::count_) count(counter, -static_cast<i64>(pages));
 }
 
@@ -212,7 +228,8 @@ void unmap_mmio(volatile void* p) {
 
 namespace {
 
-constexpr u32 kStacksPerCpu = 4, kSpareStacks = 8;
+// The chain is trimmed when it has grown to twice what it keeps.
+constexpr u32 kStacksPerCpu = 4, kSpareStacks = 16;
 struct StackCache {
     u32 count;
     void* stacks[kStacksPerCpu];
@@ -266,7 +283,27 @@ void free_kernel_stack(void* stack) {
 }
 
 void trim_kernel_stacks() {
-    while (void* extra = take_spare(kSpareStacks)) free_area(kernel_region, extra, Counter::count_);
+    {
+        sync::IrqSpinGuard guard(spare_lock);
+        if (spare_count < 2 * kSpareStacks) return;
+    }
+    Area* areas[kSpareStacks];
+    u32 count = 0;
+    {
+        Unmapped unmapped;
+        while (count < kSpareStacks) {
+            void* extra = take_spare(kSpareStacks);
+            if (extra == nullptr) break;
+            Area* area = areas[count++] = kernel_region.find(reinterpret_cast<u64>(extra));
+            for (u64 i = 0; i < area->pages; ++i)
+                unmapped.add(area->start + (i << kPageShift), true);
+        }
+    }
+    while (count != 0) {
+        Area* area = areas[--count];
+        kernel_region.take(area->start);
+        delete area;
+    }
 }
 
 // --- Module memory ------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ bool zombie_is_done_locked(Process& zombie) {
 }
 
 Process* new_parent_locked(Process& process) {
-    for (Process* p = process.parent; p != nullptr; p = p->parent)
+    // Without a look at the ancestors where there is none: they may be thousands.
+    Process* first = process.has_subreaper ? process.parent : nullptr;
+    for (Process* p = first; p != nullptr; p = p->parent)
         if (p->child_subreaper && p->live_threads != 0) return p;
     return init_process();
 }

@@ -231,5 +231,25 @@ int main(void) {
     wait_for(p);
     printf("orphan %d", wait(&st) > 0);
     printf(" %d\n", WEXITSTATUS(st));
+    // One that was there before goes to it, too.
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    int go[2], self = getpid();
+    pipe(go);
+    if (!(p = fork())) {
+        if (!fork()) {
+            char c;
+            read(go[0], &c, 1);
+            for (int i = 0; i < 200 && getppid() != self; i++) usleep(5000);
+            _exit(getppid() == self ? 22 : 1);
+        }
+        read(go[0], &(char){0}, 1);
+        _exit(0);
+    }
+    usleep(20000);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    write(go[1], "gg", 2);
+    wait_for(p);
+    printf("orphan %d", wait(&st) > 0);
+    printf(" %d\n", WEXITSTATUS(st));
     return 0;
 }

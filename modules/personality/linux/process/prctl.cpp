@@ -1,6 +1,7 @@
 // prctl, personality, kcmp. Spec: man 2 prctl, man 2 personality, man 2 kcmp.
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
+#include <tenon/process/tree.h>
 #include <tenon/vfs/file_table.h>
 
 #include "personality/linux/abi.h"
@@ -107,6 +108,25 @@ Result<i64> ambient(u64 what, u64 capability, u64 arg4, u64 arg5) {
     }
 }
 
+// The next of those that descend from `root`, depth first; null at their end.
+process::Process* next_descendant_locked(process::Process& root, process::Process& at) {
+    if (!at.children->list.empty()) return &at.children->list.front();
+    for (process::Process* p = &at; p != &root; p = p->parent) {
+        auto& siblings = p->parent->children->list;
+        if (auto it = std::next(siblings.iterator_to(*p)); it != siblings.end()) return &*it;
+    }
+    return nullptr;
+}
+
+// Those that descend from it look for it when their parents end. Tree lock held.
+void set_subreaper_locked(process::Process& process, bool on) {
+    process.child_subreaper = on;
+    if (!on) return;
+    for (auto* p = next_descendant_locked(process, process); p != nullptr;
+         p = next_descendant_locked(process, *p))
+        p->has_subreaper = true;
+}
+
 }  // namespace
 
 Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
@@ -147,8 +167,8 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
         case PR_SET_PTRACER:
             return set_tracer(static_cast<i32>(arg2));
         case PR_SET_CHILD_SUBREAPER: {
-            sync::IrqSpinGuard guard(process::tree_lock());
-            self.child_subreaper = arg2 != 0;
+            process::TreeGuard guard(process::tree_lock());
+            set_subreaper_locked(self, arg2 != 0);
             return 0;
         }
         case PR_GET_CHILD_SUBREAPER:

@@ -123,7 +123,7 @@ Result<void> attach(Ref<Task> task, bool seize, u64 address, u64 flags) {
         if (!seize) (void)send_locked(process, task.get(), kernel_signal(kSigStop));
         // From a stop of its process it goes over to one for the tracer.
         if (process.stopping) {
-            trapping = task->state.load(std::memory_order_acquire) == TaskState::stopped;
+            trapping = side(*task).counted_stop == process.stop_generation + 1;
             task->set_work(kWorkSignal);
             sched::wake(*task, sched::kWakeStopped);
         }
