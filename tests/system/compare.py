@@ -74,6 +74,11 @@ def collect(suite: str, shell: str, wanted: list[str]) -> tuple[list[Case], list
         own = OWN_TIMEOUT.search(text)
         cases.append(Case(f"{suite}/{script.stem}", [shell, "-c", text], text.encode(),
                           int(own[1]) if own else CASE_TIMEOUT_S))
+    each = HERE / "cases" / suite / "one.inc"
+    for word in words(HERE / "cases" / suite / "modules"):
+        name, _, seconds = word.partition(":")
+        text = f"module={name}\n{each.read_text()}"
+        cases.append(Case(f"{suite}/{name}", [shell, "-c", text], text.encode(), int(seconds or 900)))
     if suite == "minimal":
         for source in sorted((HERE / "programs").glob("*.c")):
             cases.append(Case("c/" + source.stem, [f"{PROGRAMS}/{source.stem}"], source.read_bytes()))
