@@ -20,6 +20,7 @@ from tenon.options import Options  # noqa: E402
 
 PROGRAMS = "/usr/lib/tenon-tests"
 CASE_TIMEOUT_S = 180
+OWN_TIMEOUT = re.compile(r"^# timeout (\d+)$", re.M)  # seconds, in a case that takes longer
 KEYS_ON = "modules cannot write core data"
 CACHE = paths.ROOT / "build" / "cache" / "oracle"
 # Tenon has four levels of page tables; so has Linux here, or user space would end elsewhere.
@@ -30,8 +31,8 @@ CFLAGS = ["-O1", "-g0", "-static", "-pthread", "-w", "-D_GNU_SOURCE"]
 class Case:
     """One thing to run: its name, what to type, and the text that decides whether a cached answer holds."""
 
-    def __init__(self, name: str, argv: list[str], source: bytes):
-        self.name, self.argv, self.source = name, argv, source
+    def __init__(self, name: str, argv: list[str], source: bytes, timeout_s: int = CASE_TIMEOUT_S):
+        self.name, self.argv, self.source, self.timeout_s = name, argv, source, timeout_s
 
 
 def compile_program(source: Path) -> Path:
@@ -70,7 +71,14 @@ def collect(suite: str, shell: str, wanted: list[str]) -> tuple[list[Case], list
     cases, files = [], package_files(suite)
     for script in sorted((HERE / "cases" / suite).glob("*.sh")):
         text = script_text(script)
-        cases.append(Case(f"{suite}/{script.stem}", [shell, "-c", text], text.encode()))
+        own = OWN_TIMEOUT.search(text)
+        cases.append(Case(f"{suite}/{script.stem}", [shell, "-c", text], text.encode(),
+                          int(own[1]) if own else CASE_TIMEOUT_S))
+    each = HERE / "cases" / suite / "one.inc"
+    for word in words(HERE / "cases" / suite / "modules"):
+        name, _, seconds = word.partition(":")
+        text = f"module={name}\n{each.read_text()}"
+        cases.append(Case(f"{suite}/{name}", [shell, "-c", text], text.encode(), int(seconds or 900)))
     if suite == "minimal":
         for source in sorted((HERE / "programs").glob("*.c")):
             cases.append(Case("c/" + source.stem, [f"{PROGRAMS}/{source.stem}"], source.read_bytes()))
@@ -119,7 +127,7 @@ class Runner:
                 self.config = self.config or run_verb.prepare(self.options)
                 self.guest = Guest(self.config)
                 self.guest.start()
-            r = self.guest.run(case.argv, timeout=CASE_TIMEOUT_S)
+            r = self.guest.run(case.argv, timeout=case.timeout_s)
             return {"status": r.status, "stdout": r.stdout.hex(), "stderr": r.stderr.hex()}
         except (GuestTimeout, TenonError) as error:
             self.stop(clean=False)
