@@ -250,12 +250,19 @@ Status Engine::configure_queue(std::vector<Package*> queue) {
     return first_error;
 }
 
+Status Engine::configure_all() {
+    std::vector<Package*> packages;
+    for (Package* p : db_.packages())
+        if (waits_to_be_configured(*p)) packages.push_back(p);
+    return configure_queue(std::move(packages));
+}
+
 Status Engine::configure(std::vector<Package*> packages) {
+    TRY(transaction_.open());
+    TRY(begin(Phase::configure));
     Status owed = run_owed_preinsts();
     if (packages.empty()) {
-        for (Package* p : db_.packages())
-            if (waits_to_be_configured(*p)) packages.push_back(p);
-        Status s = configure_queue(std::move(packages));
+        Status s = configure_all();
         if (!owed && !s) fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
         return owed ? s : owed;
     }

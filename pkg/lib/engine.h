@@ -20,6 +20,7 @@
 #include "pkg/lib/extract.h"
 #include "pkg/lib/plan.h"
 #include "pkg/lib/scripts.h"
+#include "pkg/lib/transaction.h"
 #include "pkg/lib/triggers.h"
 
 namespace tenon::pkg {
@@ -57,6 +58,7 @@ struct EngineOptions {
 class Engine {
   public:
     Engine(Root& root, Database& db, EngineOptions options);
+    // First finishes what an interrupted run began.
     Status start();
 
     // Unpacks and configures; what they need and options.archives holds comes along. `removals`
@@ -66,7 +68,7 @@ class Engine {
     // All that is unpacked and waits, when `packages` is empty.
     Status configure(std::vector<Package*> packages);
     Status remove(const std::vector<Package*>& packages, Purge purge);
-    // Runs pending triggers and folds the journal in. Call it at the end, after errors too.
+    // Runs pending triggers and ends the transaction. Call it at the end, after errors too.
     Status finish();
 
   private:
@@ -83,24 +85,40 @@ class Engine {
     Status process_triggers(Package& p);
     Status process_all_triggers();
 
-    // install.cpp: what to do in which order
     struct Candidate {
         DebFile deb;
         Plan plan;
+        std::string stage;  // its contents, a directory of the transaction
         bool unpacked = false;
     };
     using Candidates = std::vector<std::unique_ptr<Candidate>>;
+
+    // resume.cpp: what a transaction has to know to go on
+    enum class Phase { unpack, configure, remove, done };
+    Status save_progress(Phase phase);
+    std::string state_text(Phase phase) const;
+    Status begin(Phase phase);
+    Status resume();
+    Status end_transaction();
+    // The prerm has run: a resumed removal goes on behind it.
+    Status note_prerm(Package& p);
+
+    // install.cpp: what to do in which order
+    Status carry_out();
+    Status configure_new();
+    Status look_over(const Candidate& c);
+    // What an unpacked package has taken the place of, its prerm run before the unpack.
+    Status remove_conflicting(const Package& by);
     Status add_candidate(Candidates& set, const std::string& path);
     Status add_missing(Candidates& set);
     World world_after(const Candidates& set);
     Status decide_removals(const Candidates& set);
-    Status remove_first(const Candidates& set, const std::vector<Package*>& removals);
     Status check_world_after(const Candidates& set);
     Status bring_in(Candidates& set, size_t i, std::set<size_t>& visiting);
     std::set<size_t> needed_of(const Candidates& set, size_t i, Field field);
 
     // unpack.cpp
-    Status unpack(const DebFile& deb, const Plan& plan);
+    Status unpack(const Candidate& c);
     Status unpack_over(const DebFile& deb, const Plan& plan, Package& target, Extractor& x,
                        Unwind& undo);
     Status settle_unpacked(const DebFile& deb, const Plan& plan, Package& target, Extractor& x,
@@ -123,6 +141,7 @@ class Engine {
 
     // configure.cpp
     Status configure_one(Package& p);
+    Status configure_all();
     Status run_owed_preinsts();
     Status run_owed_preinst(Package& p);
     Status configure_queue(std::vector<Package*> queue);
@@ -156,6 +175,16 @@ class Engine {
     std::set<const Package*> owes_preinst_;
     // Taken back to half-configured by this run, to let another in: configured again at its end.
     std::set<const Package*> deconfigured_;
+
+    Transaction transaction_;
+    Candidates set_;                      // to install
+    std::vector<Package*> remove_queue_;  // to remove, by themselves
+    // Of an interrupted run: parts of the work may have been done.
+    bool redo_ = false;
+    // Removals whose prerm has run.
+    std::set<const Package*> after_prerm_;
+    // A failed redo did not find all that it should have put back.
+    bool lost_files_ = false;
 };
 
 }  // namespace tenon::pkg

@@ -8,9 +8,13 @@
 #include <algorithm>
 
 #include "pkg/lib/engine.h"
+#include "pkg/lib/stage.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg {
+
+// dpkg gives updates/ four digits; one package makes some ten of them.
+constexpr unsigned kUpdatesBetweenSaves = 4000;
 
 static std::string full_name(const Package& p) {
     return p.display_name() + " " + p.version.str();
@@ -26,7 +30,12 @@ static bool takes_place_of(const Package& b, const Package& a) {
 Status Engine::add_candidate(Candidates& set, const std::string& path) {
     auto c = std::make_unique<Candidate>();
     TRY_SET(c->deb, DebFile::open(path));
-    TRY_SET(c->plan, make_plan(c->deb));
+    // Read, checked and written beside, in one walk.
+    TRY(transaction_.open());
+    c->stage = transaction_.stage_dir(set.size());
+    TRY_SET(Stage stage, Stage::create(root_, c->stage));
+    TRY_SET(c->plan, make_plan(c->deb, &stage));
+    TRY(Stage::save(root_, c->stage, c->deb, c->plan));
     const Package& p = c->plan.package;
     if (p.arch != "all" && !db_.knows_arch(p.arch))
         return fail("%s: architecture %s does not match the root's (%s)", path.c_str(),
@@ -195,33 +204,19 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
             }))
             return fail("%s pre-depends on %s, which cannot be configured before it",
                         full_name(p).c_str(), to_string(dep).c_str());
-    TRY(unpack(set[i]->deb, set[i]->plan));
+    TRY(unpack(*set[i]));
     set[i]->unpacked = true;
+    TRY(remove_conflicting(set[i]->plan.package));
+    if (db_.unfolded_updates() > kUpdatesBetweenSaves) TRY(save_progress(Phase::unpack));
     visiting.erase(i);
     return {};
-}
-
-// Those of `removals` that no new package takes out of the way itself.
-Status Engine::remove_first(const Candidates& set, const std::vector<Package*>& removals) {
-    std::vector<Package*> queue;
-    for (Package* q : removals) {
-        q->want = Want::deinstall;
-        TRY(note(*q));
-        bool conflicts = false;
-        for (const auto& c : set)
-            for (const Dependency& dep : c->plan.package.relations(Field::conflicts))
-                for (const Alternative& a : dep)
-                    conflicts |= depends_.hit_by(*q, a, c->plan.package);
-        if (!conflicts) queue.push_back(q);
-    }
-    for (Package* q : queue) to_be_removed_.erase(q);
-    return remove_queue(std::move(queue));
 }
 
 Status Engine::install(const std::vector<std::string>& paths,
                        const std::vector<Package*>& removals) {
     TRY(run_owed_preinsts());
-    Candidates set;
+    Candidates& set = set_;
+    set.clear();
     for (const auto& path : paths) TRY(add_candidate(set, path));
     for (Package* q : removals) {
         if ((q->essential || q->is_protected) && !options_.remove_essential)
@@ -232,27 +227,56 @@ Status Engine::install(const std::vector<std::string>& paths,
     TRY(add_missing(set));
     TRY(decide_removals(set));
     TRY(check_world_after(set));
+    // The same look that each unpack takes, before anything is begun.
+    for (const auto& c : set)
+        if (Status s = look_over(*c); !s) return s;
 
-    Status result = remove_first(set, removals);
+    // Those of `removals` that no new package takes out of the way itself go first.
+    for (Package* q : removals) {
+        q->want = Want::deinstall;
+        bool conflicts = false;
+        for (const auto& c : set)
+            for (const Dependency& dep : c->plan.package.relations(Field::conflicts))
+                for (const Alternative& a : dep)
+                    conflicts |= depends_.hit_by(*q, a, c->plan.package);
+        if (!conflicts) remove_queue_.push_back(q);
+    }
+    for (Package* q : remove_queue_) to_be_removed_.erase(q);
+    TRY(begin(Phase::unpack));
+    return carry_out();
+}
+
+// From the first unpack on; everything in it may be a repetition.
+Status Engine::carry_out() {
+    Candidates& set = set_;
+    Status result = remove_queue(remove_queue_);
+    // One that an interrupted run unpacked, and that still keeps out what conflicts with it.
+    for (size_t i = 0; i < set.size() && result; i++)
+        if (set[i]->unpacked) result = remove_conflicting(set[i]->plan.package);
     for (size_t i = 0; i < set.size() && result; i++) {
         std::set<size_t> visiting;
         result = bring_in(set, i, visiting);
     }
-    // After an error, too: what is unpacked and can be configured is better off configured.
-    std::vector<Package*> queue;
-    for (Package* p : db_.packages()) {
-        bool ours = false;
-        for (const auto& c : set)
-            ours |=
-                c->unpacked && c->plan.package.name == p->name && c->plan.package.arch == p->arch;
-        if (ours || deconfigured_.contains(p)) queue.push_back(p);
-    }
-    Status configured = configure_queue(std::move(queue));
+    TRY(save_progress(Phase::configure));
+    Status configured = configure_new();
     if (!result) {
         if (!configured) fprintf(stderr, "pkg: %s\n", configured.error().text.c_str());
         return result;
     }
     return configured;
+}
+
+// After an error, too: what is unpacked and can be configured is better off configured.
+Status Engine::configure_new() {
+    std::vector<Package*> queue;
+    for (Package* p : db_.packages()) {
+        bool ours = false;
+        for (const auto& c : set_)
+            ours |=
+                c->unpacked && c->plan.package.name == p->name && c->plan.package.arch == p->arch;
+        if (ours || deconfigured_.contains(p)) queue.push_back(p);
+    }
+    return configure_queue(std::move(queue));
 }
 
 }  // namespace tenon::pkg
