@@ -20,7 +20,11 @@ Result<Session> Session::open(const Options& o, Access access, const Words& file
     Session s;
     TRY_SET(Root opened, Root::open(o.root));
     s.root = std::make_unique<Root>(std::move(opened));
-    TRY_SET(s.db, Database::open(*s.root, access));
+    if (access == Access::write) {
+        TRY_SET(s.db, open_for_change(*s.root, o.engine));
+    } else {
+        TRY_SET(s.db, Database::open(*s.root, access));
+    }
     TRY_SET(s.sources, apt::read_sources(*s.root, s.db->native_arch()));
     TRY_SET(s.available, apt::load_lists(*s.root, s.sources, s.db->archs()));
     for (const auto& directory : o.from) TRY(apt::add_directory(*s.available, directory));

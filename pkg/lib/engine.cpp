@@ -27,6 +27,16 @@ Engine::Engine(Root& root, Database& db, EngineOptions options)
       triggers_(db),
       transaction_(root) {}
 
+Result<std::unique_ptr<Database>> open_for_change(Root& root, const EngineOptions& options) {
+    TRY_SET(auto db, Database::open(root, Access::write));
+    if (db->interrupted()) {
+        Engine engine(root, *db, options);
+        TRY(engine.start());
+        TRY(engine.finish());
+    }
+    return db;
+}
+
 Status Engine::start() {
     if (db_.interrupted()) {
         // An engine of its own: nothing of that run is part of this one.

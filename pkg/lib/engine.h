@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,7 +54,12 @@ struct EngineOptions {
     std::string archives = "/var/cache/pkg/archives";
     bool remove_essential = false;
     bool ignore_depends = false;
+    // What was asked for, for the history.
+    std::string command;
 };
+
+// The database for a run that changes things, with what an interrupted run began finished first.
+Result<std::unique_ptr<Database>> open_for_change(Root& root, const EngineOptions& options);
 
 class Engine {
   public:
@@ -100,6 +106,8 @@ class Engine {
     Status begin(Phase phase);
     Status resume();
     Status end_transaction();
+    Status save_versions();
+    Status write_history();
     // The prerm has run: a resumed removal goes on behind it.
     Status note_prerm(Package& p);
 
@@ -110,6 +118,10 @@ class Engine {
     // What an unpacked package has taken the place of, its prerm run before the unpack.
     Status remove_conflicting(const Package& by);
     Status add_candidate(Candidates& set, const std::string& path);
+    Result<std::unique_ptr<Candidate>> stage_candidate(const std::string& path, size_t number,
+                                                       std::mutex& root_lock);
+    Status stage_candidates(Candidates& set, const std::vector<std::string>& paths);
+    Status accept_candidate(Candidates& set, std::unique_ptr<Candidate> c);
     Status add_missing(Candidates& set);
     World world_after(const Candidates& set);
     Status decide_removals(const Candidates& set);

@@ -1,9 +1,11 @@
 // Engine: the transaction around a run, and going on with one that was interrupted.
 #include <stdio.h>
+#include <time.h>
 
 #include <algorithm>
 
 #include "pkg/lib/engine.h"
+#include "pkg/lib/history.h"
 #include "pkg/lib/stage.h"
 #include "pkg/lib/text.h"
 
@@ -12,6 +14,8 @@ namespace tenon::pkg {
 namespace {
 
 constexpr const char* kPhases[] = {"unpack", "configure", "remove", "done"};
+
+const std::string kBefore = std::string(kTransaction) + "/before";
 
 std::string key(const Package& p) {
     return p.name + " " + p.arch;
@@ -36,8 +40,55 @@ std::string Engine::state_text(Phase phase) const {
 
 Status Engine::begin(Phase phase) {
     TRY(transaction_.open());
+    if (!transaction_.has_begun()) TRY(save_versions());
     db_.leave_folding_to_transaction(true);
     return save_progress(phase);
+}
+
+// "TIME COMMAND", then "NAME ARCH VERSION" of all that is unpacked.
+Status Engine::save_versions() {
+    std::string command = options_.command;
+    for (char& c : command)
+        if (c == '\n') c = ' ';
+    std::string out = format("%lld %s\n", static_cast<long long>(time(nullptr)), command.c_str());
+    for (const Package* p : db_.packages())
+        if (p->is_unpacked()) out += key(*p) + " " + p->version.str() + "\n";
+    return root_.write_file(kBefore, out);
+}
+
+Status Engine::write_history() {
+    TRY_SET(auto text, root_.read_if_there(kBefore));
+    if (!text) return {};
+    auto lines = split_lines(*text);
+    HistoryEntry entry;
+    std::map<std::pair<std::string, std::string>, std::string> before;
+    for (size_t i = 0; i < lines.size(); i++) {
+        size_t space = lines[i].find(' ');
+        if (space == std::string_view::npos) return fail("%s is damaged", kBefore.c_str());
+        if (i == 0) {
+            unsigned long long seconds = 0;
+            if (!parse_u64(lines[i].substr(0, space), seconds))
+                return fail("%s is damaged", kBefore.c_str());
+            entry.time_s = static_cast<int64_t>(seconds);
+            entry.command = lines[i].substr(space + 1);
+            continue;
+        }
+        auto w = split_words(lines[i]);
+        if (w.size() != 3) return fail("%s is damaged", kBefore.c_str());
+        before[{std::string(w[0]), std::string(w[1])}] = w[2];
+    }
+    for (const Package* p : db_.packages()) {
+        if (!p->is_unpacked()) continue;
+        auto was = before.find({p->name, p->arch});
+        std::string old = was == before.end() ? "" : was->second;
+        if (was != before.end()) before.erase(was);
+        if (old != p->version.str())
+            entry.changes.push_back({p->name, p->arch, old, p->version.str()});
+    }
+    for (const auto& [who, version] : before)
+        entry.changes.push_back({who.first, who.second, version, ""});
+    if (entry.changes.empty()) return {};
+    return history::add(root_, entry);
 }
 
 Status Engine::save_progress(Phase phase) {
@@ -56,6 +107,9 @@ Status Engine::end_transaction() {
         return db_.checkpoint();
     }
     TRY(save_progress(Phase::done));
+    // A history that cannot be written is no reason to keep a finished transaction open.
+    if (Status s = write_history(); !s)
+        fprintf(stderr, "pkg: warning: the history: %s\n", s.error().text.c_str());
     TRY(transaction_.close());
     db_.leave_folding_to_transaction(false);
     return {};
