@@ -45,6 +45,19 @@ Result<int64_t> number_of(const std::string& word) {
     return static_cast<int64_t>(n);
 }
 
+// The old versions that were downloaded once: a repository may have them no more.
+Words cached(Root& root, const HistoryEntry& entry) {
+    Words out;
+    for (const auto& c : entry.changes) {
+        const std::string path =
+            std::string(apt::kArchives) + "/" + apt::cache_name(c.name, c.before, c.arch);
+        auto there = root.exists(path);
+        if (!c.before.empty() && there && *there)
+            out.push_back((root.is_system() ? "" : root.dir()) + path);
+    }
+    return out;
+}
+
 }  // namespace
 
 Status run_history(const Options& o, const Words& words) {
@@ -72,14 +85,17 @@ Status run_undo(const Options& o, const Words& words) {
     if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
     TRY_SET(int64_t number, number_of(words[0]));
     std::vector<HistoryEntry> entries;
+    Words files;
     {
         TRY_SET(Root root, Root::open(o.root));
         TRY_SET(entries, history::read(root, number));
+        if (entries.empty()) return fail("there is no transaction %s", words[0].c_str());
+        files = cached(root, entries[0]);
     }
-    if (entries.empty()) return fail("there is no transaction %s", words[0].c_str());
-    TRY_SET(Session s, Session::open(o, o.dry_run ? Access::read : Access::write));
+    TRY_SET(Session s, Session::open(o, o.dry_run ? Access::read : Access::write, files));
     solver::Request request{.recommends = false};
     std::vector<Package*> remove;
+    std::vector<Mark> marks;
     for (const auto& c : entries[0].changes) {
         Package* p = s.db->find(c.name, c.arch);
         if (p && !p->is_unpacked()) p = nullptr;
@@ -93,9 +109,10 @@ Status run_undo(const Options& o, const Words& words) {
             remove.push_back(p);
             continue;
         }
-        TRY_SET(auto found,
-                s.find(c.name + (c.arch == "all" ? "" : ":" + c.arch) + "=" + c.before));
-        if (found) request.install.push_back(*found);
+        TRY_SET(auto found, s.find(spec(c) + "=" + c.before));
+        if (!found) continue;
+        request.install.push_back(*found);
+        marks.push_back({c.name, c.arch, c.was_automatic});
     }
     solver::Answer answer{.possible = true, .install = {}, .remove = {}, .problems = {}};
     if (!request.install.empty()) {
@@ -106,50 +123,68 @@ Status run_undo(const Options& o, const Words& words) {
         if (std::find(answer.remove.begin(), answer.remove.end(), p) == answer.remove.end())
             answer.remove.push_back(p);
     if (answer.install.empty() && answer.remove.empty()) return puts("Nothing to undo"), Status();
-    Options agreed = o;
-    // Their removal is what was asked for.
-    agreed.yes = true;
-    return carry_out(agreed, s, answer, {});
+    return carry_out(o, s, answer, {}, std::move(marks));
 }
 
+namespace {
+
+// Is it to be installed again? Each fault is printed.
+Result<bool> is_damaged(Root& root, Database& db, const Package& p) {
+    if (p.reinst_required || p.state == State::half_installed) return true;
+    TRY_SET(bool listed, root.exists(db.info_path(p, "list")));
+    if (!listed) {
+        printf("%s has no list of its files\n", p.display_name().c_str());
+        return true;
+    }
+    TRY_SET(size_t faults, verify_package(root, db, p, Faults::of_programs));
+    return faults > 0;
+}
+
+}  // namespace
+
 Status run_repair(const Options& o, const Words& words) {
-    if (geteuid() != 0) return fail("this needs root's rights");
-    std::vector<std::string> damaged;
+    if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
+    HistoryEntry damaged;
+    Words for_again;
     {
         TRY_SET(Root root, Root::open(o.root));
-        TRY_SET(auto db, open_for_change(root, o.engine));
+        TRY_SET(auto db,
+                o.dry_run ? Database::open(root, Access::read) : open_for_change(root, o.engine));
         if (!words.empty()) TRY(packages_named(*db, words));
+        TRY_SET(apt::Marks marks, apt::Marks::load(root, db->native_arch()));
         for (Package* p : db->packages()) {
             bool asked = words.empty();
             for (const auto& w : words) asked |= db->find_spec(w) == p;
             if (!asked || p->state <= State::config_files) continue;
-            bool half = p->reinst_required || p->state == State::half_installed;
-            if (!half) {
-                TRY_SET(size_t faults, verify_package(root, *db, *p, Faults::of_programs));
-                half = faults > 0;
-            }
-            if (half)
-                damaged.push_back(p->name + (p->arch == "all" ? "" : ":" + p->arch) + "=" +
-                                  p->version.str());
+            TRY_SET(bool bad, is_damaged(root, *db, *p));
+            const std::string version = p->version.str();
+            if (bad)
+                damaged.changes.push_back(
+                    {p->name, p->arch, version, version, marks.is_automatic(*p)});
         }
+        if (damaged.changes.empty() && o.dry_run) return puts("Nothing to install again"), Status();
+        if (!damaged.changes.empty()) for_again = cached(root, damaged);
     }
-    if (!damaged.empty()) {
-        TRY_SET(Session s, Session::open(o, Access::write));
-        solver::Answer answer{.possible = true, .install = {}, .remove = {}, .problems = {}};
-        for (const auto& d : damaged) {
-            auto found = s.find(d);
-            if (!found || !*found)
-                fprintf(stderr, "pkg: %s is damaged and cannot be had: %s\n", d.c_str(),
-                        found ? "it is in no repository" : found.error().text.c_str());
-            else
-                answer.install.push_back(**found);
+    if (damaged.changes.empty())
+        return with_engine(o, [](Engine& e, Database&) { return e.configure({}); });
+    TRY_SET(Session s, Session::open(o, o.dry_run ? Access::read : Access::write, for_again));
+    solver::Answer answer{.possible = true, .install = {}, .remove = {}, .problems = {}};
+    std::vector<Mark> marks;
+    for (const auto& d : damaged.changes) {
+        auto found = s.find(spec(d) + "=" + d.before);
+        if (!found || !*found) {
+            fprintf(stderr, "pkg: %s %s is damaged and cannot be had: %s\n", spec(d).c_str(),
+                    d.before.c_str(),
+                    found ? "it is in no repository" : found.error().text.c_str());
+            continue;
         }
-        if (answer.install.empty()) return fail("nothing could be repaired");
-        TRY(carry_out(o, s, answer, {}));
-        if (answer.install.size() != damaged.size()) return fail("not all could be repaired");
-        return {};
+        answer.install.push_back(**found);
+        marks.push_back({d.name, d.arch, d.was_automatic});
     }
-    return with_engine(o, [](Engine& e, Database&) { return e.configure({}); });
+    if (answer.install.empty()) return fail("nothing could be repaired");
+    TRY(carry_out(o, s, answer, {}, std::move(marks)));
+    if (answer.install.size() != damaged.changes.size()) return fail("not all could be repaired");
+    return {};
 }
 
 }  // namespace tenon::pkg

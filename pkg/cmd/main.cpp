@@ -40,7 +40,7 @@ static const char kHelp[] =
     "  --no-recommends        leave out what is only recommended\n"
     "  --from DIR             take the .deb files in DIR for a repository, too\n"
     "  --yes                  go on although packages are removed that were not named\n"
-    "  --purge                with remove and autoremove\n"
+    "  --purge                what is removed loses its configuration files, too\n"
     "  --keys DIR             trust the public keys in DIR, not those of the root (etc/apk/keys,\n"
     "                         etc/pki/rpm-gpg)\n"
     "  --archives DIR         where to look for needed packages, inside the root\n"

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pkg/lib/apt/marks.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
@@ -62,9 +61,7 @@ Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
     return with_engine(o, [&](Engine& e, Database& db) -> Status {
         TRY_SET(auto packages, packages_named(db, words));
-        TRY(e.remove(packages, o.purge));
-        TRY_SET(apt::Marks marks, apt::Marks::load(db.root(), db.native_arch()));
-        return marks.save(db.root(), db);
+        return e.remove(packages, o.purge);
     });
 }
 

@@ -261,11 +261,14 @@ Status Engine::configure(std::vector<Package*> packages) {
     TRY(transaction_.open());
     TRY(begin(Phase::configure));
     Status owed = run_owed_preinsts();
-    if (packages.empty()) {
-        Status s = configure_all();
-        if (!owed && !s) fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
-        return owed ? s : owed;
-    }
+    Status done = packages.empty() ? configure_all() : configure_named(std::move(packages));
+    if (owed) return done;
+    if (!done) fprintf(stderr, "pkg: %s\n", done.error().text.c_str());
+    return owed;
+}
+
+// As part of whatever transaction is under way: no checkpoint.
+Status Engine::configure_named(std::vector<Package*> packages) {
     for (const Package* p : packages)
         if (!waits_to_be_configured(*p) && p->state < State::triggers_awaited)
             return fail("%s is %s: nothing to configure", p->display_name().c_str(),

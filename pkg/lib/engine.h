@@ -61,6 +61,12 @@ struct EngineOptions {
 // The database for a run that changes things, with what an interrupted run began finished first.
 Result<std::unique_ptr<Database>> open_for_change(Root& root, const EngineOptions& options);
 
+// What a transaction shall write at its end of why a package is there (apt/marks.h).
+struct Mark {
+    std::string name, arch;
+    bool automatic = false;
+};
+
 class Engine {
   public:
     Engine(Root& root, Database& db, EngineOptions options);
@@ -70,7 +76,9 @@ class Engine {
     // Unpacks and configures; what they need and options.archives holds comes along. `removals`
     // go in the same run: first, or, when a new package takes their place, as that is unpacked.
     Status install(const std::vector<std::string>& paths,
-                   const std::vector<Package*>& removals = {});
+                   const std::vector<Package*>& removals = {}, Purge purge = Purge::no);
+    // Call it before install(): the marks are part of the transaction, and survive with it.
+    void set_marks(std::vector<Mark> marks) { marks_ = std::move(marks); }
     // All that is unpacked and waits, when `packages` is empty.
     Status configure(std::vector<Package*> packages);
     Status remove(const std::vector<Package*>& packages, Purge purge);
@@ -108,6 +116,7 @@ class Engine {
     Status end_transaction();
     Status save_versions();
     Status write_history();
+    Status write_marks();
     // The prerm has run: a resumed removal goes on behind it.
     Status note_prerm(Package& p);
 
@@ -154,6 +163,7 @@ class Engine {
     // configure.cpp
     Status configure_one(Package& p);
     Status configure_all();
+    Status configure_named(std::vector<Package*> packages);
     Status run_owed_preinsts();
     Status run_owed_preinst(Package& p);
     Status configure_queue(std::vector<Package*> queue);
@@ -191,6 +201,7 @@ class Engine {
     Transaction transaction_;
     Candidates set_;                      // to install
     std::vector<Package*> remove_queue_;  // to remove, by themselves
+    std::vector<Mark> marks_;
     // Of an interrupted run: parts of the work may have been done.
     bool redo_ = false;
     // Removals whose prerm has run.

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include <compare>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace tenon::pkg {
 struct HistoryChange {
     std::string name, arch;
     std::string before, after;  // versions; empty: not there
+    // By its mark before: it had come along with something else.
+    bool was_automatic = false;
+    auto operator<=>(const HistoryChange&) const = default;
 };
 
 struct HistoryEntry {
@@ -27,9 +31,10 @@ namespace history {
 
 // Does this build keep one?
 bool present();
-// Durable on return. An entry that is the last one's equal, its time too, is not added again: a
-// transaction that was interrupted after this comes here twice.
-Status add(Root& root, const HistoryEntry& entry);
+// Durable on return with Sync::yes. An entry that is the last one's equal, its time and its changes
+// too, is not added again: a transaction that was interrupted after this comes here twice.
+enum class Sync { no, yes };
+Status add(Root& root, const HistoryEntry& entry, Sync sync);
 // Oldest first; `number`: only that one.
 Result<std::vector<HistoryEntry>> read(Root& root, int64_t number = 0);
 

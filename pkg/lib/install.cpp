@@ -240,7 +240,7 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
                 if (q->is_unpacked() && depends_.meets(*q, a, p)) first.push_back(q);
     }
     if (!first.empty()) {
-        TRY(configure(first));
+        TRY(configure_named(first));
         TRY(process_all_triggers());
     }
     for (const Dependency& dep : p.relations(Field::pre_depends))
@@ -263,8 +263,8 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
     return {};
 }
 
-Status Engine::install(const std::vector<std::string>& paths,
-                       const std::vector<Package*>& removals) {
+Status Engine::install(const std::vector<std::string>& paths, const std::vector<Package*>& removals,
+                       Purge purge) {
     TRY(run_owed_preinsts());
     Candidates& set = set_;
     set.clear();
@@ -284,7 +284,7 @@ Status Engine::install(const std::vector<std::string>& paths,
 
     // Those of `removals` that no new package takes out of the way itself go first.
     for (Package* q : removals) {
-        q->want = Want::deinstall;
+        q->want = purge == Purge::yes ? Want::purge : Want::deinstall;
         bool conflicts = false;
         for (const auto& c : set)
             for (const Dependency& dep : c->plan.package.relations(Field::conflicts))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pkg/lib/apt/marks.h"
 #include "pkg/lib/engine.h"
 #include "pkg/lib/history.h"
 #include "pkg/lib/stage.h"
@@ -14,6 +15,8 @@ namespace tenon::pkg {
 namespace {
 
 constexpr const char* kPhases[] = {"unpack", "configure", "remove", "done"};
+
+constexpr const char* kMarks[] = {"manual", "automatic"};
 
 const std::string kBefore = std::string(kTransaction) + "/before";
 
@@ -35,6 +38,8 @@ std::string Engine::state_text(Phase phase) const {
     for (const Package* p : to_be_removed_) out += "conflict " + key(*p) + "\n";
     for (const Package* p : deconfigured_) out += "deconfigured " + key(*p) + "\n";
     for (const Package* p : after_prerm_) out += "prerm " + key(*p) + "\n";
+    for (const Mark& m : marks_)
+        out += format("%s %s %s\n", kMarks[m.automatic], m.name.c_str(), m.arch.c_str());
     return out;
 }
 
@@ -45,14 +50,17 @@ Status Engine::begin(Phase phase) {
     return save_progress(phase);
 }
 
-// "TIME COMMAND", then "NAME ARCH VERSION" of all that is unpacked.
+// "TIME COMMAND", then "NAME ARCH VERSION MARK" of all that is unpacked.
 Status Engine::save_versions() {
     std::string command = options_.command;
     for (char& c : command)
         if (c == '\n') c = ' ';
+    TRY_SET(apt::Marks marks, apt::Marks::load(root_, db_.native_arch()));
     std::string out = format("%lld %s\n", static_cast<long long>(time(nullptr)), command.c_str());
     for (const Package* p : db_.packages())
-        if (p->is_unpacked()) out += key(*p) + " " + p->version.str() + "\n";
+        if (p->is_unpacked())
+            out += format("%s %s %s\n", key(*p).c_str(), p->version.str().c_str(),
+                          kMarks[marks.is_automatic(*p)]);
     return root_.write_file(kBefore, out);
 }
 
@@ -61,7 +69,7 @@ Status Engine::write_history() {
     if (!text) return {};
     auto lines = split_lines(*text);
     HistoryEntry entry;
-    std::map<std::pair<std::string, std::string>, std::string> before;
+    std::map<std::pair<std::string, std::string>, HistoryChange> before;
     for (size_t i = 0; i < lines.size(); i++) {
         size_t space = lines[i].find(' ');
         if (space == std::string_view::npos) return fail("%s is damaged", kBefore.c_str());
@@ -74,21 +82,33 @@ Status Engine::write_history() {
             continue;
         }
         auto w = split_words(lines[i]);
-        if (w.size() != 3) return fail("%s is damaged", kBefore.c_str());
-        before[{std::string(w[0]), std::string(w[1])}] = w[2];
+        if (w.size() != 4) return fail("%s is damaged", kBefore.c_str());
+        HistoryChange was{std::string(w[0]), std::string(w[1]), std::string(w[2]), "",
+                          w[3] == kMarks[1]};
+        before[{was.name, was.arch}] = was;
     }
     for (const Package* p : db_.packages()) {
         if (!p->is_unpacked()) continue;
-        auto was = before.find({p->name, p->arch});
-        std::string old = was == before.end() ? "" : was->second;
-        if (was != before.end()) before.erase(was);
-        if (old != p->version.str())
-            entry.changes.push_back({p->name, p->arch, old, p->version.str()});
+        HistoryChange change{p->name, p->arch, "", p->version.str(), false};
+        if (auto was = before.find({p->name, p->arch}); was != before.end()) {
+            change.before = was->second.before;
+            change.was_automatic = was->second.was_automatic;
+            before.erase(was);
+        }
+        if (change.before != change.after) entry.changes.push_back(change);
     }
-    for (const auto& [who, version] : before)
-        entry.changes.push_back({who.first, who.second, version, ""});
+    for (const auto& [who, change] : before) entry.changes.push_back(change);
     if (entry.changes.empty()) return {};
-    return history::add(root_, entry);
+    return history::add(root_, entry,
+                        transaction_.is_durable() ? history::Sync::yes : history::Sync::no);
+}
+
+Status Engine::write_marks() {
+    TRY_SET(apt::Marks marks, apt::Marks::load(root_, db_.native_arch()));
+    for (const Mark& m : marks_)
+        if (const Package* p = db_.find(m.name, m.arch); p && p->is_unpacked())
+            marks.set_automatic(*p, m.automatic);
+    return marks.save(root_, db_);
 }
 
 Status Engine::save_progress(Phase phase) {
@@ -107,6 +127,9 @@ Status Engine::end_transaction() {
         return db_.checkpoint();
     }
     TRY(save_progress(Phase::done));
+    // Repeated when it is interrupted: what is written here is durable before the transaction ends.
+    if (Status s = write_marks(); !s)
+        fprintf(stderr, "pkg: warning: what was installed by hand: %s\n", s.error().text.c_str());
     // A history that cannot be written is no reason to keep a finished transaction open.
     if (Status s = write_history(); !s)
         fprintf(stderr, "pkg: warning: the history: %s\n", s.error().text.c_str());
@@ -157,6 +180,8 @@ Status Engine::resume() {
             deconfigured_.insert(named);
         } else if (w[0] == "prerm" && named) {
             after_prerm_.insert(named);
+        } else if ((w[0] == kMarks[0] || w[0] == kMarks[1]) && w.size() == 3) {
+            marks_.push_back({std::string(w[1]), std::string(w[2]), w[0] == kMarks[1]});
         }
     }
     fflush(stdout);

@@ -39,6 +39,8 @@ class Transaction {
     bool is_open() const { return open_; }
     // True from the first checkpoint to the end.
     bool has_begun() const { return generation_ > 0; }
+    // False for a root that nobody would miss, an image's.
+    bool is_durable() const { return durable_; }
     std::string stage_dir(size_t k) const;
 
     // The checkpoint: all that was done so far is durable on return, and `state` is where a resumed

@@ -86,6 +86,12 @@ Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
             if (!was_configured(other->state)) continue;
             State before = other->state;
             TRY(activate_own(*other));
+            // Its removal had begun when the run was interrupted: there is no way back.
+            if (after_prerm_.contains(other)) {
+                other->state = State::half_installed;
+                TRY(note(*other));
+                continue;
+            }
             other->state = State::half_configured;
             TRY(note(*other));
             if (before > State::half_configured)

@@ -7,7 +7,7 @@ bool present() {
     return false;
 }
 
-Status add(Root&, const HistoryEntry&) {
+Status add(Root&, const HistoryEntry&, Sync) {
     return {};
 }
 

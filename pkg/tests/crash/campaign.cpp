@@ -3,7 +3,7 @@
 // the next start of pkg, and the judgement: the root is the old one or the new one, file by file
 // and status line by status line, and dpkg --audit has nothing to say.
 //
-//   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge
+//   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge|replace
 //             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
 //
 // --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
@@ -43,7 +43,7 @@ DebSpec package(int i, int count, const std::string& version) {
     const std::string name = "p" + std::to_string(i), dir = "/usr/share/" + name;
     std::string more;
     if (i % 3) more += "Depends: p" + std::to_string(i - 1) + "\n";
-    if (i % 10 == 5) more += "Pre-Depends: p" + std::to_string(i - 1) + " (>= " + version + ")\n";
+    if (i % 5 == 3) more += "Pre-Depends: p" + std::to_string(i - 1) + " (>= " + version + ")\n";
     if (version == "2" && i > 0) more += "Replaces: p" + std::to_string(i - 1) + " (<< 2)\n";
     DebSpec s{.control = control_text(name, version, more)};
     add_file(s, dir + "/common", name + " common " + version, i % 4 ? 0644 : 04755);
@@ -80,6 +80,19 @@ DebSpec package(int i, int count, const std::string& version) {
     s.scripts["prerm"] = head + "test -e " + dir + "/common\n";
     s.scripts["postrm"] = head + "case $1 in purge) rm -f /var/state/" + name +
                           ";; remove) rm -f /var/state/" + name + ".new;; esac\n";
+    return s;
+}
+
+// Takes the place of package number `i`, whose prerm may not run on what is half removed.
+DebSpec replacement(int i) {
+    const std::string old = "p" + std::to_string(i), name = "r" + std::to_string(i);
+    DebSpec s{.control = control_text(
+                  name, "1",
+                  "Conflicts: " + old + "\nReplaces: " + old + "\nProvides: " + old + " (= 2)\n")};
+    add_file(s, "/usr/share/" + name + "/common", name);
+    add_file(s, "/usr/share/" + old + "/common", name + " in its place");
+    for (const char* script : {"preinst", "postinst", "prerm", "postrm"})
+        s.scripts[script] = "#!/bin/sh\nexit 0\n";
     return s;
 }
 
@@ -155,6 +168,10 @@ class Campaign {
             }
             names += " p" + std::to_string(i);
         }
+        for (int i = 1; i < o_.packages; i += 2) {
+            write_temp(dir_, "r" + std::to_string(i) + ".deb", deb_of(replacement(i)));
+            debs[0] += " " + dir_ + "/r" + std::to_string(i) + ".deb";
+        }
         const std::string base = o_.pkg + " --root " + root + " ";
         std::string output, verb;
         // Folders of the database that a first run makes.
@@ -166,6 +183,7 @@ class Campaign {
         if (o_.scenario != "install") write_temp(root + "/etc", "p1.conf", "mine");
         if (o_.scenario == "install") verb = "install" + debs[1];
         if (o_.scenario == "upgrade") verb = "install" + debs[2];
+        if (o_.scenario == "replace") verb = "install" + debs[0];
         if (o_.scenario == "remove") verb = "remove" + names;
         if (o_.scenario == "purge") verb = "--purge remove" + names;
         command_ = {"/bin/sh", "-c", "exec " + base + verb + " </dev/null >/dev/null 2>&1"};
