@@ -5,13 +5,16 @@
 //
 //   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge|replace
 //             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
+//             [--seconds S] [--first K]
 //
+// --seconds: stops then, and says with which --first the next run goes on.
 // --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
 // --no-syncs: a disk that lies about syncs. Must fail: the test of this test.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -98,7 +101,8 @@ DebSpec replacement(int i) {
 
 struct Options {
     std::string pkg, scenario = "upgrade", boundaries = "all";
-    int packages = 5, nested = 0;
+    int packages = 5, nested = 0, seconds = 0;
+    size_t first = 0;
     unsigned seed = 1;
     bool all_losses = true, heed_syncs = true;
 };
@@ -139,10 +143,14 @@ class Campaign {
             if (points.size() > wanted) points.resize(wanted);
         }
         constexpr Loss kLosses[] = {Loss::none_kept, Loss::random, Loss::names, Loss::all_kept};
-        for (size_t n = 0; n < points.size() && failures_ < 10; n++)
+        const time_t end = time(nullptr) + o_.seconds;
+        size_t n = o_.first;
+        for (; n < points.size() && failures_ < 10 && (!o_.seconds || time(nullptr) < end); n++)
             for (int l = 0; l < 4; l++)
                 if (o_.all_losses || static_cast<size_t>(l) == n % 4)
                     judge(first, points[n], kLosses[l], n < static_cast<size_t>(o_.nested));
+        printf("%zu to %zu of %zu boundaries%s\n", o_.first, n, points.size(),
+               n < points.size() ? "; --first goes on" : "");
         printf("%zu crashes: %zu roots as before, %zu as after, %zu neither; seed %u\n", crashes_,
                as_old_, as_new_, failures_, o_.seed);
         return failures_ ? 1 : 0;
@@ -276,6 +284,10 @@ int main(int argc, char** argv) {
             o.seed = static_cast<unsigned>(strtoul(value(), nullptr, 10));
         else if (a == "--nested")
             o.nested = atoi(value());
+        else if (a == "--seconds")
+            o.seconds = atoi(value());
+        else if (a == "--first")
+            o.first = strtoul(value(), nullptr, 10);
         else if (a == "--no-syncs")
             o.heed_syncs = false;
         else
