@@ -4,6 +4,7 @@
 // whole. Then each package is unpacked after what it pre-depends on has been configured, and in the
 // end all of them are configured, dependencies first.
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -56,10 +57,21 @@ Status Engine::stage_candidates(Candidates& set, const std::vector<std::string>&
     TRY(transaction_.open());
     std::vector<Result<std::unique_ptr<Candidate>>> staged(paths.size());
     std::mutex root_lock;
+    // The largest first, so that no thread begins one when the others have nothing left to do. What
+    // cannot be looked at fails in its turn.
+    std::vector<std::pair<off_t, size_t>> order;
+    for (size_t i = 0; i < paths.size(); i++) {
+        struct stat st = {};
+        (void)stat(paths[i].c_str(), &st);
+        order.emplace_back(-st.st_size, i);
+    }
+    std::sort(order.begin(), order.end());
     std::atomic<size_t> next = 0;
     auto work = [&] {
-        for (size_t i; (i = next.fetch_add(1)) < paths.size();)
+        for (size_t n; (n = next.fetch_add(1)) < order.size();) {
+            const size_t i = order[n].second;
             staged[i] = stage_candidate(paths[i], i, root_lock);
+        }
     };
     const size_t wanted = std::min<size_t>(std::thread::hardware_concurrency(), kThreadsMax);
     std::vector<std::thread> helpers;
