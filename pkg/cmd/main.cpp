@@ -25,6 +25,9 @@ static const char kHelp[] =
     "  files NAME|FILE        the files of a package\n"
     "  info NAME|FILE         what a package says of itself (FILE: .deb, .rpm, .apk)\n"
     "  verify [NAME...]       which files are not as they were shipped\n"
+    "  history [N]            what was done to the root; N: one transaction, in detail\n"
+    "  undo N                 bring back the versions from before that transaction\n"
+    "  repair [NAME...]       finish what was interrupted; install damaged packages again\n"
     "  verify-file FILE...    is this .rpm, .apk, or index of .apk, whole and signed by a key "
     "that\n"
     "                         is trusted\n"
@@ -37,7 +40,7 @@ static const char kHelp[] =
     "  --no-recommends        leave out what is only recommended\n"
     "  --from DIR             take the .deb files in DIR for a repository, too\n"
     "  --yes                  go on although packages are removed that were not named\n"
-    "  --purge                with remove and autoremove\n"
+    "  --purge                what is removed loses its configuration files, too\n"
     "  --keys DIR             trust the public keys in DIR, not those of the root (etc/apk/keys,\n"
     "                         etc/pki/rpm-gpg)\n"
     "  --archives DIR         where to look for needed packages, inside the root\n"
@@ -110,6 +113,7 @@ int main(int argc, char** argv) {
         }
     }
     if (words.empty()) return fputs(kHelp, stderr), 2;
+    options.engine.command = join(words, " ");
     std::string verb = words.front();
     words.erase(words.begin());
     const Verb* v = find_verb(verb);

@@ -16,7 +16,7 @@ Status set_want(const Options& o, const Words& words, Want want, const char* ver
     if (words.empty()) return fail("%s: no package named", verb);
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::write));
+    TRY_SET(auto db, open_for_change(root, o.engine));
     TRY_SET(auto packages, packages_named(*db, words));
     for (Package* p : packages) {
         p->want = want;
@@ -51,8 +51,8 @@ Status run_why(const Options& o, const Words& words) {
     if (p.essential) printf("%s is essential\n", name.c_str());
     if (p.is_protected) printf("%s is protected\n", name.c_str());
     if (p.want == Want::hold) printf("%s is held\n", name.c_str());
-    if (!marks.is_automatic(p)) printf("%s was chosen by somebody\n", name.c_str());
-    // Of others, those that were chosen, or that no root can be without.
+    if (!marks.is_automatic(p)) printf("%s was installed by hand\n", name.c_str());
+    // Of others, those that were installed by hand, or that no root can be without.
     std::set<const Package*> roots;
     for (const Package* q : db->packages())
         if (q != &p && q->is_unpacked() &&
@@ -62,8 +62,9 @@ Status run_why(const Options& o, const Words& words) {
     for (const Need& n : chain)
         printf("%s %s %s\n", n.by->display_name().c_str(), verb_of(n.field), n.text.c_str());
     if (chain.empty() && marks.is_automatic(p) && !p.essential && !p.is_protected)
-        printf("%s is needed by nothing that was chosen; 'pkg autoremove' takes it away\n",
-               name.c_str());
+        printf(
+            "%s is needed by nothing that was installed by hand; 'pkg autoremove' takes it away\n",
+            name.c_str());
     return {};
 }
 
@@ -87,8 +88,7 @@ Status run_autoremove(const Options& o, const Words& words) {
         TRY_SET(apt::Marks marks, apt::Marks::load(db.root(), db.native_arch()));
         auto packages = unneeded(db, [&](const Package& q) { return marks.is_automatic(q); });
         if (packages.empty()) return puts("Nothing to remove"), Status();
-        TRY(e.remove(packages, o.purge));
-        return marks.save(db.root(), db);
+        return e.remove(packages, o.purge);
     });
 }
 

@@ -17,12 +17,19 @@ Result<const Package*> installed(Database& db, const std::string& spec) {
     return p;
 }
 
-// One line a file that is not as it was shipped, in the layout of `dpkg -V`.
-Result<size_t> verify_package(Root& root, Database& db, const Package& p) {
+}  // namespace
+
+Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which) {
     TRY_SET(auto text, root.read_if_there(db.info_path(p, "md5sums")));
     TRY_SET(auto sums, parse_md5sums(text.value_or("")));
+    if (which == Faults::of_programs)
+        std::erase_if(sums, [&](const auto& sum) {
+            return std::any_of(p.conffiles.begin(), p.conffiles.end(),
+                               [&](const Conffile& c) { return c.path == sum.first; });
+        });
     for (const auto& c : p.conffiles)
-        if (!c.obsolete && c.md5 != kNewConffile) sums.emplace_back(c.path, c.md5);
+        if (which == Faults::all && !c.obsolete && c.md5 != kNewConffile)
+            sums.emplace_back(c.path, c.md5);
     size_t faults = 0;
     for (const auto& [path, md5] : sums) {
         char kind = std::any_of(p.conffiles.begin(), p.conffiles.end(),
@@ -43,6 +50,8 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p) {
     }
     return faults;
 }
+
+namespace {
 
 Status info_of_file(const std::string& path) {
     TRY_SET(DebFile deb, DebFile::open(path));
@@ -115,7 +124,7 @@ Status run_verify(const Options& o, const Words& words) {
         bool asked = words.empty();
         for (const auto& w : words) asked |= db->find_spec(w) == p;
         if (!asked || p->state <= State::half_installed) continue;
-        TRY_SET(size_t n, verify_package(root, *db, *p));
+        TRY_SET(size_t n, verify_package(root, *db, *p, Faults::all));
         faults += n;
     }
     for (const auto& w : words) TRY(installed(*db, w));

@@ -14,7 +14,7 @@ Status run_update(const Options& o, const Words& words) {
     if (!words.empty()) return fail("update: takes no name; 'pkg upgrade' installs new versions");
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::write));
+    TRY_SET(auto db, open_for_change(root, o.engine));
     TRY_SET(auto sources, apt::read_sources(root, db->native_arch()));
     if (sources.empty())
         return fail("there is no source in /etc/apt/sources.list and /etc/apt/sources.list.d");

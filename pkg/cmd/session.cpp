@@ -20,7 +20,11 @@ Result<Session> Session::open(const Options& o, Access access, const Words& file
     Session s;
     TRY_SET(Root opened, Root::open(o.root));
     s.root = std::make_unique<Root>(std::move(opened));
-    TRY_SET(s.db, Database::open(*s.root, access));
+    if (access == Access::write) {
+        TRY_SET(s.db, open_for_change(*s.root, o.engine));
+    } else {
+        TRY_SET(s.db, Database::open(*s.root, access));
+    }
     TRY_SET(s.sources, apt::read_sources(*s.root, s.db->native_arch()));
     TRY_SET(s.available, apt::load_lists(*s.root, s.sources, s.db->archs()));
     for (const auto& directory : o.from) TRY(apt::add_directory(*s.available, directory));
@@ -149,13 +153,15 @@ static void print_names(const char* what, const std::vector<std::string>& names)
 }
 
 void print_plan(Session& s, const solver::Answer& answer) {
-    std::vector<std::string> fresh, upgraded, downgraded, removed;
+    std::vector<std::string> fresh, again, upgraded, downgraded, removed;
     for (uint32_t n : answer.install) {
         const apt::Record& r = s.record(n);
         Package* p = s.replaced_by(r);
         auto version = Version::parse(r.version);
         if (!p)
             fresh.push_back(r.spec());
+        else if (p->version.str() == r.version)
+            again.push_back(r.spec());
         else
             (version && compare(*version, p->version) < 0 ? downgraded : upgraded)
                 .push_back(std::string(r.name) + " " + p->version.str() + " -> " +
@@ -163,6 +169,7 @@ void print_plan(Session& s, const solver::Answer& answer) {
     }
     for (const Package* p : answer.remove) removed.push_back(p->display_name());
     print_names("To install", fresh);
+    print_names("To install again", again);
     print_names("To upgrade", upgraded);
     print_names("To downgrade", downgraded);
     print_names("To remove", removed);
@@ -180,7 +187,7 @@ static Status confirm_removals(const Options& o, const solver::Answer& answer) {
 }
 
 Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
-                 const std::vector<uint32_t>& chosen) {
+                 const std::vector<uint32_t>& chosen, std::vector<Mark> marks) {
     print_plan(s, answer);
     std::vector<apt::Download> downloads;
     for (uint32_t n : answer.install)
@@ -193,11 +200,15 @@ Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
     fflush(stdout);
     TRY(fetcher.get(downloads));
     if (o.download_only) return {};
-    // By key, since what the engine replaces may move.
-    std::set<std::pair<std::string, std::string>> before;
-    for (const Package* p : s.db->packages())
-        if (p->is_unpacked()) before.emplace(p->name, p->arch == "all" ? "" : p->arch);
-    TRY_SET(apt::Marks marks, s.marks());
+    for (uint32_t n : answer.install) {
+        const apt::Record& r = s.record(n);
+        if (std::find(chosen.begin(), chosen.end(), n) != chosen.end())
+            marks.push_back({std::string(r.name), std::string(r.arch), false});
+        else if (!s.replaced_by(r) && std::none_of(marks.begin(), marks.end(), [&](const Mark& m) {
+                     return m.name == r.name && m.arch == r.arch;
+                 }))
+            marks.push_back({std::string(r.name), std::string(r.arch), true});
+    }
     EngineOptions options = o.engine;
     options.archives.clear();  // the solver has seen to what is needed
     Engine engine(*s.root, *s.db, options);
@@ -205,20 +216,10 @@ Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
     umask(022);
     std::vector<std::string> paths;
     for (const auto& d : downloads) paths.push_back(d.path);
-    Status done = engine.install(paths, answer.remove);
+    engine.set_marks(std::move(marks));
+    Status done = engine.install(paths, answer.remove, o.purge);
     Status finished = engine.finish();
-    for (uint32_t n : answer.install) {
-        const apt::Record& r = s.record(n);
-        Package* p = s.replaced_by(r);
-        if (!p) continue;
-        if (std::find(chosen.begin(), chosen.end(), n) != chosen.end())
-            marks.set_automatic(*p, false);
-        else if (!before.contains({p->name, p->arch == "all" ? "" : p->arch}))
-            marks.set_automatic(*p, true);
-    }
-    Status marked = marks.save(*s.root, *s.db);
-    if (!done) return done;
-    return finished ? marked : finished;
+    return done ? finished : done;
 }
 
 }  // namespace tenon::pkg

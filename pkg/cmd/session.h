@@ -42,8 +42,9 @@ Result<solver::Answer> solve(Session& s, solver::Request request);
 std::string problems_text(const solver::Answer& answer);
 
 void print_plan(Session& s, const solver::Answer& answer);
-// Fetches, installs, and marks. `chosen`: records that somebody asked for by name.
+// Fetches, installs, and marks. `chosen`: records that somebody asked for by name. What is new and
+// neither in there nor in `marks` is marked as automatic.
 Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
-                 const std::vector<uint32_t>& chosen);
+                 const std::vector<uint32_t>& chosen, std::vector<Mark> marks = {});
 
 }  // namespace tenon::pkg

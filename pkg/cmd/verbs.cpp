@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pkg/lib/apt/marks.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
@@ -12,7 +11,7 @@ namespace tenon::pkg {
 Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action) {
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::write));
+    TRY_SET(auto db, open_for_change(root, o.engine));
     Engine engine(root, *db, o.engine);
     TRY(engine.start());
     // What scripts make is for everybody to see unless they say otherwise.
@@ -42,7 +41,7 @@ Status run_unpack(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     // An image has no user yet whose data a power cut could take.
     root.set_sync(root.is_system());
-    TRY_SET(auto db, Database::open(root, Access::write));
+    TRY_SET(auto db, open_for_change(root, o.engine));
     OwnershipLog log;
     if (!o.ownership_file.empty()) {
         TRY_SET(log, OwnershipLog::open(o.ownership_file));
@@ -62,9 +61,7 @@ Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
     return with_engine(o, [&](Engine& e, Database& db) -> Status {
         TRY_SET(auto packages, packages_named(db, words));
-        TRY(e.remove(packages, o.purge));
-        TRY_SET(apt::Marks marks, apt::Marks::load(db.root(), db.native_arch()));
-        return marks.save(db.root(), db);
+        return e.remove(packages, o.purge);
     });
 }
 
@@ -84,6 +81,9 @@ constexpr Verb kVerbs[] = {
     {"files", run_files},
     {"info", run_info},
     {"verify", run_verify},
+    {"history", run_history},
+    {"undo", run_undo},
+    {"repair", run_repair},
     {"verify-file", run_verify_file},
     {"update", run_update},
     {"search", run_search},

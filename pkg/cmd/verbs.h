@@ -52,7 +52,16 @@ Status run_autoremove(const Options& options, const Words& words);
 Status run_list(const Options& options, const Words& words);
 Status run_files(const Options& options, const Words& words);
 Status run_info(const Options& options, const Words& words);
+// One line a file that is not as it was shipped, in the layout of `dpkg -V`. Gives their number.
+// of_programs: without configuration files, which their user may change.
+enum class Faults { all, of_programs };
+Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which);
 Status run_verify(const Options& options, const Words& words);
+
+// history.cpp
+Status run_history(const Options& options, const Words& words);
+Status run_undo(const Options& options, const Words& words);
+Status run_repair(const Options& options, const Words& words);
 
 // query_apk.cpp: what is asked of an .apk that is not installed.
 bool names_apk_file(const std::string& word);

@@ -57,6 +57,12 @@ Status Engine::configure_conffile(Package& p, Conffile& c) {
             if (other != &p && other->state > State::half_configured)
                 if (const Conffile* theirs = other->conffile(c.path); theirs && !theirs->obsolete)
                     c.md5 = theirs->md5;
+        // Or by the run that was interrupted, which could not yet say so.
+        for (const auto& candidate : set_)
+            for (const auto& f : candidate->plan.files)
+                if (redo_ && f.conffile && f.entry.path == c.path &&
+                    candidate->plan.package.name == p.name)
+                    c.md5 = f.md5.empty() ? "-" : f.md5;
         return note(p);
     }
     TRY_SET(auto now_stat, root_.lstat(at));
@@ -99,6 +105,8 @@ Status Engine::configure_conffile(Package& p, Conffile& c) {
             TRY(root_.unlink(fresh));
         } else if (ask(p, at, removed, options_.conffiles) == Choice::keep) {
             TRY(root_.unlink(old));
+            // In a repetition both may be one file, and rename would leave them both.
+            TRY(root_.unlink(dist));
             TRY(triggers_.activate_path(at, &p));
             TRY(root_.rename(fresh, dist));
         } else {

@@ -250,15 +250,25 @@ Status Engine::configure_queue(std::vector<Package*> queue) {
     return first_error;
 }
 
+Status Engine::configure_all() {
+    std::vector<Package*> packages;
+    for (Package* p : db_.packages())
+        if (waits_to_be_configured(*p)) packages.push_back(p);
+    return configure_queue(std::move(packages));
+}
+
 Status Engine::configure(std::vector<Package*> packages) {
+    TRY(transaction_.open());
+    TRY(begin(Phase::configure));
     Status owed = run_owed_preinsts();
-    if (packages.empty()) {
-        for (Package* p : db_.packages())
-            if (waits_to_be_configured(*p)) packages.push_back(p);
-        Status s = configure_queue(std::move(packages));
-        if (!owed && !s) fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
-        return owed ? s : owed;
-    }
+    Status done = packages.empty() ? configure_all() : configure_named(std::move(packages));
+    if (owed) return done;
+    if (!done) fprintf(stderr, "pkg: %s\n", done.error().text.c_str());
+    return owed;
+}
+
+// As part of whatever transaction is under way: no checkpoint.
+Status Engine::configure_named(std::vector<Package*> packages) {
     for (const Package* p : packages)
         if (!waits_to_be_configured(*p) && p->state < State::triggers_awaited)
             return fail("%s is %s: nothing to configure", p->display_name().c_str(),

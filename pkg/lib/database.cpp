@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "pkg/lib/text.h"
+#include "pkg/lib/transaction.h"
 
 namespace tenon::pkg {
 
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Database>> Database::open(Root& root, Access access) {
     if (access == Access::write) {
         TRY(db->make_layout());
         TRY(db->take_locks());
+        TRY_SET(db->interrupted_, Transaction::rewind(root));
     }
     TRY(db->load());
     return db;
@@ -183,7 +185,7 @@ std::vector<Package*> Database::packages() {
 }
 
 Status Database::note(const Package& p) {
-    if (next_update_ >= kUpdatesMax) TRY(checkpoint());
+    if (folds_itself_ && next_update_ >= kUpdatesMax) TRY(checkpoint());
     std::string path = admin(format("updates/%04u", next_update_));
     // "tmp.i" is dpkg's name for the same thing: a left-over one is simply overwritten by either.
     std::string beside = admin("updates/tmp.i");
@@ -196,7 +198,7 @@ Status Database::note(const Package& p) {
     return {};
 }
 
-Status Database::checkpoint() {
+std::string Database::status_text() {
     std::string text;
     for (auto& [key, p] : packages_) {
         // Nothing worth a stanza: never installed, nothing wanted.
@@ -204,6 +206,18 @@ Status Database::checkpoint() {
             continue;
         text += p->to_status() + "\n";
     }
+    return text;
+}
+
+Status Database::drop_folded_updates() {
+    TRY_SET(auto names, root_.list(admin("updates")));
+    for (const auto& n : names) TRY(root_.unlink(admin("updates/" + n)));
+    next_update_ = 0;
+    return {};
+}
+
+Status Database::checkpoint() {
+    std::string text = status_text();
     // The old one stays as status-old, as dpkg keeps it.
     TRY_SET(bool there, root_.exists(admin("status")));
     if (there) {
@@ -211,10 +225,7 @@ Status Database::checkpoint() {
         TRY(root_.link(admin("status"), admin("status-old")));
     }
     TRY(root_.write_file(admin("status"), text));
-    TRY_SET(auto names, root_.list(admin("updates")));
-    for (const auto& n : names) TRY(root_.unlink(admin("updates/" + n)));
-    next_update_ = 0;
-    return {};
+    return drop_folded_updates();
 }
 
 std::string Database::info_path(const Package& p, std::string_view kind) const {

@@ -48,9 +48,19 @@ class Database {
     // Sorted by name, then architecture.
     std::vector<Package*> packages();
 
-    // Records the state of one package durably.
+    // Records the state of one package; durably, unless a transaction is under way.
     Status note(const Package& p);
     Status checkpoint();
+    // What checkpoint() would write.
+    std::string status_text();
+    // A transaction has put status_text() into its place.
+    Status drop_folded_updates();
+    // note() folds by itself where no transaction does.
+    void leave_folding_to_transaction(bool on) { folds_itself_ = !on; }
+    unsigned unfolded_updates() const { return next_update_; }
+    // An earlier run was interrupted, and the database is set back to where it goes on.
+    bool interrupted() const { return interrupted_; }
+    void set_resumed() { interrupted_ = false; }
 
     std::string info_path(const Package& p, std::string_view kind) const;
     Result<std::vector<std::string>> read_list(const Package& p);
@@ -80,6 +90,7 @@ class Database {
     std::vector<std::string> foreign_archs_;
     std::map<std::pair<std::string, std::string>, std::unique_ptr<Package>, std::less<>> packages_;
     unsigned next_update_ = 0;
+    bool folds_itself_ = true, interrupted_ = false;
     std::unique_ptr<FileIndex> index_;
     Overrides overrides_;
 };

@@ -96,14 +96,19 @@ Status DebFile::read_control() {
     TRY_SET(Filter filter, filter_of_member(ar.name(), "control.tar"));
     ControlSink sink(files_);
     TRY(walk_tar(ar, filter, sink));
+    TRY(parse());
+    // Seen now, so that a package cut off behind its control member is refused at once.
+    TRY(next_member(ar, "data.tar"));
+    TRY(filter_of_member(ar.name(), "data.tar"));
+    return {};
+}
+
+Status DebFile::parse() {
     auto it = files_.find("control");
     if (it == files_.end()) return fail("control archive: no control file");
     auto parsed = parse_control(it->second.data);
     if (!parsed) return std::unexpected(std::move(parsed.error()).in("control file"));
     control_ = std::move(*parsed);
-    // Seen now, so that a package cut off behind its control member is refused at once.
-    TRY(next_member(ar, "data.tar"));
-    TRY(filter_of_member(ar.name(), "data.tar"));
     return {};
 }
 
@@ -118,6 +123,14 @@ Result<DebFile> DebFile::open_memory(std::string_view data) {
     DebFile d;
     d.memory_ = data;
     TRY(d.read_control());
+    return d;
+}
+
+Result<DebFile> DebFile::from_parts(std::string path, std::map<std::string, ControlFile> files) {
+    DebFile d;
+    d.path_ = std::move(path);
+    d.files_ = std::move(files);
+    TRY(d.parse());
     return d;
 }
 

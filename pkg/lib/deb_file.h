@@ -20,6 +20,8 @@ class DebFile {
   public:
     static Result<DebFile> open(const std::string& path);
     static Result<DebFile> open_memory(std::string_view data);
+    // One that was open before a crash: `path` need not be there any more; no data to walk.
+    static Result<DebFile> from_parts(std::string path, std::map<std::string, ControlFile> files);
 
     const std::string& path() const { return path_; }
     const Stanza& control() const { return control_; }
@@ -32,6 +34,7 @@ class DebFile {
   private:
     Result<ArReader> reopen() const;
     Status read_control();
+    Status parse();
 
     std::string path_;
     std::string_view memory_;

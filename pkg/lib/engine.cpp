@@ -24,9 +24,27 @@ Engine::Engine(Root& root, Database& db, EngineOptions options)
       options_(std::move(options)),
       depends_(db.native_arch()),
       scripts_(root, db),
-      triggers_(db) {}
+      triggers_(db),
+      transaction_(root) {}
+
+Result<std::unique_ptr<Database>> open_for_change(Root& root, const EngineOptions& options) {
+    TRY_SET(auto db, Database::open(root, Access::write));
+    if (db->interrupted()) {
+        Engine engine(root, *db, options);
+        TRY(engine.start());
+        TRY(engine.finish());
+    }
+    return db;
+}
 
 Status Engine::start() {
+    if (db_.interrupted()) {
+        // An engine of its own: nothing of that run is part of this one.
+        db_.set_resumed();
+        Engine earlier(root_, db_, options_);
+        Status resumed = earlier.resume();
+        if (!resumed) return resumed;
+    }
     TRY(triggers_.load());
     // An earlier run may have left packages with triggers to process, and scripts run by others
     // may have fired some.
@@ -155,7 +173,7 @@ Status Engine::process_all_triggers() {
 
 Status Engine::finish() {
     Status triggers = process_all_triggers();
-    TRY(db_.checkpoint());
+    TRY(end_transaction());
     return triggers;
 }
 

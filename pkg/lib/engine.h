@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "pkg/lib/extract.h"
 #include "pkg/lib/plan.h"
 #include "pkg/lib/scripts.h"
+#include "pkg/lib/transaction.h"
 #include "pkg/lib/triggers.h"
 
 namespace tenon::pkg {
@@ -52,21 +54,35 @@ struct EngineOptions {
     std::string archives = "/var/cache/pkg/archives";
     bool remove_essential = false;
     bool ignore_depends = false;
+    // What was asked for, for the history.
+    std::string command;
+};
+
+// The database for a run that changes things, with what an interrupted run began finished first.
+Result<std::unique_ptr<Database>> open_for_change(Root& root, const EngineOptions& options);
+
+// What a transaction shall write at its end of why a package is there (apt/marks.h).
+struct Mark {
+    std::string name, arch;
+    bool automatic = false;
 };
 
 class Engine {
   public:
     Engine(Root& root, Database& db, EngineOptions options);
+    // First finishes what an interrupted run began.
     Status start();
 
     // Unpacks and configures; what they need and options.archives holds comes along. `removals`
     // go in the same run: first, or, when a new package takes their place, as that is unpacked.
     Status install(const std::vector<std::string>& paths,
-                   const std::vector<Package*>& removals = {});
+                   const std::vector<Package*>& removals = {}, Purge purge = Purge::no);
+    // Call it before install(): the marks are part of the transaction, and survive with it.
+    void set_marks(std::vector<Mark> marks) { marks_ = std::move(marks); }
     // All that is unpacked and waits, when `packages` is empty.
     Status configure(std::vector<Package*> packages);
     Status remove(const std::vector<Package*>& packages, Purge purge);
-    // Runs pending triggers and folds the journal in. Call it at the end, after errors too.
+    // Runs pending triggers and ends the transaction. Call it at the end, after errors too.
     Status finish();
 
   private:
@@ -83,24 +99,47 @@ class Engine {
     Status process_triggers(Package& p);
     Status process_all_triggers();
 
-    // install.cpp: what to do in which order
     struct Candidate {
         DebFile deb;
         Plan plan;
+        std::string stage;  // its contents, a directory of the transaction
         bool unpacked = false;
     };
     using Candidates = std::vector<std::unique_ptr<Candidate>>;
+
+    // resume.cpp: what a transaction has to know to go on
+    enum class Phase { unpack, configure, remove, done };
+    Status save_progress(Phase phase);
+    std::string state_text(Phase phase) const;
+    Status begin(Phase phase);
+    Status resume();
+    Status end_transaction();
+    Status save_versions();
+    Status write_history();
+    Status write_marks();
+    // The prerm has run: a resumed removal goes on behind it.
+    Status note_prerm(Package& p);
+
+    // install.cpp: what to do in which order
+    Status carry_out();
+    Status configure_new();
+    Status look_over(const Candidate& c);
+    // What an unpacked package has taken the place of, its prerm run before the unpack.
+    Status remove_conflicting(const Package& by);
     Status add_candidate(Candidates& set, const std::string& path);
+    Result<std::unique_ptr<Candidate>> stage_candidate(const std::string& path, size_t number,
+                                                       std::mutex& root_lock);
+    Status stage_candidates(Candidates& set, const std::vector<std::string>& paths);
+    Status accept_candidate(Candidates& set, std::unique_ptr<Candidate> c);
     Status add_missing(Candidates& set);
     World world_after(const Candidates& set);
     Status decide_removals(const Candidates& set);
-    Status remove_first(const Candidates& set, const std::vector<Package*>& removals);
     Status check_world_after(const Candidates& set);
     Status bring_in(Candidates& set, size_t i, std::set<size_t>& visiting);
     std::set<size_t> needed_of(const Candidates& set, size_t i, Field field);
 
     // unpack.cpp
-    Status unpack(const DebFile& deb, const Plan& plan);
+    Status unpack(const Candidate& c);
     Status unpack_over(const DebFile& deb, const Plan& plan, Package& target, Extractor& x,
                        Unwind& undo);
     Status settle_unpacked(const DebFile& deb, const Plan& plan, Package& target, Extractor& x,
@@ -123,6 +162,8 @@ class Engine {
 
     // configure.cpp
     Status configure_one(Package& p);
+    Status configure_all();
+    Status configure_named(std::vector<Package*> packages);
     Status run_owed_preinsts();
     Status run_owed_preinst(Package& p);
     Status configure_queue(std::vector<Package*> queue);
@@ -156,6 +197,17 @@ class Engine {
     std::set<const Package*> owes_preinst_;
     // Taken back to half-configured by this run, to let another in: configured again at its end.
     std::set<const Package*> deconfigured_;
+
+    Transaction transaction_;
+    Candidates set_;                      // to install
+    std::vector<Package*> remove_queue_;  // to remove, by themselves
+    std::vector<Mark> marks_;
+    // Of an interrupted run: parts of the work may have been done.
+    bool redo_ = false;
+    // Removals whose prerm has run.
+    std::set<const Package*> after_prerm_;
+    // A failed redo did not find all that it should have put back.
+    bool lost_files_ = false;
 };
 
 }  // namespace tenon::pkg

@@ -180,7 +180,7 @@ class PlaceSink final : public EntrySink {
         if (planned.path != e.path || planned.type != e.type ||
             planned.size_bytes != e.size_bytes || planned.mode != e.mode || planned.link != e.link)
             return changed();
-        return x_.place_one(next_++, data);
+        return x_.place_one(next_++, &data);
     }
     bool complete() const { return next_ == x_.plan_.files.size(); }
     static std::unexpected<Error> changed() {
@@ -192,7 +192,30 @@ class PlaceSink final : public EntrySink {
     size_t next_ = 0;
 };
 
+Status Extractor::use_stage(const std::string& dir, Attempt attempt) {
+    TRY_SET(Fd at, root_.open_path(dir));
+    stage_ = Fd(openat(at.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!stage_.valid()) return fail_errno("%s", dir.c_str());
+    redo_ = attempt == Attempt::redo;
+    if (redo_) {
+        TRY_SET(std::string text, root_.read_file(dir + "/new-dirs"));
+        for (std::string_view line : split_lines(text)) new_dirs_.emplace(line);
+    }
+    return {};
+}
+
+Status Extractor::save_new_dirs(const std::string& dir) const {
+    std::string text;
+    for (const Slot& slot : slots_)
+        if (slot.action == Action::make_dir) text += slot.real + "\n";
+    return root_.write_file(dir + "/new-dirs", text);
+}
+
 Status Extractor::place() {
+    if (stage_.valid()) {
+        for (size_t i = 0; i < slots_.size(); i++) TRY(place_one(i, nullptr));
+        return {};
+    }
     PlaceSink sink(*this);
     TRY(deb_.walk_data(sink));
     if (!sink.complete()) return std::unexpected(PlaceSink::changed().error().in(deb_.path()));
@@ -212,11 +235,94 @@ Status Extractor::make_parents(const std::string& path) {
     return {};
 }
 
-Status Extractor::place_one(size_t i, EntryData& data) {
+static std::string staged_name(size_t i) {
+    return format("f%zu", i);
+}
+
+// A second name for staged contents. The first one stays until the transaction is over: whatever a
+// script or another package does to the file, a redo can put it back.
+Status Extractor::link_staged(size_t i, const std::string& at) {
+    TRY_SET(Root::Place to, root_.place(at));
+    if (linkat(stage_.get(), staged_name(i).c_str(), to.dir_fd, to.leaf.c_str(), 0) == 0) return {};
+    if (errno != EXDEV && errno != EMLINK && errno != EPERM)
+        return fail_errno("cannot make %s", at.c_str());
+    return root_.copy_in(stage_.get(), staged_name(i), at);
+}
+
+// A plain file is in the stage with the owner that was known then; scripts may have made accounts
+// and overrides since.
+Status Extractor::place_staged(size_t i, uid_t uid, gid_t gid, mode_t mode) {
+    Slot& slot = slots_[i];
+    const std::string name = staged_name(i);
+    struct stat st;
+    if (fstatat(stage_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno("the contents of %s", slot.real.c_str());
+    bool other_owner = as_root_ && (st.st_uid != uid || st.st_gid != gid);
+    if (other_owner || (st.st_mode & 07777) != mode) {
+        Fd fd(openat(stage_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (!fd.valid()) return fail_errno("the contents of %s", slot.real.c_str());
+        if (other_owner && fchown(fd.get(), uid, gid) != 0)
+            return fail_errno("cannot set the owner of %s", slot.real.c_str());
+        if (fchmod(fd.get(), mode) != 0)
+            return fail_errno("cannot set the mode of %s", slot.real.c_str());
+    }
+    if (!plan_.files[i].conffile) return {};
+    TRY(root_.remove_tree(slot.real + kNew));
+    return link_staged(i, slot.real + kNew);
+}
+
+// By the run that was interrupted.
+Result<bool> Extractor::is_in_place(size_t i) {
+    struct stat staged;
+    if (!redo_ || fstatat(stage_.get(), staged_name(i).c_str(), &staged, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    TRY_SET(auto st, root_.lstat(slots_[i].real));
+    return st && st->st_dev == staged.st_dev && st->st_ino == staged.st_ino;
+}
+
+// Made beside and renamed, so that it is never there with another owner or mode than its own.
+Status Extractor::make_directory(size_t i, uid_t uid, gid_t gid, mode_t mode) {
+    Slot& slot = slots_[i];
+    // The only thing that stands in the way of a directory and may be moved: a file.
+    if (slot.occupied) {
+        TRY(root_.rename(slot.real, slot.real + kTmp));
+        slot.backed_up = true;
+    }
+    // A repeated entry for a directory that this run has made already.
+    TRY_SET(bool there, root_.exists(slot.real));
+    const std::string at = there ? slot.real : slot.real + kNew;
+    if (!there) {
+        TRY(root_.remove_tree(at));
+        TRY(root_.mkdir(at, 0700));
+    }
+    if (as_root_) TRY(root_.chown_nofollow(at, uid, gid));
+    TRY(root_.chmod(at, as_root_ ? mode : (mode & 01777) | 0700));
+    if (!there) TRY(root_.rename(at, slot.real));
+    slot.placed = true;
+    return root_.set_mtime_nofollow(slot.real, plan_.files[i].entry.mtime);
+}
+
+Status Extractor::link_to_earlier(size_t i, const std::string& at) {
+    size_t k = 0;
+    while (k < i && plan_.files[k].entry.path != plan_.files[i].entry.link) k++;
+    if (k == i) return PlaceSink::changed();
+    const std::string& target = slots_[k].real;
+    if (!stage_.valid() || plan_.files[k].conffile) return root_.link(target + kNew, at);
+    // Links to links: each is NAME.dpkg-new by now, and all are one file.
+    if (plan_.files[k].entry.type == FileType::hard_link) return root_.link(target + kNew, at);
+    return link_staged(k, at);
+}
+
+Status Extractor::place_one(size_t i, EntryData* data) {
     const PlannedFile& f = plan_.files[i];
     Slot& slot = slots_[i];
-    if (slot.action == Action::keep || slot.placed) return {};
     if (f.entry.path == "/.") return {};
+    // One that the interrupted run made may not have got its owner and mode.
+    if (slot.action == Action::keep && new_dirs_.contains(slot.real)) {
+        TRY_SET(auto st, root_.lstat(slot.real));
+        if (st && S_ISDIR(st->st_mode)) slot.action = Action::make_dir, slot.occupied = false;
+    }
+    if (slot.action == Action::keep || slot.placed) return {};
     TRY(make_parents(slot.real));
 
     uid_t uid = f.entry.uid;
@@ -230,15 +336,9 @@ Status Extractor::place_one(size_t i, EntryData& data) {
 
     std::string at = slot.real + kNew;
     if (f.entry.type == FileType::directory) {
-        // The only thing that stands in the way of a directory and may be moved: a file.
-        if (slot.occupied) {
-            TRY(root_.rename(slot.real, slot.real + kTmp));
-            slot.backed_up = true;
-        }
-        at = slot.real;
-        // A repeated entry for a directory that this run has made already.
-        TRY_SET(bool there, root_.exists(at));
-        if (!there) TRY(root_.mkdir(at, 0700));
+        TRY(make_directory(i, uid, gid, mode));
+    } else if (!data && f.entry.type == FileType::regular) {
+        TRY(place_staged(i, uid, gid, mode));
         slot.placed = true;
     } else {
         TRY(root_.remove_tree(at));
@@ -249,7 +349,7 @@ Status Extractor::place_one(size_t i, EntryData& data) {
                 char buffer[65536];
                 uint64_t total = 0;
                 for (;;) {
-                    TRY_SET(size_t n, data.read(buffer, sizeof(buffer)));
+                    TRY_SET(size_t n, data->read(buffer, sizeof(buffer)));
                     if (n == 0) break;
                     TRY(write_all(fd.get(), std::string_view(buffer, n), at.c_str()));
                     total += n;
@@ -265,14 +365,9 @@ Status Extractor::place_one(size_t i, EntryData& data) {
                 futimens(fd.get(), times);
                 break;
             }
-            case FileType::hard_link: {
-                const std::string* target = nullptr;
-                for (size_t k = 0; k < i && !target; k++)
-                    if (plan_.files[k].entry.path == f.entry.link) target = &slots_[k].real;
-                if (!target) return PlaceSink::changed();
-                TRY(root_.link(*target + kNew, at));
+            case FileType::hard_link:
+                TRY(link_to_earlier(i, at));
                 break;
-            }
             case FileType::symlink:
                 TRY(root_.symlink(f.entry.link, at));
                 mode = 0777;
@@ -295,7 +390,8 @@ Status Extractor::place_one(size_t i, EntryData& data) {
         }
         slot.placed = !slot.only_recorded;
     }
-    if (slot.placed && f.entry.type != FileType::regular && f.entry.type != FileType::hard_link) {
+    if (slot.placed && f.entry.type != FileType::regular && f.entry.type != FileType::hard_link &&
+        f.entry.type != FileType::directory) {
         if (as_root_) TRY(root_.chown_nofollow(at, uid, gid));
         if (f.entry.type != FileType::symlink)
             TRY(root_.chmod(at, as_root_ ? mode : (mode & 01777) | 0700));
@@ -315,7 +411,17 @@ Status Extractor::commit_one(size_t i) {
     Slot& slot = slots_[i];
     if (slot.action != Action::write || !slot.placed || plan_.files[i].conffile) return {};
     std::string tmp = slot.real + kTmp;
-    if (slot.occupied) {
+    // What an interrupted run kept is older, and so the right thing to keep.
+    if (redo_) {
+        TRY_SET(slot.backed_up, root_.exists(tmp));
+    }
+    const FileType type = plan_.files[i].entry.type;
+    const bool staged = stage_.valid() && type == FileType::regular;
+    if (staged) {
+        TRY_SET(slot.renamed, is_in_place(i));
+        if (slot.renamed) return {};
+    }
+    if (slot.occupied && !slot.backed_up) {
         TRY(root_.remove_tree(tmp));
         if (slot.occupied_by_dir)
             TRY(root_.rename(slot.real, tmp));
@@ -324,19 +430,44 @@ Status Extractor::commit_one(size_t i) {
             TRY(root_.rename(slot.real, tmp));
         slot.backed_up = true;
     }
-    TRY(root_.rename(slot.real + kNew, slot.real));
+    const std::string fresh = slot.real + kNew;
+    if (staged && !slot.occupied) {
+        TRY(link_staged(i, slot.real));
+    } else {
+        if (staged) {
+            TRY(root_.remove_tree(fresh));
+            TRY(link_staged(i, fresh));
+        }
+        TRY(root_.rename(fresh, slot.real));
+        // rename does nothing when both are one file already.
+        if (redo_) TRY(root_.remove_tree(fresh));
+    }
     slot.renamed = true;
     return {};
 }
 
-void Extractor::rollback() {
+bool Extractor::rollback() {
     // Best effort by nature: the error that brought us here is the one to report.
+    bool complete = true;
+    // Whether something was there before is only known of what the package had before.
+    auto was_ours = [&](size_t i) {
+        auto index = db_.file_index();
+        if (index)
+            for (const Package* p : (*index)->owners(plan_.files[i].entry.path))
+                if (p->name == plan_.package.name) return true;
+        return false;
+    };
     for (size_t i = slots_.size(); i-- > 0;) {
         Slot& slot = slots_[i];
         if (plan_.files[i].entry.type == FileType::directory) {
             if (slot.placed) (void)root_.rmdir(slot.real);
         } else {
-            if (slot.renamed && !slot.backed_up) (void)root_.unlink(slot.real);
+            if (slot.renamed && !slot.backed_up) {
+                if (redo_ && was_ours(i))
+                    complete = false;
+                else
+                    (void)root_.unlink(slot.real);
+            }
             if (slot.placed && !slot.renamed) (void)root_.unlink(slot.real + kNew);
         }
         if (slot.backed_up) (void)root_.rename(slot.real + kTmp, slot.real);
@@ -346,11 +477,12 @@ void Extractor::rollback() {
         made_parents_.pop_back();
     }
     slots_.clear();
+    return complete;
 }
 
 Status Extractor::finish() {
     for (size_t i = 0; i < slots_.size(); i++)
-        if (slots_[i].backed_up) TRY(root_.remove_tree(slots_[i].real + kTmp));
+        if (slots_[i].backed_up || redo_) TRY(root_.remove_tree(slots_[i].real + kTmp));
     // Files were made in them since, so their times come last: two runs give the same tree.
     for (size_t i = slots_.size(); i-- > 0;)
         if (plan_.files[i].entry.type == FileType::directory && slots_[i].placed)

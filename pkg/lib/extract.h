@@ -1,7 +1,8 @@
 // Writes the files of one plan below a root, so that every step before the last can be taken back.
 //
 //   check    looks at the root: what is there, whose it is. Nothing is written.
-//   place    writes every file beside its place as NAME.dpkg-new, makes new directories.
+//   place    writes every file beside its place as NAME.dpkg-new, makes new directories. In a
+//            transaction plain files are in the stage already, and only get their owner.
 //   commit   syncs, keeps what is replaced as NAME.dpkg-tmp, renames the new files into place.
 //            A conffile stays NAME.dpkg-new: configuring decides about it.
 //   finish   throws the kept ones away.
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,10 +48,18 @@ class Extractor {
               OwnershipLog* ownership)
         : root_(root), db_(db), plan_(plan), deb_(deb), as_root_(as_root), ownership_(ownership) {}
 
+    // Contents come from this directory (lib/stage), not from the archive. Redo: an earlier run may
+    // have done any part of place() and commit() already.
+    enum class Attempt { first, redo };
+    Status use_stage(const std::string& dir, Attempt attempt);
+
     Status check();
+    // After check(): notes in the stage which directories are not there yet, for a redo.
+    Status save_new_dirs(const std::string& dir) const;
     Status place();
     Status commit();
-    void rollback();
+    // False when a redo could not find all that an interrupted run had replaced.
+    bool rollback();
     Status finish();
 
     // What the package's file list shall say: every path of the plan, as the package names it.
@@ -75,8 +85,13 @@ class Extractor {
 
     Status check_one(size_t i);
     Status check_owner(size_t i);
-    Status place_one(size_t i, EntryData& data);
-    Status write_regular(size_t i, EntryData& data, const std::string& at);
+    // `data` is null when the contents are staged.
+    Status place_one(size_t i, EntryData* data);
+    Status place_staged(size_t i, uid_t uid, gid_t gid, mode_t mode);
+    Status make_directory(size_t i, uid_t uid, gid_t gid, mode_t mode);
+    Status link_to_earlier(size_t i, const std::string& at);
+    Status link_staged(size_t i, const std::string& at);
+    Result<bool> is_in_place(size_t i);
     Status make_parents(const std::string& path);
     Status commit_one(size_t i);
 
@@ -86,6 +101,9 @@ class Extractor {
     const DebFile& deb_;
     bool as_root_;
     OwnershipLog* ownership_;
+    Fd stage_;
+    bool redo_ = false;
+    std::set<std::string> new_dirs_;  // of the interrupted run
     Accounts accounts_;
     std::vector<Slot> slots_;
     std::vector<std::string> made_parents_;

@@ -4,13 +4,23 @@
 // whole. Then each package is unpacked after what it pre-depends on has been configured, and in the
 // end all of them are configured, dependencies first.
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "pkg/lib/engine.h"
+#include "pkg/lib/stage.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg {
+
+// Each may need a decoder's dictionary: 8 MB usually, 64 MB at the most that xz's presets make.
+constexpr size_t kThreadsMax = 2;
+
+// dpkg gives updates/ four digits; one package makes some ten of them.
+constexpr unsigned kUpdatesBetweenSaves = 4000;
 
 static std::string full_name(const Package& p) {
     return p.display_name() + " " + p.version.str();
@@ -23,10 +33,68 @@ static bool takes_place_of(const Package& b, const Package& a) {
            !(a.multi_arch == MultiArch::same && b.multi_arch == MultiArch::same);
 }
 
-Status Engine::add_candidate(Candidates& set, const std::string& path) {
+// Read, checked and written beside, in one walk. Several may run at once: `root_lock` is for the
+// root, which keeps a descriptor.
+Result<std::unique_ptr<Engine::Candidate>> Engine::stage_candidate(const std::string& path,
+                                                                   size_t number,
+                                                                   std::mutex& root_lock) {
     auto c = std::make_unique<Candidate>();
     TRY_SET(c->deb, DebFile::open(path));
-    TRY_SET(c->plan, make_plan(c->deb));
+    c->stage = transaction_.stage_dir(number);
+    auto create = [&] {
+        std::lock_guard guard(root_lock);
+        return Stage::create(root_, c->stage);
+    };
+    TRY_SET(Stage stage, create());
+    TRY_SET(c->plan, make_plan(c->deb, &stage));
+    std::lock_guard guard(root_lock);
+    TRY(Stage::save(root_, c->stage, c->deb, c->plan));
+    return c;
+}
+
+// Decompression is most of an installation, and packages do not wait for each other in it.
+Status Engine::stage_candidates(Candidates& set, const std::vector<std::string>& paths) {
+    TRY(transaction_.open());
+    std::vector<Result<std::unique_ptr<Candidate>>> staged(paths.size());
+    std::mutex root_lock;
+    // The largest first, so that no thread begins one when the others have nothing left to do. What
+    // cannot be looked at fails in its turn.
+    std::vector<std::pair<off_t, size_t>> order;
+    for (size_t i = 0; i < paths.size(); i++) {
+        struct stat st = {};
+        (void)stat(paths[i].c_str(), &st);
+        order.emplace_back(-st.st_size, i);
+    }
+    std::sort(order.begin(), order.end());
+    std::atomic<size_t> next = 0;
+    auto work = [&] {
+        for (size_t n; (n = next.fetch_add(1)) < order.size();) {
+            const size_t i = order[n].second;
+            staged[i] = stage_candidate(paths[i], i, root_lock);
+        }
+    };
+    const size_t wanted = std::min<size_t>(std::thread::hardware_concurrency(), kThreadsMax);
+    std::vector<std::thread> helpers;
+    for (size_t i = 1; i < std::min(wanted, paths.size()); i++) helpers.emplace_back(work);
+    work();
+    for (auto& t : helpers) t.join();
+    // In the order that they were named, errors too.
+    for (auto& c : staged) {
+        if (!c) return std::unexpected(std::move(c.error()));
+        TRY(accept_candidate(set, std::move(*c)));
+    }
+    return {};
+}
+
+Status Engine::add_candidate(Candidates& set, const std::string& path) {
+    TRY(transaction_.open());
+    std::mutex root_lock;
+    TRY_SET(auto c, stage_candidate(path, set.size(), root_lock));
+    return accept_candidate(set, std::move(c));
+}
+
+Status Engine::accept_candidate(Candidates& set, std::unique_ptr<Candidate> c) {
+    const std::string& path = c->deb.path();
     const Package& p = c->plan.package;
     if (p.arch != "all" && !db_.knows_arch(p.arch))
         return fail("%s: architecture %s does not match the root's (%s)", path.c_str(),
@@ -184,7 +252,7 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
                 if (q->is_unpacked() && depends_.meets(*q, a, p)) first.push_back(q);
     }
     if (!first.empty()) {
-        TRY(configure(first));
+        TRY(configure_named(first));
         TRY(process_all_triggers());
     }
     for (const Dependency& dep : p.relations(Field::pre_depends))
@@ -195,34 +263,24 @@ Status Engine::bring_in(Candidates& set, size_t i, std::set<size_t>& visiting) {
             }))
             return fail("%s pre-depends on %s, which cannot be configured before it",
                         full_name(p).c_str(), to_string(dep).c_str());
-    TRY(unpack(set[i]->deb, set[i]->plan));
+    TRY(unpack(*set[i]));
     set[i]->unpacked = true;
+    if (Status s = remove_conflicting(set[i]->plan.package); !s) {
+        // dpkg's rule: it is not configured beside what it conflicts with.
+        set[i]->unpacked = false;
+        return s;
+    }
+    if (db_.unfolded_updates() > kUpdatesBetweenSaves) TRY(save_progress(Phase::unpack));
     visiting.erase(i);
     return {};
 }
 
-// Those of `removals` that no new package takes out of the way itself.
-Status Engine::remove_first(const Candidates& set, const std::vector<Package*>& removals) {
-    std::vector<Package*> queue;
-    for (Package* q : removals) {
-        q->want = Want::deinstall;
-        TRY(note(*q));
-        bool conflicts = false;
-        for (const auto& c : set)
-            for (const Dependency& dep : c->plan.package.relations(Field::conflicts))
-                for (const Alternative& a : dep)
-                    conflicts |= depends_.hit_by(*q, a, c->plan.package);
-        if (!conflicts) queue.push_back(q);
-    }
-    for (Package* q : queue) to_be_removed_.erase(q);
-    return remove_queue(std::move(queue));
-}
-
-Status Engine::install(const std::vector<std::string>& paths,
-                       const std::vector<Package*>& removals) {
+Status Engine::install(const std::vector<std::string>& paths, const std::vector<Package*>& removals,
+                       Purge purge) {
     TRY(run_owed_preinsts());
-    Candidates set;
-    for (const auto& path : paths) TRY(add_candidate(set, path));
+    Candidates& set = set_;
+    set.clear();
+    TRY(stage_candidates(set, paths));
     for (Package* q : removals) {
         if ((q->essential || q->is_protected) && !options_.remove_essential)
             return fail("%s is %s and stays", q->display_name().c_str(),
@@ -232,27 +290,56 @@ Status Engine::install(const std::vector<std::string>& paths,
     TRY(add_missing(set));
     TRY(decide_removals(set));
     TRY(check_world_after(set));
+    // The same look that each unpack takes, before anything is begun.
+    for (const auto& c : set)
+        if (Status s = look_over(*c); !s) return s;
 
-    Status result = remove_first(set, removals);
+    // Those of `removals` that no new package takes out of the way itself go first.
+    for (Package* q : removals) {
+        q->want = purge == Purge::yes ? Want::purge : Want::deinstall;
+        bool conflicts = false;
+        for (const auto& c : set)
+            for (const Dependency& dep : c->plan.package.relations(Field::conflicts))
+                for (const Alternative& a : dep)
+                    conflicts |= depends_.hit_by(*q, a, c->plan.package);
+        if (!conflicts) remove_queue_.push_back(q);
+    }
+    for (Package* q : remove_queue_) to_be_removed_.erase(q);
+    TRY(begin(Phase::unpack));
+    return carry_out();
+}
+
+// From the first unpack on; everything in it may be a repetition.
+Status Engine::carry_out() {
+    Candidates& set = set_;
+    Status result = remove_queue(remove_queue_);
+    // One that an interrupted run unpacked, and that still keeps out what conflicts with it.
+    for (size_t i = 0; i < set.size() && result; i++)
+        if (set[i]->unpacked) result = remove_conflicting(set[i]->plan.package);
     for (size_t i = 0; i < set.size() && result; i++) {
         std::set<size_t> visiting;
         result = bring_in(set, i, visiting);
     }
-    // After an error, too: what is unpacked and can be configured is better off configured.
-    std::vector<Package*> queue;
-    for (Package* p : db_.packages()) {
-        bool ours = false;
-        for (const auto& c : set)
-            ours |=
-                c->unpacked && c->plan.package.name == p->name && c->plan.package.arch == p->arch;
-        if (ours || deconfigured_.contains(p)) queue.push_back(p);
-    }
-    Status configured = configure_queue(std::move(queue));
+    TRY(save_progress(Phase::configure));
+    Status configured = configure_new();
     if (!result) {
         if (!configured) fprintf(stderr, "pkg: %s\n", configured.error().text.c_str());
         return result;
     }
     return configured;
+}
+
+// After an error, too: what is unpacked and can be configured is better off configured.
+Status Engine::configure_new() {
+    std::vector<Package*> queue;
+    for (Package* p : db_.packages()) {
+        bool ours = false;
+        for (const auto& c : set_)
+            ours |=
+                c->unpacked && c->plan.package.name == p->name && c->plan.package.arch == p->arch;
+        if (ours || deconfigured_.contains(p)) queue.push_back(p);
+    }
+    return configure_queue(std::move(queue));
 }
 
 }  // namespace tenon::pkg

@@ -16,7 +16,7 @@ constexpr size_t kSuffixMax = sizeof(".dpkg-divert.tmp") - 1;
 
 class PlanSink final : public EntrySink {
   public:
-    explicit PlanSink(Plan& plan) : plan_(plan) {}
+    PlanSink(Plan& plan, ContentSink* contents) : plan_(plan), contents_(contents) {}
 
     Status entry(const TarEntry& e, EntryData& data) override {
         PlannedFile file{.entry = e, .md5 = {}};
@@ -70,21 +70,24 @@ class PlanSink final : public EntrySink {
 
     Status digest(const TarEntry& e, EntryData& data, std::string& md5) {
         Md5 sum;
-        char buffer[32768];
+        if (contents_) TRY(contents_->begin(plan_.files.size(), e));
+        char buffer[65536];
         uint64_t total = 0;
         for (;;) {
             auto n = data.read(buffer, sizeof(buffer));
             if (!n) return std::unexpected(std::move(n.error()).in(e.path));
             if (*n == 0) break;
             sum.update(buffer, *n);
+            if (contents_) TRY(contents_->write(buffer, *n));
             total += *n;
         }
         if (total != e.size_bytes) return fail("'%s' is truncated", e.path.c_str());
         md5 = sum.hex();
-        return {};
+        return contents_ ? contents_->end() : Status();
     }
 
     Plan& plan_;
+    ContentSink* contents_;
     std::unordered_map<std::string, size_t> seen_;
 };
 
@@ -154,7 +157,7 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_md5sums(std::stri
     return out;
 }
 
-Result<Plan> make_plan(const DebFile& deb) {
+Result<Plan> plan_of_control(const DebFile& deb) {
     Plan plan;
     auto in_deb = [&](Error e) { return std::unexpected(std::move(e).in(deb.path())); };
     auto package = Package::from_control(deb.control());
@@ -170,7 +173,13 @@ Result<Plan> make_plan(const DebFile& deb) {
         if (!parsed) return in_deb(parsed.error());
         plan.conffiles = std::move(*parsed);
     }
-    PlanSink sink(plan);
+    return plan;
+}
+
+Result<Plan> make_plan(const DebFile& deb, ContentSink* contents) {
+    auto in_deb = [&](Error e) { return std::unexpected(std::move(e).in(deb.path())); };
+    TRY_SET(Plan plan, plan_of_control(deb));
+    PlanSink sink(plan, contents);
     TRY(deb.walk_data(sink));
     if (const std::string* text = deb.file("md5sums")) {
         auto sums = parse_md5sums(*text);
@@ -181,14 +190,23 @@ Result<Plan> make_plan(const DebFile& deb) {
                 return in_deb(Error{"'" + path + "' does not have the digest that md5sums names"});
         }
     }
-    for (const auto& c : plan.conffiles) {
-        size_t i = sink.index_of(c.path);
-        if (i == SIZE_MAX) continue;
-        if (plan.files[i].entry.type == FileType::directory)
-            return in_deb(Error{"the conffile '" + c.path + "' is a directory"});
-        plan.files[i].conffile = !c.remove_on_upgrade;
-    }
+    if (Status s = mark_conffiles(plan); !s) return in_deb(s.error());
     return plan;
+}
+
+Status mark_conffiles(Plan& plan) {
+    if (plan.conffiles.empty()) return {};
+    std::unordered_map<std::string_view, size_t> index;
+    for (size_t i = 0; i < plan.files.size(); i++) index.emplace(plan.files[i].entry.path, i);
+    for (const auto& c : plan.conffiles) {
+        auto it = index.find(c.path);
+        if (it == index.end()) continue;
+        PlannedFile& file = plan.files[it->second];
+        if (file.entry.type == FileType::directory)
+            return fail("the conffile '%s' is a directory", c.path.c_str());
+        file.conffile = !c.remove_on_upgrade;
+    }
+    return {};
 }
 
 }  // namespace tenon::pkg

@@ -42,7 +42,23 @@ struct Plan {
     uint64_t total_bytes = 0;
 };
 
-Result<Plan> make_plan(const DebFile& deb);
+// Where contents go while they are checked.
+class ContentSink {
+  public:
+    // The regular file that is number `index` of the plan.
+    virtual Status begin(size_t index, const TarEntry& entry) = 0;
+    virtual Status write(const char* data, size_t len_bytes) = 0;
+    virtual Status end() = 0;
+
+  protected:
+    ~ContentSink() = default;
+};
+
+Result<Plan> make_plan(const DebFile& deb, ContentSink* contents = nullptr);
+// The halves of it that need no walk: what the control files say, and, when the list of files is
+// there, which of them are conffiles.
+Result<Plan> plan_of_control(const DebFile& deb);
+Status mark_conffiles(Plan& plan);
 Result<std::vector<TriggerLine>> parse_triggers_file(std::string_view text);
 Result<std::vector<ConffileLine>> parse_conffiles_file(std::string_view text);
 // "MD5  usr/bin/x" lines; paths come out as "/usr/bin/x".

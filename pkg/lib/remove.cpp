@@ -171,7 +171,9 @@ Status Engine::remove_one(Package& p) {
         State before = p.state;
         p.state = State::half_configured;
         TRY(note(p));
-        if (auto r = run_old(p, "prerm", {"remove"}); !r) {
+        if (after_prerm_.contains(&p)) {
+            // Run already, by the run that was interrupted: its effects are on disk.
+        } else if (auto r = run_old(p, "prerm", {"remove"}); !r) {
             if (before > State::half_configured &&
                 run_old(p, "postinst", {"abort-remove"}).has_value())
                 TRY(after_postinst(p));
@@ -179,7 +181,10 @@ Status Engine::remove_one(Package& p) {
         }
         p.state = State::unpacked;
     }
-    if (p.state == State::half_installed || p.state == State::unpacked) TRY(remove_files(p));
+    if (p.state == State::half_installed || p.state == State::unpacked) {
+        TRY(note_prerm(p));
+        TRY(remove_files(p));
+    }
     TRY_SET(bool postrm, root_.exists(db_.info_path(p, "postrm")));
     bool purge = p.want == Want::purge;
     if (!postrm && p.conffiles.empty()) {
@@ -231,10 +236,10 @@ Status Engine::check_removal(const std::vector<Package*>& packages, Purge purge)
 
 Status Engine::remove(const std::vector<Package*>& packages, Purge purge) {
     TRY(check_removal(packages, purge));
-    for (Package* p : packages) {
-        p->want = purge == Purge::yes ? Want::purge : Want::deinstall;
-        TRY(note(*p));
-    }
+    // Written with the rest of the status as the transaction begins.
+    for (Package* p : packages) p->want = purge == Purge::yes ? Want::purge : Want::deinstall;
+    remove_queue_ = packages;
+    TRY(begin(Phase::remove));
     return remove_queue(packages);
 }
 

@@ -245,6 +245,24 @@ Status Root::rename(std::string_view from, std::string_view to) {
     return {};
 }
 
+Status Root::copy_in(int from_dir, const std::string& leaf, const std::string& to) {
+    Fd from(openat(from_dir, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st;
+    if (!from.valid() || fstat(from.get(), &st) != 0) return fail_errno("%s", to.c_str());
+    TRY_SET(Fd fd, create_exclusive(to, 0600));
+    char buffer[65536];
+    ssize_t n;
+    while ((n = read(from.get(), buffer, sizeof(buffer))) > 0)
+        TRY(write_all(fd.get(), std::string_view(buffer, static_cast<size_t>(n)), to.c_str()));
+    if (n < 0) return fail_errno("cannot read the contents of %s", to.c_str());
+    if (geteuid() == 0 && fchown(fd.get(), st.st_uid, st.st_gid) != 0)
+        return fail_errno("cannot set the owner of %s", to.c_str());
+    if (fchmod(fd.get(), st.st_mode & 07777) != 0) return fail_errno("%s", to.c_str());
+    struct timespec times[2] = {st.st_mtim, st.st_mtim};
+    futimens(fd.get(), times);
+    return {};
+}
+
 Status Root::chmod(std::string_view path, mode_t mode) {
     TRY_SET(Place at, place(path));
     // Opened first so that a link planted in between is not followed.

@@ -62,6 +62,8 @@ class Root {
     Status link(std::string_view from, std::string_view to);
     Status mknod(std::string_view path, mode_t mode, dev_t dev);
     Status rename(std::string_view from, std::string_view to);
+    // A new file `to` with the contents, owner, mode and time of `leaf` in another directory.
+    Status copy_in(int from_dir, const std::string& leaf, const std::string& to);
     Status chmod(std::string_view path, mode_t mode);
     Status chown_nofollow(std::string_view path, uid_t uid, gid_t gid);
     Status set_mtime_nofollow(std::string_view path, int64_t seconds);

@@ -126,7 +126,17 @@ Status Root::write_file(std::string_view path, std::string_view data, mode_t mod
 Status Root::sync_all() {
     if (!sync_) return {};
     Fd fd(openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid()) return fail_errno("cannot sync %s", dir_.c_str());
+    struct stat own;
+    if (!fd.valid() || fstat(fd.get(), &own) != 0)
+        return fail_errno("cannot sync %s", dir_.c_str());
+    // A root of several file systems.
+    for (const char* d : {"/usr", "/usr/local", "/var", "/var/lib", "/etc", "/boot", "/opt"}) {
+        TRY_SET(auto st, stat_follow(d));
+        if (st && st->st_dev != own.st_dev) {
+            ::sync();
+            return {};
+        }
+    }
     if (syncfs(fd.get()) != 0) {
         if (errno != ENOSYS) return fail_errno("cannot sync %s", dir_.c_str());
         ::sync();

@@ -86,6 +86,12 @@ Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
             if (!was_configured(other->state)) continue;
             State before = other->state;
             TRY(activate_own(*other));
+            // Its removal had begun when the run was interrupted: there is no way back.
+            if (after_prerm_.contains(other)) {
+                other->state = State::half_installed;
+                TRY(note(*other));
+                continue;
+            }
             other->state = State::half_configured;
             TRY(note(*other));
             if (before > State::half_configured)
@@ -122,8 +128,8 @@ Status Engine::run_preinst(const Plan& plan, Package& target, State old_state, U
     const std::string now = plan.package.version.str();
     const std::string before = target.version.str();
     auto settle = [this, &target](State state) {
-        target.state = state;
-        target.reinst_required = false;
+        target.state = lost_files_ ? State::half_installed : state;
+        target.reinst_required = lost_files_;
         return note(target).has_value();
     };
     target.reinst_required = true;
@@ -159,7 +165,16 @@ Status Engine::run_preinst(const Plan& plan, Package& target, State old_state, U
     return {};
 }
 
-Status Engine::unpack(const DebFile& deb, const Plan& plan) {
+// Names, owners, space: nothing is written or run.
+Status Engine::look_over(const Candidate& c) {
+    Extractor x(root_, db_, c.plan, c.deb, true, nullptr);
+    if (Status s = x.check(); !s) return std::unexpected(Error(s.error()).in(c.deb.path()));
+    return x.save_new_dirs(c.stage);
+}
+
+Status Engine::unpack(const Candidate& c) {
+    const DebFile& deb = c.deb;
+    const Plan& plan = c.plan;
     auto in_deb = [&](Error e) { return std::unexpected(std::move(e).in(deb.path())); };
     // An upgrade may move between a real architecture and "all": it is still the same package.
     Package* target = db_.find(plan.package.name, plan.package.arch);
@@ -173,8 +188,10 @@ Status Engine::unpack(const DebFile& deb, const Plan& plan) {
     }
     // A look before anything is written or run: names, owners, space.
     Extractor x(root_, db_, plan, deb, true, nullptr);
+    TRY(x.use_stage(c.stage, redo_ ? Extractor::Attempt::redo : Extractor::Attempt::first));
     if (Status s = x.check(); !s) return in_deb(s.error());
 
+    lost_files_ = false;
     Unwind undo;
     if (Status s = unpack_over(deb, plan, *target, x, undo); !s) {
         undo.run();
@@ -205,7 +222,7 @@ Status Engine::unpack_over(const DebFile& deb, const Plan& plan, Package& target
 
     // The preinst may have made users and diversions, so the look is repeated.
     TRY(x.check());
-    undo.push(Unwind::Group::files, [&x] { return x.rollback(), true; });
+    undo.push(Unwind::Group::files, [this, &x] { return lost_files_ = !x.rollback(), true; });
     TRY(x.place());
     TRY(x.commit());
     for (size_t i = 0; i < plan.files.size(); i++)
@@ -244,15 +261,17 @@ Status Engine::settle_unpacked(const DebFile& deb, const Plan& plan, Package& ta
     TRY(note(target));
     TRY(x.finish());
     target.reinst_required = false;
-    TRY(note(target));
+    return note(target);
+}
 
+Status Engine::remove_conflicting(const Package& by) {
     std::vector<Package*> gone;
     for (Package* p : db_.packages())
         if (to_be_removed_.contains(p) && p->state == State::half_installed) gone.push_back(p);
     for (Package* p : gone) {
         printf("Removing %s (%s), to allow configuration of %s (%s) ...\n",
-               p->display_name().c_str(), p->version.str().c_str(), target.display_name().c_str(),
-               target.version.str().c_str());
+               p->display_name().c_str(), p->version.str().c_str(), by.display_name().c_str(),
+               by.version.str().c_str());
         TRY(remove_one(*p));
     }
     return {};

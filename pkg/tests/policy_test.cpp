@@ -88,7 +88,7 @@ class Side {
                   "/var/lib/dpkg/available", "/var/lib/dpkg/lock", "/var/lib/dpkg/triggers/Lock",
                   "/var/lib/dpkg/triggers/Unincorp", "/var/lib/dpkg/alternatives",
                   "/var/lib/dpkg/parts", "/var/lib/dpkg/updates", "/var/lib/dpkg/tmp.ci",
-                  "/var/lib/dpkg/diversions", "/var/lib/dpkg/statoverride"})
+                  "/var/lib/dpkg/diversions", "/var/lib/dpkg/statoverride", "/var/lib/pkg"})
                 if (e.first.starts_with(mine)) return true;
             return false;
         });

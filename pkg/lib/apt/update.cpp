@@ -346,11 +346,15 @@ Result<std::unique_ptr<Available>> load_lists(Root& root, const std::vector<Sour
     return out;
 }
 
+std::string cache_name(std::string_view name, std::string_view version, std::string_view arch) {
+    std::string v(version);
+    for (size_t at; (at = v.find(':')) != std::string::npos;) v.replace(at, 1, "%3a");
+    return std::string(name) + "_" + v + "_" + std::string(arch) + ".deb";
+}
+
 Download download_of(const Available& available, const Record& record) {
     Download d;
-    std::string version(record.version);
-    for (size_t at; (at = version.find(':')) != std::string::npos;) version.replace(at, 1, "%3a");
-    d.name = std::string(record.name) + "_" + version + "_" + std::string(record.arch) + ".deb";
+    d.name = cache_name(record.name, record.version, record.arch);
     d.what = record.spec();
     d.uri = available.origins[record.origin].base_uri;
     std::string_view file = record.get("Filename");

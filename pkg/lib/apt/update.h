@@ -61,6 +61,8 @@ Status add_directory(Available& available, const std::string& directory);
 // These .deb files, likewise; Filename is the path.
 Status add_files(Available& available, const std::vector<std::string>& paths);
 
+// Of a package's file in kArchives.
+std::string cache_name(std::string_view name, std::string_view version, std::string_view arch);
 // Where a package's file is.
 Download download_of(const Available& available, const Record& record);
 

@@ -1,0 +1,301 @@
+// The crash campaign: a transaction of pkg, stopped at its boundaries (each write, rename, link,
+// creation, removal, change of owner or mode, and sync), with the loss of what was not synced; then
+// the next start of pkg, and the judgement: the root is the old one or the new one, file by file
+// and status line by status line, and dpkg --audit has nothing to say.
+//
+//   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge|replace
+//             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
+//             [--seconds S] [--first K]
+//
+// --seconds: stops then, and says with which --first the next run goes on.
+// --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
+// --no-syncs: a disk that lies about syncs. Must fail: the test of this test.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "pkg/tests/crash/model.h"
+#include "pkg/tests/deb_builder.h"
+
+using namespace tenon::pkg;
+using namespace tenon::pkg::crash;
+using namespace tenon::pkg::test;
+
+namespace {
+
+int shell(const std::string& command, std::string* output = nullptr) {
+    FILE* p = popen(("{ " + command + "\n} 2>&1 </dev/null").c_str(), "r");
+    if (!p) return -1;
+    char buffer[4096];
+    std::string text;
+    while (size_t n = fread(buffer, 1, sizeof(buffer), p)) text.append(buffer, n);
+    int status = pclose(p);
+    if (output) *output = text;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+// Package number `i`, with all that packages have: a chain of dependencies, hard and symbolic
+// links, directories, configuration files, triggers, files that move from one package to the next,
+// and scripts that insist on what they may rely on.
+DebSpec package(int i, int count, const std::string& version) {
+    const std::string name = "p" + std::to_string(i), dir = "/usr/share/" + name;
+    std::string more;
+    if (i % 3) more += "Depends: p" + std::to_string(i - 1) + "\n";
+    if (i % 5 == 3) more += "Pre-Depends: p" + std::to_string(i - 1) + " (>= " + version + ")\n";
+    if (version == "2" && i > 0) more += "Replaces: p" + std::to_string(i - 1) + " (<< 2)\n";
+    DebSpec s{.control = control_text(name, version, more)};
+    add_file(s, dir + "/common", name + " common " + version, i % 4 ? 0644 : 04755);
+    add_file(s, dir + "/only-" + version, name + version);
+    add_file(s, dir + "/same", name + " same");
+    add_file(s, dir + "/big",
+             std::string(20000 + 7000u * static_cast<unsigned>(i % 5), version[0]));
+    add_file(s, "/etc/" + name + ".conf", "conf " + version);
+    add_file(s, "/usr/share/all/" + name, version);
+    s.items.push_back({.path = "./usr/share/" + name + "/hard",
+                       .type = 'h',
+                       .data = "./usr/share/" + name + "/common"});
+    s.items.push_back(
+        {.path = "./usr/share/" + name + "/soft", .type = 'l', .data = "only-" + version});
+    // What is a directory in one version and a file or a link in the other.
+    if (version == "1")
+        add_file(s, dir + "/changing", "a file");
+    else
+        add_file(s, dir + "/changing/inner", "below a directory");
+    // A file that changes its package.
+    int owner = version == "1" ? i : (i + count - 1) % count;
+    if (version == "1" || i > 0)
+        add_file(s, "/usr/share/moving/" + std::to_string(owner), "moving");
+    s.control_files["conffiles"] = "/etc/" + name + ".conf\n";
+    if (i == 0) s.control_files["triggers"] = "interest-noawait /usr/share/all\n";
+    const std::string head = "#!/bin/sh\nset -e\n";
+    s.scripts["preinst"] = head + "case $1 in upgrade) test -e " + dir + "/common;; esac\n";
+    s.scripts["postinst"] = head + "case $1 in configure) test -e " + dir + "/only-" + version +
+                            "; test -e /etc/" + name + ".conf\nmkdir -p /var/state\necho " +
+                            version + " > /var/state/" + name + ".new\nmv -f /var/state/" + name +
+                            ".new /var/state/" + name + ";;\n" +
+                            "triggered) ls /usr/share/all > /var/state/all;; esac\n";
+    // What it calls is the package's own.
+    s.scripts["prerm"] = head + "test -e " + dir + "/common\n";
+    s.scripts["postrm"] = head + "case $1 in purge) rm -f /var/state/" + name +
+                          ";; remove) rm -f /var/state/" + name + ".new;; esac\n";
+    return s;
+}
+
+// Takes the place of package number `i`, whose prerm may not run on what is half removed.
+DebSpec replacement(int i) {
+    const std::string old = "p" + std::to_string(i), name = "r" + std::to_string(i);
+    DebSpec s{.control = control_text(
+                  name, "1",
+                  "Conflicts: " + old + "\nReplaces: " + old + "\nProvides: " + old + " (= 2)\n")};
+    add_file(s, "/usr/share/" + name + "/common", name);
+    add_file(s, "/usr/share/" + old + "/common", name + " in its place");
+    for (const char* script : {"preinst", "postinst", "prerm", "postrm"})
+        s.scripts[script] = "#!/bin/sh\nexit 0\n";
+    return s;
+}
+
+struct Options {
+    std::string pkg, scenario = "upgrade", boundaries = "all";
+    int packages = 5, nested = 0, seconds = 0;
+    size_t first = 0;
+    unsigned seed = 1;
+    bool all_losses = true, heed_syncs = true;
+};
+
+const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",    "/var/lib/dpkg/lock",
+                                           "/var/lib/dpkg/triggers/Lock", "/var/lib/dpkg/available",
+                                           "/var/lib/pkg/history",        "/bin/busybox"};
+
+class Campaign {
+  public:
+    explicit Campaign(Options o) : o_(std::move(o)), random_(o_.seed) {
+        std::string pattern =
+            access("/dev/shm", W_OK) == 0 ? "/dev/shm/pkg-crash.XXXXXX" : "/tmp/pkg-crash.XXXXXX";
+        dir_ = mkdtemp(pattern.data());
+    }
+    ~Campaign() { shell("rm -rf -- " + dir_); }
+
+    int run() {
+        if (!prepare()) return 1;
+        Recording first = record(dir_ + "/root", command_);
+        if (first.exit_status != 0)
+            return printf("the transaction itself ended with %d\n", first.exit_status), 1;
+        old_ = described(first.base, kLeftOut);
+        new_ = described(load_tree(dir_ + "/root"), kLeftOut);
+        if (old_ == new_) return puts("the transaction changed nothing"), 1;
+        std::map<std::string, size_t> kinds;
+        for (const Op& op : first.ops) kinds[to_string(op.kind)]++;
+        printf("%s of %d packages: %zu boundaries (", o_.scenario.c_str(), o_.packages,
+               first.ops.size() + 1);
+        for (const auto& [kind, n] : kinds)
+            printf("%s%s %zu", kind == kinds.begin()->first ? "" : ", ", kind.c_str(), n);
+        puts(")");
+        std::vector<size_t> points;
+        for (size_t k = 0; k <= first.ops.size(); k++) points.push_back(k);
+        if (o_.boundaries != "all") {
+            std::shuffle(points.begin(), points.end(), random_);
+            size_t wanted = strtoul(o_.boundaries.c_str(), nullptr, 10);
+            if (points.size() > wanted) points.resize(wanted);
+        }
+        constexpr Loss kLosses[] = {Loss::none_kept, Loss::random, Loss::names, Loss::all_kept};
+        const time_t end = time(nullptr) + o_.seconds;
+        size_t n = o_.first;
+        for (; n < points.size() && failures_ < 10 && (!o_.seconds || time(nullptr) < end); n++)
+            for (int l = 0; l < 4; l++)
+                if (o_.all_losses || static_cast<size_t>(l) == n % 4)
+                    judge(first, points[n], kLosses[l], n < static_cast<size_t>(o_.nested));
+        printf("%zu to %zu of %zu boundaries%s\n", o_.first, n, points.size(),
+               n < points.size() ? "; --first goes on" : "");
+        printf("%zu crashes: %zu roots as before, %zu as after, %zu neither; seed %u\n", crashes_,
+               as_old_, as_new_, failures_, o_.seed);
+        return failures_ ? 1 : 0;
+    }
+
+  private:
+    bool prepare() {
+        const std::string root = dir_ + "/root";
+        if (shell("cd " + dir_ +
+                  " && mkdir -p root/bin root/dev root/var/lib/dpkg/info "
+                  "root/var/lib/dpkg/updates root/var/lib/dpkg/triggers && cp /bin/busybox "
+                  "root/bin/ && for a in sh ls rm mv mkdir test echo; do ln -s busybox "
+                  "root/bin/$a; done && mknod -m 666 root/dev/null c 1 3 && touch "
+                  "root/var/lib/dpkg/status root/var/lib/dpkg/available && echo 1 > "
+                  "root/var/lib/dpkg/info/format") != 0)
+            return puts("needs root's rights and busybox-static"), false;
+        std::string debs[3], names;
+        for (int i = 0; i < o_.packages; i++) {
+            for (const char* v : {"1", "2"}) {
+                std::string file = "p" + std::to_string(i) + "_" + v + ".deb";
+                write_temp(dir_, file, deb_of(package(i, o_.packages, v)));
+                debs[v[0] - '0'] += " " + dir_ + "/" + file;
+            }
+            names += " p" + std::to_string(i);
+        }
+        for (int i = 1; i < o_.packages; i += 2) {
+            write_temp(dir_, "r" + std::to_string(i) + ".deb", deb_of(replacement(i)));
+            debs[0] += " " + dir_ + "/r" + std::to_string(i) + ".deb";
+        }
+        const std::string base = o_.pkg + " --root " + root + " ";
+        std::string output, verb;
+        // Folders of the database that a first run makes.
+        if (shell(base + "configure", &output) != 0)
+            return printf("an empty root: %s\n", output.c_str()), false;
+        if (o_.scenario != "install" && shell(base + "install" + debs[1], &output) != 0)
+            return printf("the first installation: %s\n", output.c_str()), false;
+        // A user who edits, so that configuring has something to decide.
+        if (o_.scenario != "install") write_temp(root + "/etc", "p1.conf", "mine");
+        if (o_.scenario == "install") verb = "install" + debs[1];
+        if (o_.scenario == "upgrade") verb = "install" + debs[2];
+        if (o_.scenario == "replace") verb = "install" + debs[0];
+        if (o_.scenario == "remove") verb = "remove" + names;
+        if (o_.scenario == "purge") verb = "--purge remove" + names;
+        command_ = {"/bin/sh", "-c", "exec " + base + verb + " </dev/null >/dev/null 2>&1"};
+        return !verb.empty();
+    }
+
+    // The next start: any verb that may change something.
+    std::string start(const std::string& root) const {
+        return o_.pkg + " --root " + root + " configure";
+    }
+
+    void judge(const Recording& run, size_t at, Loss loss, bool nested) {
+        Tree t = crashed(run, at, loss, random_, o_.heed_syncs);
+        const std::string root = dir_ + "/after";
+        shell("rm -rf -- " + root);
+        write_tree(t, root);
+        std::string story = std::string("boundary ") + std::to_string(at) + " (" +
+                            (at < run.ops.size() ? std::string(to_string(run.ops[at].kind)) + " " +
+                                                       run.ops[at].path + " " + run.ops[at].to
+                                                 : "the end") +
+                            "), " + to_string(loss);
+        if (nested) {
+            Recording second =
+                record(root, {"/bin/sh", "-c", "exec " + start(root) + " >/dev/null 2>&1"});
+            size_t again = random_() % (second.ops.size() + 1);
+            t = crashed(second, again, loss, random_, o_.heed_syncs);
+            shell("rm -rf -- " + root);
+            write_tree(t, root);
+            story += ", and again at " + std::to_string(again) + " of " +
+                     std::to_string(second.ops.size());
+        }
+        crashes_++;
+        std::string said, audit;
+        int status = shell(start(root), &said);
+        int audited = shell("dpkg --root=" + root + " --audit", &audit);
+        auto now = described(load_tree(root), kLeftOut);
+        if (status == 0 && audited == 0 && audit.empty() && (now == old_ || now == new_)) {
+            (now == old_ ? as_old_ : as_new_)++;
+            return;
+        }
+        failures_++;
+        printf("FAILED: %s: exit status %d: %s%s\n", story.c_str(), status, said.c_str(),
+               audit.c_str());
+        const auto& nearer =
+            difference(now, old_).size() < difference(now, new_).size() ? old_ : new_;
+        size_t shown = 0;
+        for (const auto& d : difference(now, nearer))
+            if (shown++ < 8) printf("    %s\n", d.c_str());
+    }
+
+    using Description = std::map<std::string, std::string>;
+    static std::vector<std::string> difference(const Description& now, const Description& wanted) {
+        std::vector<std::string> out;
+        for (const auto& [path, text] : now) {
+            auto it = wanted.find(path);
+            if (it == wanted.end())
+                out.push_back("too much: " + path);
+            else if (it->second != text)
+                out.push_back("different: " + path);
+        }
+        for (const auto& [path, text] : wanted)
+            if (!now.contains(path)) out.push_back("missing: " + path);
+        return out;
+    }
+
+    Options o_;
+    std::mt19937 random_;
+    std::string dir_;
+    std::vector<std::string> command_;
+    std::map<std::string, std::string> old_, new_;
+    size_t crashes_ = 0, as_old_ = 0, as_new_ = 0, failures_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options o;
+    for (int i = 1; i < argc; i++) {
+        std::string_view a = argv[i];
+        auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
+        if (a == "--packages")
+            o.packages = atoi(value());
+        else if (a == "--scenario")
+            o.scenario = value();
+        else if (a == "--boundaries")
+            o.boundaries = value();
+        else if (a == "--losses")
+            o.all_losses = strcmp(value(), "all") == 0;
+        else if (a == "--seed")
+            o.seed = static_cast<unsigned>(strtoul(value(), nullptr, 10));
+        else if (a == "--nested")
+            o.nested = atoi(value());
+        else if (a == "--seconds")
+            o.seconds = atoi(value());
+        else if (a == "--first")
+            o.first = strtoul(value(), nullptr, 10);
+        else if (a == "--no-syncs")
+            o.heed_syncs = false;
+        else
+            o.pkg = a;
+    }
+    setvbuf(stdout, nullptr, _IOLBF, 0);
+    if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0 || access("/usr/bin/dpkg", X_OK) != 0)
+        return puts("needs root's rights, busybox-static and dpkg"), 77;
+    if (o.pkg.empty() || o.packages < 2) return puts("usage: see campaign.cpp"), 2;
+    return Campaign(o).run();
+}
