@@ -165,7 +165,7 @@ bool RunQueue::charge_current(u64 now) {
 }
 
 bool RunQueue::preempts(const Task& task) const {
-    if (current == idle) return !task.sched.throttled;
+    if (current == idle) return true;  // if only to ask for the tick that ends a throttling
     const Entity& mine = current->sched;
     const Entity& other = task.sched;
     if (other.throttled) return false;
