@@ -94,8 +94,8 @@ class VmaBacking : public RefCounted<VmaBacking> {
 
 // On which nodes a personality was asked to have the pages; kept to be told. 0: nothing was asked.
 struct Placement {
-    u32 policy = 0;
-    u64 nodes = 0;
+    u32 policy = 0;  // the personality's number of it
+    u64 nodes = 0;   // the first 64 that were named, a bit each
     bool operator==(const Placement&) const = default;
 };
 
@@ -106,7 +106,7 @@ class Vma {
     Prot prot = Prot::none;
     Prot max_prot = Prot::read | Prot::write | Prot::exec;  // what mprotect may grant
     VmaFlags flags = VmaFlags::none;
-    Placement placement;
+    Placement placement;                    // what was asked of this range
     Mapping* mapping = nullptr;             // page cache of the file or of shared memory, or null
     std::atomic<u64>* file_size = nullptr;  // bytes; pages past it are SIGBUS. With `mapping`
     Ref<vfs::File> file;                    // or null

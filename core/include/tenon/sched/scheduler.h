@@ -17,8 +17,9 @@ struct Params {
     i8 nice = 0;         // -20..19, fair classes
     u8 rt_priority = 0;  // 1..99, FIFO and RR
     bool reset_on_fork = false;
-    // Policy::deadline: in each period the task gets `runtime`, before `deadline` is over. ns.
-    u64 runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+    u64 runtime_ns = 0;   // Policy::deadline: what the task gets in each period
+    u64 deadline_ns = 0;  // the same: in which part of the period, from its begin
+    u64 period_ns = 0;    // the same
     bool operator==(const Params&) const = default;
 };
 
