@@ -7,11 +7,21 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 static sigjmp_buf jb; static volatile int code, sig;
 static void on(int s, siginfo_t *si, void *u) { sig = s; code = si->si_code; siglongjmp(jb, 1); }
 #define PROBE(stmt) do { sig = code = 0; if (!sigsetjmp(jb, 1)) { stmt; } printf("%d " #stmt ": sig %d code %d\n", __LINE__, sig, code); } while (0)
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+/* Files are stamped by the coarse clock, which may stand still for longer than one thinks. */
+static void until_the_clock_ticks(void) {
+    struct timespec then, now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &then);
+    do {
+        usleep(5000);
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (!memcmp(&then, &now, sizeof(now)));
+}
 static void shared_write_times(void) {
     int fd = open("/tmp/cm_times", O_RDWR | O_CREAT | O_TRUNC, 0600);
     ftruncate(fd, 8192);
@@ -19,7 +29,7 @@ static void shared_write_times(void) {
         volatile char *at = mmap(0, 8192, RW, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
         for (int i = 0; i < 4; i++) {
             struct stat before, after;
-            usleep(20000);
+            until_the_clock_ticks();
             fstat(fd, &before);
             if (i == 0) at[0]; /* a read, then each page's first write, then one more */
             if (i == 1) at[0] = 1;
