@@ -58,12 +58,12 @@ Result<Fd> Root::resolve(std::string_view path, int flags) {
 
 Result<Fd> Root::resolve_slow(std::string_view path, int flags) {
     std::string shown = str(path);
-    std::deque<std::string> todo;
+    std::deque<std::string> rest;
     auto push_front = [&](std::string_view p) {
         std::vector<std::string> parts;
         for (std::string_view c : split(p, '/'))
             if (!c.empty() && c != ".") parts.push_back(str(c));
-        todo.insert(todo.begin(), parts.begin(), parts.end());
+        rest.insert(rest.begin(), parts.begin(), parts.end());
     };
     push_front(path);
     // The open directories from the root down: ".." pops, so it can never leave.
@@ -74,9 +74,9 @@ Result<Fd> Root::resolve_slow(std::string_view path, int flags) {
         if (!fd.valid()) return fail_errno("/%s", shown.c_str());
         return fd;
     };
-    for (int links = 0; !todo.empty();) {
-        std::string name = std::move(todo.front());
-        todo.pop_front();
+    for (int links = 0; !rest.empty();) {
+        std::string name = std::move(rest.front());
+        rest.pop_front();
         if (name == "..") {
             if (!stack.empty()) stack.pop_back();
             continue;
@@ -101,7 +101,7 @@ Result<Fd> Root::resolve_slow(std::string_view path, int flags) {
             stack.push_back(std::move(fd));
             continue;
         }
-        if (!todo.empty() || (flags & O_DIRECTORY)) {
+        if (!rest.empty() || (flags & O_DIRECTORY)) {
             errno = ENOTDIR;
             return fail_errno("/%s", shown.c_str());
         }

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pkg/lib/digest.h"
@@ -65,16 +64,6 @@ std::string Scratch::state(const std::string& name) {
     return p ? to_string(p->state) : "not-installed";
 }
 
-std::string slurp(const std::string& path) {
-    std::string out;
-    if (FILE* f = fopen(path.c_str(), "rb")) {
-        char buffer[4096];
-        while (size_t n = fread(buffer, 1, sizeof(buffer), f)) out.append(buffer, n);
-        fclose(f);
-    }
-    return out;
-}
-
 static void walk(const std::string& top, const std::string& below,
                  std::map<std::string, std::string>& out) {
     DIR* d = opendir((top + below).c_str());
@@ -103,18 +92,6 @@ std::map<std::string, std::string> snapshot(const std::string& dir) {
     std::map<std::string, std::string> out;
     walk(dir, "", out);
     return out;
-}
-
-int shell(const std::string& command, std::string* output) {
-    fflush(stdout);
-    FILE* p = popen(("{ " + command + "\n} 2>&1").c_str(), "r");
-    if (!p) return -1;
-    char buffer[4096];
-    std::string text;
-    while (size_t n = fread(buffer, 1, sizeof(buffer), p)) text.append(buffer, n);
-    int status = pclose(p);
-    if (output) *output = text;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 }  // namespace tenon::pkg::test

@@ -9,6 +9,7 @@
 
 #include "pkg/lib/engine.h"
 #include "pkg/tests/deb_builder.h"
+#include "pkg/tests/host_tools.h"
 
 namespace tenon::pkg::test {
 
@@ -38,8 +39,5 @@ class Scratch {
 
 // Everything below `dir`: path -> type, mode, owner, target or contents' digest.
 std::map<std::string, std::string> snapshot(const std::string& dir);
-std::string slurp(const std::string& path);
-// Runs a command line with the output thrown away or kept in `output`. Gives the exit status.
-int shell(const std::string& command, std::string* output = nullptr);
 
 }  // namespace tenon::pkg::test

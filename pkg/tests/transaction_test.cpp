@@ -32,6 +32,27 @@ class TransactionTest : public AptRoot {
         s.control_files["conffiles"] = "/etc/" + name + ".conf\n";
         return s;
     }
+    // A package whose postinst kills pkg as long as interrupt() waits for that.
+    DebSpec that_kills(const std::string& name) {
+        DebSpec s{.control = control_text(name, "1")};
+        add_file(s, "/usr/share/" + name + "/data", name);
+        s.scripts["postinst"] = "#!/bin/sh\ntest ! -e /stop || kill -9 $PPID\n";
+        return s;
+    }
+    // Installs `package` until it is killed.
+    void interrupt(const std::string& package) {
+        write_temp(scratch_.root_dir(), "stop", "");
+        pid_t child = fork();
+        if (child == 0) {
+            (void)run_as_typed("install", {package});
+            _exit(7);
+        }
+        int how = 0;
+        waitpid(child, &how, 0);
+        ASSERT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL) << how;
+        ASSERT_TRUE(transaction_waits());
+        unlink(in_root("/stop").c_str());
+    }
     std::string in_root(const std::string& path) const { return scratch_.root_dir() + path; }
     // All but what says what was done and what is kept: path -> type, mode, owner, contents.
     std::map<std::string, std::string> tree() const {
@@ -268,24 +289,11 @@ TEST_F(TransactionTest, repair_installs_damaged_packages_again) {
 // Stopped in the middle of a postinst, and finished by the next verb, whatever it is.
 TEST_F(TransactionTest, an_interrupted_run_is_finished_with_its_marks) {
     repository_.add("app", "1", "Depends: lib\n");
-    DebSpec lib{.control = control_text("lib", "1")};
-    add_file(lib, "/usr/share/lib/data", "lib");
-    lib.scripts["postinst"] = "#!/bin/sh\ntest ! -e /stop || kill -9 $PPID\n";
-    repository_.add("lib", "1", lib);
+    repository_.add("lib", "1", that_kills("lib"));
     repository_.add("other", "1");
     ready();
-    write_temp(scratch_.root_dir(), "stop", "");
-    pid_t child = fork();
-    if (child == 0) {
-        (void)run_as_typed("install", {"app"});
-        _exit(7);
-    }
-    int how = 0;
-    waitpid(child, &how, 0);
-    ASSERT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL) << how;
-    ASSERT_TRUE(transaction_waits());
+    ASSERT_NO_FATAL_FAILURE(interrupt("app"));
     EXPECT_NE(installed("lib"), "1");
-    unlink(in_root("/stop").c_str());
 
     EXPECT_EQ(run_as_typed("install", {"other"}), "") << printed_;
     EXPECT_IN("going on with what was interrupted: lib, app", printed_);
@@ -301,21 +309,9 @@ TEST_F(TransactionTest, an_interrupted_run_is_finished_with_its_marks) {
 // A pre-dependency is configured while others are not yet unpacked: that is no end of unpacking.
 TEST_F(TransactionTest, a_run_interrupted_at_a_pre_dependency_goes_on_unpacking) {
     repository_.add("app", "1", "Pre-Depends: base\n");
-    DebSpec base{.control = control_text("base", "1")};
-    add_file(base, "/usr/share/base/data", "base");
-    base.scripts["postinst"] = "#!/bin/sh\ntest ! -e /stop || kill -9 $PPID\n";
-    repository_.add("base", "1", base);
+    repository_.add("base", "1", that_kills("base"));
     ready();
-    write_temp(scratch_.root_dir(), "stop", "");
-    pid_t child = fork();
-    if (child == 0) {
-        (void)run_as_typed("install", {"app"});
-        _exit(7);
-    }
-    int how = 0;
-    waitpid(child, &how, 0);
-    ASSERT_TRUE(WIFSIGNALED(how)) << how;
-    unlink(in_root("/stop").c_str());
+    ASSERT_NO_FATAL_FAILURE(interrupt("app"));
     EXPECT_EQ(run_as_typed("configure"), "") << printed_;
     EXPECT_EQ(installed("base"), "1");
     EXPECT_EQ(installed("app"), "1");
@@ -323,23 +319,11 @@ TEST_F(TransactionTest, a_run_interrupted_at_a_pre_dependency_goes_on_unpacking)
 
 // What another tool did in between counts.
 TEST_F(TransactionTest, a_database_changed_by_another_tool_is_kept) {
-    DebSpec lib{.control = control_text("lib", "1")};
-    add_file(lib, "/usr/share/lib/data", "lib");
-    lib.scripts["postinst"] = "#!/bin/sh\ntest ! -e /stop || kill -9 $PPID\n";
-    repository_.add("lib", "1", lib);
+    repository_.add("lib", "1", that_kills("lib"));
     repository_.add("other", "1");
     ready();
     EXPECT_EQ(run_as_typed("install", {"other"}), "") << printed_;
-    write_temp(scratch_.root_dir(), "stop", "");
-    pid_t child = fork();
-    if (child == 0) {
-        (void)run_as_typed("install", {"lib"});
-        _exit(7);
-    }
-    int how = 0;
-    waitpid(child, &how, 0);
-    ASSERT_TRUE(WIFSIGNALED(how)) << how;
-    unlink(in_root("/stop").c_str());
+    ASSERT_NO_FATAL_FAILURE(interrupt("lib"));
     if (access("/usr/bin/dpkg", X_OK) != 0) GTEST_SKIP() << "needs dpkg";
     std::string output;
     EXPECT_EQ(shell("dpkg --root=" + scratch_.root_dir() + " --purge other", &output), 0) << output;

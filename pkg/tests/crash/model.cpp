@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "pkg/tests/host_tools.h"
+
 namespace tenon::pkg::crash {
 
 const char* to_string(Op::Kind kind) {
@@ -130,17 +132,6 @@ Tree crashed(const Recording& run, size_t at, Loss loss, std::mt19937& random, b
     return t;
 }
 
-static std::string read_all(const std::string& path) {
-    std::string out;
-    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return out;
-    char buffer[65536];
-    ssize_t n;
-    while ((n = read(fd, buffer, sizeof(buffer))) > 0) out.append(buffer, static_cast<size_t>(n));
-    close(fd);
-    return out;
-}
-
 static void load_below(const std::string& dir, const std::string& at, Tree& t,
                        std::map<std::pair<dev_t, ino_t>, int>& inodes) {
     DIR* d = opendir((dir + at).c_str());
@@ -156,7 +147,7 @@ static void load_below(const std::string& dir, const std::string& at, Tree& t,
         t.names[path] = it->second;
         if (fresh) {
             Node n{.mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid, .rdev = st.st_rdev};
-            if (S_ISREG(st.st_mode)) n.content = std::make_shared<std::string>(read_all(full));
+            if (S_ISREG(st.st_mode)) n.content = std::make_shared<std::string>(test::slurp(full));
             if (S_ISLNK(st.st_mode)) {
                 char target[4096];
                 ssize_t len = readlink(full.c_str(), target, sizeof(target));

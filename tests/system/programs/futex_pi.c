@@ -94,8 +94,19 @@ static void *unlocks_later(void *arg) {
     phase = 2;
     return 0;
 }
+/* Waits for the word, which the thread gives up meanwhile, and gives it up in turn. */
+static void take_over(pthread_t from) {
+    pthread_t later;
+    pthread_create(&later, 0, unlocks_later, 0);
+    SAY(futex(&word, FUTEX_LOCK_PI, 0));
+    show(word);
+    pthread_join(from, 0);
+    pthread_join(later, 0);
+    SAY(futex(&word, FUTEX_UNLOCK_PI, 0));
+    show(word);
+}
 static void contended(void) {
-    pthread_t t, u;
+    pthread_t t;
     phase = word = 0;
     pthread_create(&t, 0, holder, 0);
     wait_for(1);
@@ -108,24 +119,12 @@ static void contended(void) {
     SAY(futex(&word, FUTEX_LOCK_PI2, &soon2));
     show(word);
     word &= ~FUTEX_WAITERS;
-    pthread_create(&u, 0, unlocks_later, 0);
-    SAY(futex(&word, FUTEX_LOCK_PI, 0));
-    show(word);
-    pthread_join(t, 0);
-    pthread_join(u, 0);
-    SAY(futex(&word, FUTEX_UNLOCK_PI, 0));
-    show(word);
+    take_over(t);
 
     phase = 0; /* the owner dies */
     pthread_create(&t, 0, holder, (void *)1);
     wait_for(1);
-    pthread_create(&u, 0, unlocks_later, 0);
-    SAY(futex(&word, FUTEX_LOCK_PI, 0));
-    show(word);
-    pthread_join(t, 0);
-    pthread_join(u, 0);
-    SAY(futex(&word, FUTEX_UNLOCK_PI, 0));
-    show(word);
+    take_over(t);
     phase = 0; /* likewise, and nobody waits */
     pthread_create(&t, 0, holder, (void *)1);
     wait_for(1);

@@ -31,6 +31,16 @@ vfs::LookupStart AtStart::start(const process::Credentials* cred) const {
     return {*task->fs, base_, cred != nullptr ? *cred : *task->credentials};
 }
 
+Result<Ref<vfs::File>> open_named(u64 path_address, u32 open_flags) {
+    UserPath path;
+    TRY(path.load(path_address));
+    AtStart at;
+    vfs::OpenRequest request;
+    request.flags = open_flags | vfs::kOpenLargeFile;
+    request.lookup_flags = vfs::kLookupFollow;
+    return vfs::open(at.start(), path.view(), request);
+}
+
 Result<vfs::Path> resolve_at(i32 dirfd, u64 user_path, u32 lookup_flags,
                              const process::Credentials* cred) {
     UserPath path;

@@ -62,6 +62,9 @@ class AtStart {
 Result<vfs::Path> resolve_at(i32 dirfd, u64 path, u32 lookup_flags,
                              const process::Credentials* cred = nullptr);
 
+// Opens what a path argument names, links followed, with vfs::kOpen* flags.
+Result<Ref<vfs::File>> open_named(u64 path, u32 open_flags);
+
 inline u64 descriptor_limit() {
     return process::current_process().limits.value[process::Limits::nofile].soft;
 }

@@ -52,13 +52,7 @@ constexpr u32 kSwapFlags =
 
 // Opens what is to become a swap area, or was said to be one. Nothing is: Error::inval.
 Result<void> no_swap_area(u64 user_path) {
-    UserPath path;
-    TRY(path.load(user_path));
-    AtStart at;
-    vfs::OpenRequest request;
-    request.flags = vfs::kOpenRead | vfs::kOpenWrite | vfs::kOpenLargeFile;
-    request.lookup_flags = vfs::kLookupFollow;
-    TRY_ASSIGN(Ref<vfs::File> file, vfs::open(at.start(), path.view(), request));
+    TRY(open_named(user_path, vfs::kOpenRead | vfs::kOpenWrite));
     return Err(Error::inval);
 }
 

@@ -113,13 +113,7 @@ Result<i64> sys_acct(u64 name) {
     if (!process::capable(process::Capability::sys_pacct)) return Err(Error::perm);
     Ref<vfs::File> file;
     if (name != 0) {
-        UserPath path;
-        TRY(path.load(name));
-        AtStart at;
-        vfs::OpenRequest request;
-        request.flags = vfs::kOpenWrite | vfs::kOpenAppend | vfs::kOpenLargeFile;
-        request.lookup_flags = vfs::kLookupFollow;
-        TRY_ASSIGN(file, vfs::open(at.start(), path.view(), request));
+        TRY_ASSIGN(file, open_named(name, vfs::kOpenWrite | vfs::kOpenAppend));
         if ((file->inode().mode & vfs::kTypeMask) != vfs::kRegular) return Err(Error::acces);
     }
     Ref<vfs::File> before;

@@ -13,9 +13,9 @@
 
 namespace tenon::net::netlink {
 
-// Protocols: interfaces and routes; events of devices.
-inline constexpr u32 kRoute = 0;
-inline constexpr u32 kKernelUevent = 15;  // the latter
+// Protocols.
+inline constexpr u32 kRoute = 0;          // interfaces, addresses and routes
+inline constexpr u32 kKernelUevent = 15;  // events of devices
 
 // Of a message's header. What kReplace and its kin are depends on the type.
 enum MessageFlag : u16 {
