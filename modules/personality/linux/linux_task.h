@@ -22,8 +22,7 @@ class LinuxTask final : public process::TaskExtension {
     u32 rseq_cpu = ~0u;             // what the area says now
     u32 persona = 0;                // personality(2)
     u16 io_priority = 0;            // ioprio_set(2)
-    u32 memory_policy = 0;          // set_mempolicy(2): mode and flags
-    u64 memory_nodes = 0;           // with it, as they were named
+    mm::Placement memory_policy;    // set_mempolicy(2)
     bool begins_cpu_limit = false;  // a new process with RLIMIT_CPU, until it first runs
     u32 default_slack_ns = 50'000;  // PR_SET_TIMERSLACK's 0
     // The last trap, as signal frames show it.

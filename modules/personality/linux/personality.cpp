@@ -65,7 +65,6 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     fresh->persona = parent.persona;
     fresh->io_priority = parent.io_priority;
     fresh->memory_policy = parent.memory_policy;
-    fresh->memory_nodes = parent.memory_nodes;
     fresh->default_slack_ns = process::current_process().timer_slack_ns;
     seccomp::inherit(child);
     TRY(fresh->keys.inherit(parent.keys, options.same_process));

@@ -81,15 +81,15 @@ Result<i64> sys_mbind(u64 start, u64 length, u64 mode, u64 mask, u64 max_node, u
 
 Result<i64> sys_set_mempolicy(i32 mode, u64 mask, u64 max_node) {
     TRY_ASSIGN(const Nodes nodes, read_nodes(mask, max_node));
-    TRY_ASSIGN(linux_task().memory_policy, check_policy(static_cast<u32>(mode), nodes));
-    linux_task().memory_nodes = nodes.low;
+    TRY_ASSIGN(const u32 policy, check_policy(static_cast<u32>(mode), nodes));
+    linux_task().memory_policy = {.policy = policy, .nodes = nodes.low};
     return 0;
 }
 
 Result<i64> sys_get_mempolicy(u64 mode, u64 mask, u64 max_node, u64 address, u64 flags) {
     if (flags & ~u64{MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED}) return Err(Error::inval);
     if (mask != 0 && max_node < kNodes) return Err(Error::inval);
-    mm::Placement own = {.policy = linux_task().memory_policy, .nodes = linux_task().memory_nodes};
+    mm::Placement own = linux_task().memory_policy;
     i32 answer = MPOL_DEFAULT;
     u64 nodes = 0;
     if (flags & MPOL_F_MEMS_ALLOWED) {
