@@ -138,7 +138,8 @@ Result<void> SpaceEditor::split_at(u64 address) {
 bool SpaceEditor::joins(const Vma& a, const Vma& b) {
     if (a.range.end != b.range.start || a.prot != b.prot || a.max_prot != b.max_prot ||
         ((a.flags & ~VmaFlags::tracked) != (b.flags & ~VmaFlags::tracked)) ||
-        !(a.placement == b.placement) || a.mapping != b.mapping || !(a.file == b.file) || !(a.backing == b.backing) ||
+        a.placement != b.placement || a.mapping != b.mapping || !(a.file == b.file) ||
+        !(a.backing == b.backing) ||
         has(a.flags, VmaFlags::special) || (a.backing && a.backing->counter() != nullptr))
         return false;
     return a.is_private_anon() || a.file_offset + a.range.size() == b.file_offset;

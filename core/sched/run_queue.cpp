@@ -77,11 +77,10 @@ Task* RunQueue::pick(bool keep) {
     Task* candidate = keep && current != idle && !is_used_up(*current) ? current : nullptr;
     const bool candidate_realtime =
         candidate != nullptr && is_realtime(candidate->sched.params.policy);
-    const Entity* first_realtime = !realtime.empty() ? &realtime.front() : nullptr;
-    if (candidate_realtime && first_realtime == nullptr) first_realtime = &candidate->sched;
-    if (first_realtime != nullptr && first_realtime->params.policy != Policy::deadline &&
-        !(candidate_realtime && candidate->sched.params.policy == Policy::deadline) &&
-        realtime_is_spent()) [[unlikely]] {
+    const bool has_deadline =
+        (candidate != nullptr && candidate->sched.params.policy == Policy::deadline) ||
+        (!realtime.empty() && realtime.front().params.policy == Policy::deadline);
+    if (!has_deadline && realtime_is_spent()) [[unlikely]] {
         return &task_of(
             *fair.pick(candidate_realtime || candidate == nullptr ? nullptr : &candidate->sched));
     }

@@ -18,7 +18,7 @@ struct Params {
     u8 rt_priority = 0;  // 1..99, FIFO and RR
     bool reset_on_fork = false;
     u64 runtime_ns = 0;   // Policy::deadline: what the task gets in each period
-    u64 deadline_ns = 0;  // the same: in which part of the period, from its begin
+    u64 deadline_ns = 0;  // the same: in which part of the period, from its beginning
     u64 period_ns = 0;    // the same
     bool operator==(const Params&) const = default;
 };
