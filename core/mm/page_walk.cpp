@@ -29,6 +29,7 @@ void TlbBatch::finish() {
 }
 
 void PageWalk::zap_locked(AddressSpace& space, u64 start, u64 end, TlbBatch& batch) {
+    TENON_ASSERT(start <= end && end <= arch::kUserLimit);  // the kernel's tables lie beyond
     i64 anon = 0, file = 0, shmem = 0;
     if (const u64 now = space.resident_pages(); now > space.peak_resident_)
         space.peak_resident_.store(now, std::memory_order_relaxed);

@@ -19,13 +19,12 @@ Result<u64> AddressSpace::remap(u64 old_start, u64 old_length, u64 new_length, u
                                 u64 new_address) {
     const bool may_move = flag(flags, Remap::may_move), fixed = flag(flags, Remap::fixed),
                keep = flag(flags, Remap::dont_unmap);
+    if (keep && old_length != new_length) return Err(Error::inval);  // as Linux: to the byte
     old_length = align_up(old_length, kPageSize);
     new_length = align_up(new_length, kPageSize);
     if (!is_aligned(old_start, kPageSize) || new_length == 0) return Err(Error::inval);
-    if (keep && old_length != new_length) return Err(Error::inval);
     if ((fixed || keep) && !may_move) return Err(Error::inval);
-    if (old_start + old_length < old_start) return Err(Error::inval);
-    if (fixed) {
+    if (fixed || keep) {
         if (!is_aligned(new_address, kPageSize) || new_length > arch::kUserLimit ||
             new_address > arch::kUserLimit - new_length)
             return Err(Error::inval);

@@ -181,6 +181,7 @@ bool SpaceEditor::overlaps(u64 start, u64 end) {
 }
 
 Result<void> SpaceEditor::unmap(u64 start, u64 end) {
+    if (start > end || end > arch::kUserLimit) return Err(Error::inval);
     if (!overlaps(start, end)) return {};
     TRY(split_ends(start, end));
     Vma* const first = space_.find(start);

@@ -37,7 +37,8 @@ class SpaceEditor {
     Vma& insert(std::unique_ptr<Vma> vma);
     // Out of the tree; its pages are unmapped already.
     void remove(Vma& vma);
-    // Unmaps whatever lies in the range. Fails before anything was changed.
+    // Unmaps whatever lies in the range. Fails before anything was changed. Error::inval when the
+    // range wraps or ends behind the user's addresses.
     Result<void> unmap(u64 start, u64 end);
     // Joins equal neighbours from the VMA before `start` to the one behind `end`.
     void merge(u64 start, u64 end);
