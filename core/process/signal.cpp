@@ -168,7 +168,10 @@ bool wants_locked(const Task& task, u32 signal) {
 
 Result<void> send_locked(Process& process, Task* task, const SignalInfo& info) {
     const u32 signal = info.signal;
-    if (signal == 0 || process.zombie || process.live_threads == 0 || process.pid == 0) return {};
+    // clone(2) takes any byte for the signal of a child's end.
+    if (signal == 0 || signal > kSignalCount || process.zombie || process.live_threads == 0 ||
+        process.pid == 0)
+        return {};
     job_control_locked(process, signal);
     const SignalAction& action = process.actions.load()->action[signal];
     Task* target = task != nullptr ? task : process.leader;

@@ -51,6 +51,46 @@ static void clones(void) {
     SAY(syscall(SYS_clone, CLONE_SIGHAND | CLONE_SETTLS, stack + 32, 0, 0, 1ul << 63));
 }
 
+/* clone takes any byte as the signal of a child's end: one that no signal has is kept, told and not sent. */
+static void exit_signals(void) {
+    static const int signals[] = {0, SIGUSR1, SIGCHLD, 32, 64, 65, 128, 200, 255};
+    const unsigned long all = ~0ul; /* the C library's set lacks two of its own */
+    unsigned long before, pending;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+        int out[2], status = -1;
+        if (pipe(out) != 0) return;
+        printf("signal %d\n", signals[i]);
+        fflush(stdout);
+        const pid_t child = (pid_t)syscall(SYS_clone, signals[i], 0, 0, 0, 0);
+        if (child == 0) {
+            char line[1024];
+            const int f = open("/proc/self/stat", O_RDONLY);
+            line[read(f, line, sizeof line - 1)] = 0;
+            char *at = strrchr(line, ')');
+            for (int field = 2; field < 38 && at; field++) at = strchr(at + 1, ' ');
+            write(out[1], at, at ? strcspn(at + 1, " ") + 1 : 0);
+            _exit(9);
+        }
+        siginfo_t info = {0};
+        SAY(waitid(P_PID, child, &info, WEXITED | WNOWAIT | __WALL));
+        SAY(waitpid(child, &status, WNOHANG) == child);
+        SAY(waitpid(child, &status, WNOHANG | __WCLONE) == child);
+        SAY(status);
+        char told[16] = "";
+        SAY(read(out[0], told, sizeof told - 1) > 0);
+        printf("told%s, pending", told);
+        syscall(SYS_rt_sigpending, &pending, 8);
+        for (int s = 1; s <= 64; s++)
+            if (pending >> (s - 1) & 1) printf(" %d", s);
+        printf("\n");
+        const struct timespec now = {0, 0};
+        syscall(SYS_rt_sigtimedwait, &all, &info, &now, 8);
+        close(out[0]), close(out[1]);
+    }
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
+}
+
 /* Which of the pages are there. */
 static void show_pages(const char *what, char *at, int pages) {
     printf("%s:", what);
@@ -185,6 +225,7 @@ static void policies(void) {
 int main(void) {
     waits();
     clones();
+    exit_signals();
     moves();
     offsets();
     timers();
