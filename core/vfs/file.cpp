@@ -94,15 +94,25 @@ void File::set_flags(u32 set, u32 clear) {
     }
 }
 
+namespace {
+// Offsets are signed. Positions behind the last are those of files that are memory.
+bool passes_last_offset(u64 position, usize length) {
+    constexpr u64 kLast = ~u64{0} >> 1;
+    return position <= kLast && length > kLast - position;
+}
+}  // namespace
+
 Result<usize> File::read(IoBuffer& buffer) {
     if (!readable()) return Err(Error::badf);
-    buffer.truncate(kMaxTransfer);
     Result<usize> done;
     if (stream_) {
         u64 nowhere = 0;
+        buffer.truncate(kMaxTransfer);
         done = ops_.call(&FileOps::read, *this, buffer, nowhere);
     } else {
         PositionGuard guard(position_lock_, ref_count() > 1 && !command_);
+        if (passes_last_offset(position_, buffer.remaining())) return Err(Error::inval);
+        buffer.truncate(kMaxTransfer);
         done = ops_.call(&FileOps::read, *this, buffer, position_);
     }
     if (done && *done != 0) notify_dentry(kNotifyAccess, *path_.dentry);
@@ -112,6 +122,7 @@ Result<usize> File::read(IoBuffer& buffer) {
 Result<usize> File::read_at(IoBuffer& buffer, u64 position) {
     if (stream_) return Err(Error::spipe);
     if (!readable()) return Err(Error::badf);
+    if (passes_last_offset(position, buffer.remaining())) return Err(Error::inval);
     buffer.truncate(kMaxTransfer);
     Result<usize> done = ops_.call(&FileOps::read, *this, buffer, position);
     if (done && *done != 0) notify_dentry(kNotifyAccess, *path_.dentry);
@@ -120,6 +131,7 @@ Result<usize> File::read_at(IoBuffer& buffer, u64 position) {
 
 Result<usize> File::write_with(IoBuffer& buffer, u64& position, u32 extra_flags) {
     if (!writable()) return Err(Error::badf);
+    if (passes_last_offset(position, buffer.remaining())) return Err(Error::inval);
     buffer.truncate(kMaxTransfer);
     Result<usize> done;
     if (command_ || !is_regular(inode().mode)) {

@@ -98,7 +98,7 @@ Result<void> show_misc(Text&, const Subject&) {
 }
 
 Result<void> show_locks(Text& out, const Subject&) {
-    if (const vfs::FileHooks* hooks = vfs::file_hooks()) hooks->show_locks(out);
+    if (const vfs::FileHooks* hooks = vfs::file_hooks()) hooks->show_locks(out, nullptr, nullptr);
     return {};
 }
 

@@ -92,6 +92,8 @@ Result<void> show_fdinfo(Text& out, const Subject& about) {
     const vfs::Mount* mount = file->path().mount.get();
     out.print("pos:\t{}\nflags:\t0{:o}\nmnt_id:\t{}\nino:\t{}\n", file->position(),
               open_flags(*file, close), mount ? mount->id : 0, file->inode().ino());
+    if (const vfs::FileHooks* hooks = vfs::file_hooks(); file->inode().locks != nullptr && hooks)
+        hooks->show_locks(out, file.get(), files.get());
     // A path only (O_PATH) has nobody who could say more.
     if (file->ops()) file->ops().call(&vfs::FileOps::describe, *file, static_cast<fmt::Sink&>(out));
     return {};

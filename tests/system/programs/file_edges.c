@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 static int left(int pipe) {
@@ -127,6 +129,57 @@ static void far_offsets(void) {
     close(f), close(m), close(d), close(p[0]), close(p[1]);
 }
 
+/* Bytes behind the last offset are refused before anything else is asked. */
+static void past_the_last_offset(void) {
+    const off_t last = 0x7fffffffffffffff;
+    char b[16] = "0123456789";
+    struct iovec two[2] = {{b, 8}, {b + 8, 8}};
+    int files[] = {open("past", O_RDWR | O_CREAT, 0600), open("past", O_RDWR | O_APPEND), open("/dev/zero", O_RDWR), open("/dev/null", O_RDWR)};
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+        const int f = files[i];
+        printf("file %u\n", i);
+        for (int less = 0; less < 17; less += 4) {
+            SAY(pread(f, b, 8, last - less));
+            SAY(preadv(f, two, 2, last - less));
+            if (lseek(f, last - less, SEEK_SET) == last - less) {
+                SAY(read(f, b, 8));
+                SAY(readv(f, two, 2));
+            }
+            SAY(pread(f, b, 0, last - less));
+        }
+        for (int less = 0; less < 8; less += 4) {
+            SAY(pwrite(f, b, 8, last - less));
+            SAY(pwritev(f, two, 2, last - less));
+            if (lseek(f, last - less, SEEK_SET) == last - less) SAY(write(f, b, 8));
+            SAY(pwrite(f, b, 0, last - less));
+        }
+        close(f);
+    }
+    SAY(pread(-1, b, 8, last));
+}
+
+/* What a description and its table have locked, in its fdinfo. */
+static void locks_of_a_descriptor(void) {
+    int f = open("locked", O_RDWR | O_CREAT, 0600), other = open("locked", O_RDWR);
+    struct flock l = {.l_type = F_WRLCK, .l_start = 3, .l_len = 4};
+    SAY(flock(f, LOCK_SH));
+    SAY(fcntl(f, F_SETLK, &l));
+    l.l_start = 20, l.l_len = 0;
+    SAY(fcntl(f, F_OFD_SETLK, &l));
+    char name[64], line[256];
+    sprintf(name, "/proc/self/fdinfo/%d", f);
+    FILE *info = fopen(name, "r");
+    while (info && fgets(line, sizeof line, info)) {
+        char kind[16], advisory[16], type[16], device[64], end[32];
+        int number, pid;
+        long start;
+        if (sscanf(line, "lock:\t%d: %15s %15s %15s %d %63s %ld %31s", &number, kind, advisory, type, &pid, device, &start, end) == 8)
+            printf("%s %s %s %d %ld %s\n", kind, advisory, type, pid == getpid() ? 1 : pid == -1 ? -1 : 0, start, end);
+    }
+    fclose(info);
+    close(f), close(other);
+}
+
 static void seek_in_proc(void) {
     const char *names[] = {"/proc/cpuinfo", "/proc/stat",     "/proc/self/status",       "/proc/self/maps", "/proc/self/cmdline", "/proc/self/environ",
                            "/proc/self/auxv", "/proc/self/comm", "/proc/self/oom_score_adj", "/proc/self/limits", "/proc/sys/kernel/ostype", "/proc",
@@ -207,6 +260,8 @@ int main(void) {
     splice_keeps();
     splice_shares();
     far_offsets();
+    past_the_last_offset();
+    locks_of_a_descriptor();
     seek_in_proc();
     directories();
     names();

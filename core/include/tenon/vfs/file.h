@@ -181,7 +181,8 @@ struct FileHooks {
     Result<usize> (*size_limit)(u64 position, usize length_bytes);
     // See notify().
     void (*notify)(u32 event, Inode* directory, std::string_view name, Inode& inode, u32 cookie);
-    void (*show_locks)(fmt::Sink& out);  // the text of /proc/locks
+    // The text of /proc/locks; or, for a description, of its fdinfo as seen by the table `owner`.
+    void (*show_locks)(fmt::Sink& out, File* of, const void* owner);
     // May it? `directory`: where the name is, but for `link`. Does not sleep.
     Result<void> (*may_use)(NameUse use, const Inode* directory, Inode& inode,
                             const process::Credentials& cred);

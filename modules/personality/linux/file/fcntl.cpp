@@ -13,7 +13,6 @@ namespace tenon::personality {
 
 namespace {
 
-constexpr u64 kOffsetMax = 0x7fff'ffff'ffff'ffff;
 constexpr u32 kSettable = O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME;
 
 Result<i64> duplicate(i32 fd, u64 from, bool close_on_exec) {

@@ -11,6 +11,8 @@
 
 namespace tenon::personality {
 
+inline constexpr u64 kOffsetMax = 0x7fff'ffff'ffff'ffff;  // the last byte: to the end of the file
+
 enum class LockType : u8 { read, write, unlock };
 struct RecordLock {
     LockType type;

@@ -5,6 +5,7 @@
 // lock that all sleepers of record locks pass; OFD locks and flock do not take part, as in Linux.
 #include "personality/linux/file/locks.h"
 
+#include <tenon/process/process.h>
 #include <tenon/mm/slab.h>
 #include <tenon/vfs/super_block.h>
 
@@ -265,6 +266,7 @@ Result<void> set_flock(File& file, LockType type, bool wait) {
             if (!conflict()) {
                 fresh->file = &file;
                 fresh->type = type;
+                fresh->pid = process::current_process().pid;
                 locks->holders.push_back(*fresh.release());
                 break;
             }
@@ -313,14 +315,18 @@ void forget_all_locks() {
     }
 }
 
-void show_locks(fmt::Sink& out) {
+void show_locks(fmt::Sink& out, vfs::File* of, const void* owner) {
     u32 number = 0;
     auto show = [&](Inode& inode, const RecordLock& lock, std::string_view kind) {
+        if (of != nullptr) {
+            if (&inode != &of->inode() || (lock.owner != of && lock.owner != owner)) return;
+            out.write("lock:\t");
+        }
         const vfs::DeviceNumber device = inode.super().device;
         fmt::print(out, "{}: {} ADVISORY  {} {} {:02x}:{:02x}:{} {} ", ++number, kind,
                    lock.type == LockType::write ? "WRITE" : "READ ", lock.pid, device.major,
                    device.minor, inode.ino(), lock.start);
-        if (lock.end == ~u64{0})
+        if (lock.end >= kOffsetMax)
             out.write("EOF\n");
         else
             fmt::print(out, "{}\n", lock.end);
@@ -328,10 +334,10 @@ void show_locks(fmt::Sink& out) {
     sync::MutexGuard guard(all_lock);
     for (FileLocks& f : all_locked().list) {
         sync::MutexGuard file_guard(f.lock);
-        for (LockRange& r : f.ranges)
-            show(*f.inode, r.lock, r.lock.pid == -1 ? "OFDLCK" : "POSIX ");
         for (FlockHolder& h : f.holders)
             show(*f.inode, {.type = h.type, .owner = h.file, .pid = h.pid}, "FLOCK ");
+        for (LockRange& r : f.ranges)
+            show(*f.inode, r.lock, r.lock.pid == -1 ? "OFDLCK" : "POSIX ");
     }
 }
 

@@ -18,7 +18,8 @@ Result<void> set_flock(vfs::File& file, LockType type, bool wait);
 void release_record_locks(vfs::File& file, const void* owner);
 void release_file_locks(vfs::File& file);     // the description goes: OFD locks and flock
 void release_inode_locks(vfs::Inode& inode);  // the inode goes
-void show_locks(fmt::Sink& out);              // /proc/locks
+// /proc/locks; the fdinfo of `of`: what it holds, and what the table `owner` holds of its inode.
+void show_locks(fmt::Sink& out, vfs::File* of, const void* owner);
 void forget_all_locks();                      // the personality goes
 
 // From now on the end of each open file of this inode is told (FileHooks::file_closed).
