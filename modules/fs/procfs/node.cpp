@@ -312,17 +312,22 @@ class Ops : public vfs::InodeOps {
     }
     Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
         Node& node = node_of(inode);
-        TRY_ASSIGN(const Subject about, node.subject());
-        if (inode.is_dir())
+        const auto about = node.subject();
+        // As Linux: fd of a process that is gone opens, and its entries are ENOENT.
+        if (inode.is_dir() && (about || node.entry.dynamic == Dynamic::descriptors))
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
+        const bool guarded = node.entry.of_space || &node.entry == &kFdInfo;
+        // Plain text opens, too: reading it is ESRCH.
+        if (!about && (inode.is_dir() || guarded || node.entry.lasting || node.entry.open))
+            return Err(about.error());
         std::unique_ptr<vfs::FileOps> file;
         // Memory and what lies where in it are for who may trace the process.
-        if (node.entry.of_space || &node.entry == &kFdInfo) TRY(may_look(about));
+        if (guarded) TRY(may_look(*about));
         if (node.entry.open != nullptr) {
-            TRY_ASSIGN(file, node.entry.open(node, about));
+            TRY_ASSIGN(file, node.entry.open(node, *about));
         } else {
             std::unique_ptr<TextFile> text(new (std::nothrow) TextFile(
-                node.entry.of_space ? SpaceId::of(*about.task) : SpaceId{}));
+                node.entry.of_space ? SpaceId::of(*about->task) : SpaceId{}));
             if (text && node.entry.lasting) TRY(text->make(node));
             file = std::move(text);
         }
