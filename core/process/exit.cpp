@@ -6,6 +6,7 @@
 #include <tenon/process/tree.h>
 #include <tenon/trace/log.h>
 #include <tenon/vfs/file_table.h>
+#include <tenon/vfs/poll.h>
 
 #include "core/mm/page_alloc.h"
 
@@ -252,6 +253,8 @@ void exit_task(i32 exit_code) {
         }
         if (process.personality != nullptr) process.personality->process_exiting(process);
         leave_session(process);
+        // An epoll of another process may still watch a signalfd of this one.
+        process.signal_wait.end(vfs::kPollErr | vfs::kPollHup);
         Ref<vfs::File> executable;
         {
             TreeGuard guard(tree_lock());

@@ -156,6 +156,16 @@ void WaitQueue::dismiss(WaitEntry& entry, u32 events) {
     (void)entry.callback(entry, events);
 }
 
+void WaitQueue::end(u32 events) {
+    IrqSpinGuard guard(lock_);
+    for (WaitEntry* e = first_; e != nullptr;) {
+        WaitEntry& entry = *std::exchange(e, e->next);
+        if (entry.callback == nullptr) continue;
+        unlink_locked(entry);
+        (void)entry.callback(entry, events);
+    }
+}
+
 void WaitQueue::wake_one(u32 events) {
     if (!has_waiters()) return;
     IrqSpinGuard guard(lock_);

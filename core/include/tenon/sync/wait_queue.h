@@ -73,6 +73,9 @@ class WaitQueue {
     void give_up(WaitEntry& entry);
     // Takes the entry off its queue, if it still hangs on one. The queue may be vanishing.
     TENON_API static void take_off(WaitEntry& entry);
+    // The last call of every entry with a callback, and off: the queue's owner ends, and who holds
+    // the entries may look at it until a grace period is over. Nobody adds one any more.
+    void end(u32 events);
     // [module] The last call of an entry, and off. Its owner's lock is held.
     void dismiss(WaitEntry& entry, u32 events);
 

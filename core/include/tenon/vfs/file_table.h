@@ -27,6 +27,11 @@ class FileRef {
     File& operator*() const { return *file_; }
     File* get() const { return file_; }
     explicit operator bool() const { return file_ != nullptr; }
+    // For who outlives this one in the same call, such as a registration on the file's queues.
+    FileRef share() const {
+        if (owned_ && file_) file_->ref();
+        return {file_, owned_};
+    }
 
   private:
     File* file_ = nullptr;

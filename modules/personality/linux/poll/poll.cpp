@@ -21,16 +21,16 @@ struct FdArray {
     uapi::pollfd* data = small;
 };
 
-u32 check(uapi::pollfd& p, vfs::PollTable* table) {
+u32 check(uapi::pollfd& p, PollWaiter* table) {
     if (p.fd < 0) return 0;
     Result<vfs::FileRef> file = current()->files->borrow(p.fd);
     if (!file || (*file)->is_path_only()) return POLLNVAL;
     u32 wanted = static_cast<u16>(p.events) | kAlways;
-    return (*file)->poll(table) & wanted;
+    return (table != nullptr ? table->ask(*file) : (*file)->poll(nullptr)) & wanted;
 }
 
 // Asks every file; `table` is dropped as soon as one is ready.
-[[gnu::noinline]] i64 scan(std::span<uapi::pollfd> fds, vfs::PollTable* table) {
+[[gnu::noinline]] i64 scan(std::span<uapi::pollfd> fds, PollWaiter* table) {
     i64 ready = 0;
     for (uapi::pollfd& p : fds) {
         const u32 events = check(p, table);
@@ -44,7 +44,7 @@ u32 check(uapi::pollfd& p, vfs::PollTable* table) {
 
 Result<i64> wait_until_ready(std::span<uapi::pollfd> fds, sync::Deadline deadline) {
     PollWaiter waiter;
-    vfs::PollTable* table = &waiter;
+    PollWaiter* table = &waiter;
     Result<void> slept;
     for (;;) {
         waiter.clear_signal();

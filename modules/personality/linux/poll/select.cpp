@@ -52,7 +52,8 @@ Result<i64> do_select(i32 n, u64 user_in, u64 user_out, u64 user_ex, sync::Deadl
         sets.ex[words - 1] &= tail;
     }
     PollWaiter waiter;
-    vfs::PollTable* table = deadline.ns == 0 ? nullptr : &waiter;
+    PollWaiter* table = deadline.ns == 0 ? nullptr : &waiter;
+    bool first = true;
     i64 ready = 0;
     Result<void> slept;
     for (;;) {
@@ -63,8 +64,12 @@ Result<i64> do_select(i32 n, u64 user_in, u64 user_out, u64 user_ex, sync::Deadl
                 u32 bit = static_cast<u32>(std::countr_zero(all));
                 u64 mask = u64{1} << bit;
                 Result<vfs::FileRef> file = files.borrow(static_cast<i32>(w * 64 + bit));
-                if (!file || (*file)->is_path_only()) return Err(Error::badf);
-                u32 events = (*file)->poll(table);
+                const bool there = file && !(*file)->is_path_only();
+                if (!there && first) return Err(Error::badf);
+                // As Linux: what was closed meanwhile is ready for all that was asked.
+                const u32 events = !there             ? POLLNVAL
+                                   : table != nullptr ? table->ask(*file)
+                                                      : (*file)->poll(nullptr);
                 auto note = [&](const u64* wanted, u64* result, u32 bits) {
                     if (!(wanted[w] & mask) || !(events & bits)) return;
                     result[w] |= mask;
@@ -77,6 +82,7 @@ Result<i64> do_select(i32 n, u64 user_in, u64 user_out, u64 user_ex, sync::Deadl
             }
         }
         table = nullptr;
+        first = false;
         if (ready != 0 || deadline.ns == 0 || !slept) break;
         if (!waiter.complete()) return Err(Error::nomem);
         slept = waiter.wait(deadline);

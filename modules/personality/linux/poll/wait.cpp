@@ -9,6 +9,8 @@ namespace tenon::personality {
 
 PollWaiter::PollWaiter() = default;
 
+// The first queue of a file, which keeps it, lies before the others or with them: in inline_, or in
+// a chunk that goes later.
 PollWaiter::~PollWaiter() {
     for (u32 i = 0; i < inline_used_; i++) sync::WaitQueue::take_off(inline_[i]);
     while (Chunk* c = chunks_) {
@@ -45,7 +47,15 @@ void PollWaiter::add(sync::WaitQueue& queue) {
     }
     entry->owner = this;
     entry->callback = wake;
+    if (asked_ != nullptr) entry->file = std::exchange(asked_, nullptr)->share();
     queue.add(*entry);
+}
+
+u32 PollWaiter::ask(const vfs::FileRef& file) {
+    asked_ = &file;
+    const u32 events = file->poll(this);
+    asked_ = nullptr;
+    return events;
 }
 
 Result<void> PollWaiter::wait(sync::Deadline deadline) {

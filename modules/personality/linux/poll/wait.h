@@ -14,6 +14,9 @@ class PollWaiter final : public vfs::PollTable {
     ~PollWaiter();
     TENON_NONCOPYABLE(PollWaiter);
     void add(sync::WaitQueue& queue) override;
+    // Asks the file, and keeps it as long as one of its queues is registered: another thread may
+    // close the descriptor.
+    u32 ask(const vfs::FileRef& file);
     // False when a queue could not be added: memory ran out.
     bool complete() const { return !failed_; }
     // Errors as WaitQueue::wait(): restart, timedout.
@@ -23,6 +26,7 @@ class PollWaiter final : public vfs::PollTable {
   private:
     struct Entry : sync::WaitEntry {
         PollWaiter* owner;
+        vfs::FileRef file;  // with the first queue of each
     };
     struct Chunk {
         Chunk* next;
@@ -34,6 +38,7 @@ class PollWaiter final : public vfs::PollTable {
     Entry inline_[kInline];
     u32 inline_used_ = 0;
     Chunk* chunks_ = nullptr;
+    const vfs::FileRef* asked_ = nullptr;  // of the file that adds its first queue
     bool failed_ = false;
     std::atomic<bool> woken_{false};
     sync::WaitQueue self_{sync::LockRank::none};  // woken under any other queue
