@@ -166,9 +166,13 @@ class Ops final : public vfs::InodeOps {
         if (!find(path.view(), found)) return Err(Error::noent);
         return Node::make(dir.super(), path.view(), ino_of(parent, name), found);
     }
-    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32) override {
+    Result<module::Gated<vfs::FileOps>> open(vfs::Inode& inode, u32 flags) override {
         if (inode.is_dir())
             return module::Gated<vfs::FileOps>::borrow(static_cast<vfs::FileOps*>(&directory_file));
+        // Nobody's rights go beyond the mode. Spec: Linux fs/kernfs/file.c, kernfs_fop_open().
+        if (((flags & vfs::kOpenWrite) && !(inode.mode & 0222)) ||
+            ((flags & vfs::kOpenRead) && !(inode.mode & 0444)))
+            return Err(Error::acces);
         std::unique_ptr<vfs::FileOps> file(new (std::nothrow) TextFile);
         if (!file) return Err(Error::nomem);
         return module::Gated<vfs::FileOps>::own(std::move(file));

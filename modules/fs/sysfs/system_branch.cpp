@@ -1,7 +1,7 @@
 // /sys/devices/system/cpu: what nproc, lscpu and the C library look at.
 #include <tenon/arch/cpu.h>
 
-#include "branch.h"
+#include "cpu_branch.h"
 
 namespace tenon::sysfs {
 
@@ -9,10 +9,12 @@ namespace {
 
 constexpr std::string_view kFiles[] = {"online", "possible", "present", "offline", "kernel_max"};
 
-bool is_cpu_folder(std::string_view name) {
+constexpr u32 kNoCpu = ~u32{0};
+
+u32 cpu_of_folder(std::string_view name) {
     for (u32 i = 0; i < arch::online_cpus(); ++i)
-        if (fmt::Line<16>("cpu{}", i).view() == name) return true;
-    return false;
+        if (fmt::Line<16>("cpu{}", i).view() == name) return i;
+    return kNoCpu;
 }
 
 // Paths begin with "system".
@@ -24,10 +26,7 @@ class SystemBranch final : public Branch {
             return true;
         }
         if (p[1] != "cpu") return false;
-        if (p.count == 3 && is_cpu_folder(p[2])) {
-            out = directory();
-            return true;
-        }
+        if (const u32 cpu = cpu_of_folder(p[2]); cpu != kNoCpu) return find_in_cpu(p, cpu, out);
         if (p.count == 3)
             for (auto name : kFiles)
                 if (name == p[2]) {
@@ -38,11 +37,13 @@ class SystemBranch final : public Branch {
     }
     void list(const Parts& p, Lister& out) override {
         if (p.count == 1) out.dir("cpu");
+        if (p.count > 2) list_cpu(p, cpu_of_folder(p[2]), out);
         if (p.count != 2) return;
         for (u32 i = 0; i < arch::online_cpus(); ++i) out.dir(fmt::Line<16>("cpu{}", i).view());
         for (auto name : kFiles) out.file(name);
     }
     Result<void> show(const Parts& p, Text& out) override {
+        if (p.count > 3) return show_of_cpu(p, cpu_of_folder(p[2]), out);
         const u32 n = p[2] == "possible" ? arch::possible_cpus() : arch::online_cpus();
         if (p[2] == "kernel_max")
             fmt::print(out, "{}\n", arch::kMaxCpus - 1);
