@@ -28,7 +28,7 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
                                [&](const Conffile& c) { return c.path == sum.first; });
         });
     for (const auto& c : p.conffiles)
-        if (which == Faults::all && !c.obsolete && c.md5 != kNewConffile)
+        if (which == Faults::all && c.md5 != kNewConffile)
             sums.emplace_back(c.path, c.md5);
     size_t faults = 0;
     for (const auto& [path, md5] : sums) {

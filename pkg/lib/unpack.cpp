@@ -22,7 +22,7 @@ Status Engine::place_control(const DebFile& deb) {
     TRY(root_.remove_tree(kNewControl));
     TRY(root_.mkdir(kNewControl, 0755));
     for (const auto& [kind, file] : deb.files())
-        TRY(root_.write_file(kNewControl + "/" + kind, file.data, file.mode & 0777));
+        TRY(root_.write_file(kNewControl + "/" + kind, file.data, file.mode & 0777, file.mtime));
     return {};
 }
 
