@@ -17,7 +17,9 @@ not judged. Exit status 77 when this machine cannot do it.
 
 import argparse
 import difflib
+import hashlib
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -61,9 +63,12 @@ class Life:
         self.said: dict[str, str] = {}
         self.views: dict[str, dict[str, str]] = {}
         self.databases: dict[str, str] = {}
+        self.refused = False
         try:
             for step in STEPS:
                 self._step(step)
+                if step == "install" and self.status[step] and self._refused():
+                    break
         finally:
             self.overlay.close()
 
@@ -80,6 +85,18 @@ class Life:
         self.databases[step] = self._database()
         if step == "install":
             self._administer(root)
+
+    def _refused(self) -> bool:
+        """Whether a conflict kept the package out altogether. What dpkg leaves of it then is dropped: it notes the wish
+        before it looks, pkg looks at all before it notes anything."""
+        stanzas = self.databases["install"].split("\n\n")
+        ours = [s for s in stanzas if s.lstrip().startswith(f"Package: {self.plan['name']}\n")]
+        if any(not re.search(r"^Status: .* not-installed$", s, re.MULTILINE) for s in ours):
+            return False
+        left = "\n\n".join(s for s in stanzas if s not in ours)
+        self.views["install"]["/var/lib/dpkg/status"] = hashlib.sha256(left.strip().encode()).hexdigest()
+        self.refused = True
+        return True
 
     def _database(self) -> str:
         return (self.overlay.root / "var/lib/dpkg/status").read_text()
@@ -133,6 +150,8 @@ class Life:
 def differences(a: Life, b: Life, base: Path, step: str) -> dict[str, tuple[str, str]]:
     """Path to what it is in either root. Exit statuses and verify's lines are paths of their own kind."""
     out = {}
+    if step not in a.views or step not in b.views:
+        return {} if a.refused and b.refused else {"refused": (str(a.refused), str(b.refused))}
     first, second = a.views[step], b.views[step]
     for path in first.keys() | second.keys():
         if excluded(path):
@@ -155,7 +174,7 @@ def differences(a: Life, b: Life, base: Path, step: str) -> dict[str, tuple[str,
 def explain(found: dict[str, tuple[str, str]], ours: Life, theirs: Life, step: str) -> None:
     for path, (one, two) in sorted(found.items())[:12]:
         print(f"    {path}\n      pkg  {one}\n      dpkg {two}")
-    if "/var/lib/dpkg/status" in found:
+    if "/var/lib/dpkg/status" in found and step in ours.databases and step in theirs.databases:
         lines = difflib.unified_diff(theirs.databases[step].splitlines(), ours.databases[step].splitlines(),
                                      "dpkg", "pkg", lineterm="", n=2)
         print("\n".join("      " + l for l in list(lines)[:40]))
@@ -187,10 +206,13 @@ def compare(plan: dict, program: str, base: Path, work: Path, tally: Counter, ve
             for path in differences(again, theirs, base, step):
                 if found[step].pop(path, None):
                     tally["disagreements of dpkg with itself"] += 1
+                    print(f"  {plan['name']}: {step}: dpkg itself: {path}")
     good = True
     for step in STEPS:
-        tally[f"{step}: scripts or tool failed in both"] += bool(
-            ours.status[step] and theirs.status[step] and step != "verify")
+        if step not in ours.status or step not in theirs.status:
+            tally["refused by both: a conflict with the base"] += step == STEPS[-1]
+        elif ours.status[step] and theirs.status[step] and step != "verify":
+            tally[f"{step}: failed with both tools (a script, an overwritten file)"] += 1
         if not found[step]:
             tally[f"{step}: equal"] += 1
             continue
@@ -198,7 +220,7 @@ def compare(plan: dict, program: str, base: Path, work: Path, tally: Counter, ve
         print(f"  {plan['name']}: {step}: {len(found[step])} differences")
         explain(found[step], ours, theirs, step)
     if verbose:
-        for step in STEPS:
+        for step in ours.status.keys() & theirs.status.keys():
             print(f"--- {step}: pkg {ours.status[step]}\n{ours.said[step]}"
                   f"--- {step}: dpkg {theirs.status[step]}\n{theirs.said[step]}")
     tally["packages"] += 1

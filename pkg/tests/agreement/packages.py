@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 LISTS = "/var/lib/apt/lists"
@@ -102,6 +103,7 @@ class Older:
     def __init__(self, deb: Path, work: Path, seed: str):
         self.random = random.Random(seed)
         self.top = work / "tree"
+        self.began = time.time() - 3600
         shutil.rmtree(self.top, ignore_errors=True)
         subprocess.run(["dpkg-deb", "-R", str(deb), str(self.top)], check=True)
         self.name = control(deb, "Package")
@@ -139,6 +141,10 @@ class Older:
         self._change_conffiles()
         self._add()
         self._control()
+        # All of it is of long ago: what is new in a root was made there.
+        for p in [*sorted(self.top.rglob("*")), self.top]:
+            if p.lstat().st_mtime > self.began:
+                self._date(p)
         how = self.random.choice((["-Znone"], ["-Zgzip", "-z1"], ["-Zxz", "-z0"], ["-Zzstd", "-z1"]))
         subprocess.run(["dpkg-deb", *how, "-b", str(self.top), str(self.out)], check=True,
                        stdout=subprocess.DEVNULL)
