@@ -83,8 +83,17 @@ class Life:
         self.status[step], self.said[step] = self._run(step, files.get(step, [name]))
         self.views[step] = self.overlay.changed(self.began)
         self.databases[step] = self._database()
+        if step in ("remove", "purge") and self.status[step]:
+            self._forget_wish(step)
         if step == "install":
             self._administer(root)
+
+    def _forget_wish(self, step: str) -> None:
+        """Of a package that has to be installed again before it may go: dpkg notes the wish, then refuses; pkg refuses."""
+        marked = rf"(Package: {re.escape(self.plan['name'])}\nStatus: )\S+ (reinstreq )"
+        text = re.sub(marked, r"\1deinstall \2", self.databases[step])
+        if re.search(marked, text):
+            self.views[step]["/var/lib/dpkg/status"] = hashlib.sha256(text.encode()).hexdigest()
 
     def _refused(self) -> bool:
         """Whether a conflict kept the package out altogether. What dpkg leaves of it then is dropped: it notes the wish
