@@ -81,6 +81,8 @@ class Life:
             self._run("install", [self.plan["new"]])
         files = {"install": [self.plan["old"]], "upgrade": [self.plan["new"]]}
         self.status[step], self.said[step] = self._run(step, files.get(step, [name]))
+        if self.plan["tamper"] and self.tool == "pkg" and step == "install":
+            (root / "usr/share/doc").chmod(0o750)
         self.views[step] = self.overlay.changed(self.began)
         self.databases[step] = self._database()
         if step in ("remove", "purge") and self.status[step]:
@@ -139,13 +141,12 @@ class Life:
             path.unlink()
 
     def _damage(self) -> None:
-        """Deletes, writes to and chmods files of the package."""
+        """Deletes, writes to, chmods and replaces files of the package."""
         choose = random.Random(self.plan["seed"] + " damage")
         lists = sorted((self.overlay.root / "var/lib/dpkg/info").glob(f"{self.plan['name']}[.:]*list"))
         paths = lists[0].read_text().splitlines() if lists else []
         files = [self.overlay.root / p[1:] for p in paths]
-        files = sorted(f for f in files if f.is_file() and not f.is_symlink()
-                       and "/usr/share/doc" in str(f) or "/etc/" in str(f) and f.is_file())
+        files = sorted(f for f in files if f.is_file() and not f.is_symlink())
         choose.shuffle(files)
         for f in files[:1]:
             f.unlink()
@@ -154,6 +155,15 @@ class Life:
                 out.write(b"damaged\n")
         for f in files[3:4]:
             f.chmod(0o640)
+        for f in files[4:6]:
+            f.unlink()
+        for f in files[4:5]:
+            f.symlink_to("nowhere")
+        for f in files[5:6]:
+            f.mkdir()
+        for f in files[6:7]:
+            f.rename(f"{f}.aside")
+            f.symlink_to(f"{f.name}.aside")
 
 
 def differences(a: Life, b: Life, base: Path, step: str) -> dict[str, tuple[str, str]]:
@@ -286,6 +296,7 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="of the draw, from this number on")
     parser.add_argument("--to", type=int, help="and before this one")
     parser.add_argument("--only", nargs="*", help="of the draw, these")
+    parser.add_argument("--tamper", action="store_true", help="spoil pkg's roots: has to be seen")
     parser.add_argument("--verbose", action="store_true", help="what the tools say")
     args = parser.parse_args()
     if not roots.possible():
@@ -313,7 +324,7 @@ def main() -> int:
                 tally["could not be downloaded"] += 1
                 print(f"  {package} could not be downloaded")
                 continue
-            plan = plan_of(package, debs, work, args.seed)
+            plan = plan_of(package, debs, work, args.seed) | {"tamper": args.tamper}
             if not compare(plan, args.program, base, work, tally, args.verbose):
                 failed.append(package)
             if plan["kind"] == "made":

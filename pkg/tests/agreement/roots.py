@@ -24,7 +24,9 @@ OPAQUE = "trusted.overlay.opaque"
 
 
 def possible() -> bool:
-    return os.geteuid() == 0 and all(shutil.which(t) for t in ("unshare", "setpriv", "dpkg", "apt-get"))
+    return (os.geteuid() == 0
+            and all(shutil.which(t) for t in ("unshare", "setpriv", "dpkg", "apt-get"))
+            and not subprocess.run(["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "true"]).returncode)
 
 
 def enclosed() -> bool:
