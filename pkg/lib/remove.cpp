@@ -107,11 +107,17 @@ Status Engine::remove_conffiles(Package& p) {
         "", "~", ".bak", "%", ".dpkg-new", ".dpkg-old", ".dpkg-dist", ".dpkg-tmp", ".dpkg-bak",
     };
     for (const auto& c : p.conffiles) {
+        std::erase(paths, c.path);
         auto at = follow_conffile(root_, c.path);
         if (!at) continue;
+        TRY_SET(auto st, root_.lstat(*at));
+        if (st && !S_ISREG(st->st_mode)) {
+            fprintf(stderr, "pkg: warning: configuration file %s is no plain file; it stays\n",
+                    c.path.c_str());
+            continue;
+        }
         TRY(triggers_.activate_path(c.path, &p));
         for (const char* suffix : kBeside) TRY(root_.unlink(*at + suffix));
-        std::erase(paths, c.path);
     }
     TRY(note_changed());
     TRY(db_.write_list(p, paths));

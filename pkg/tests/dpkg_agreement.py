@@ -80,6 +80,8 @@ class Life:
             # Nothing was left to purge, so it goes from what is installed.
             self._run("install", [self.plan["new"]])
         files = {"install": [self.plan["old"]], "upgrade": [self.plan["new"]]}
+        if step == "remove":
+            self._block()
         self.status[step], self.said[step] = self._run(step, files.get(step, [name]))
         if self.plan["tamper"] and self.tool == "pkg" and step == "install":
             (root / "usr/share/doc").chmod(0o750)
@@ -155,15 +157,23 @@ class Life:
                 out.write(b"damaged\n")
         for f in files[3:4]:
             f.chmod(0o640)
-        for f in files[4:6]:
-            f.unlink()
         for f in files[4:5]:
+            f.unlink()
             f.symlink_to("nowhere")
         for f in files[5:6]:
-            f.mkdir()
-        for f in files[6:7]:
             f.rename(f"{f}.aside")
             f.symlink_to(f"{f.name}.aside")
+
+
+    def _block(self) -> None:
+        """A directory in the place of a file; dpkg's --verify ends at one."""
+        lists = sorted((self.overlay.root / "var/lib/dpkg/info").glob(f"{self.plan['name']}[.:]*list"))
+        files = [self.overlay.root / p[1:] for p in (lists[0].read_text().splitlines() if lists else [])]
+        files = sorted(f for f in files if f.is_file() and not f.is_symlink())
+        if files:
+            path = random.Random(self.plan["seed"] + " block").choice(files)
+            path.unlink()
+            path.mkdir()
 
 
 def differences(a: Life, b: Life, base: Path, step: str) -> dict[str, tuple[str, str]]:
@@ -202,6 +212,11 @@ def explain(found: dict[str, tuple[str, str]], ours: Life, theirs: Life, step: s
         print("      dpkg: " + theirs.said[step][-700:].replace("\n", "\n        "))
 
 
+def reason(said: str) -> str:
+    """The last line that is pkg's own."""
+    return next((l for l in reversed(said.splitlines()) if l.startswith("pkg: ")), "")[5:200]
+
+
 def plan_of(name: str, debs: list[Path], work: Path, seed: int) -> dict:
     """Which two versions, and what is done between them."""
     new = debs[-1]
@@ -232,6 +247,7 @@ def compare(plan: dict, program: str, base: Path, work: Path, tally: Counter, ve
             tally["refused by both: a conflict with the base"] += step == STEPS[-1]
         elif ours.status[step] and theirs.status[step] and step != "verify":
             tally[f"{step}: failed with both tools (a script, an overwritten file)"] += 1
+            print(f"  {plan['name']}: {step} fails with both: {reason(ours.said[step])}")
         if not found[step]:
             tally[f"{step}: equal"] += 1
             continue
