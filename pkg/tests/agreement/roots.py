@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -42,14 +43,16 @@ def passed_on() -> tuple:
 def enclose(drawn: tuple) -> None:
     """Runs this program again in its own namespaces, with `drawn`; returns in there."""
     if enclosed():
+        # The first process of its namespace hears no signal that it has no handler for.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         subprocess.run(["mount", "-t", "proc", "-o", "ro", "proc", "/proc"], check=True)
         return
     debs, chosen = drawn
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump([[str(d) for d in debs], [(name, [str(f) for f in files]) for name, files in chosen]], file)
         file.flush()
-        command = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child",
-                   "setpriv", f"--bounding-set={LACKING}", sys.executable, *sys.argv]
+        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--ipc", "--uts",
+                   "--fork", "--kill-child", "setpriv", f"--bounding-set={LACKING}", sys.executable, *sys.argv]
         sys.exit(subprocess.run(command, env=dict(os.environ, **{ENCLOSED: file.name})).returncode)
 
 
