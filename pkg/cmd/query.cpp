@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include <algorithm>
+#include <map>
 
 #include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
@@ -19,33 +20,36 @@ Result<const Package*> installed(Database& db, const std::string& spec) {
 
 }  // namespace
 
+// In dpkg's words: what is missing; M: not a plain file, although its digest is known; 5: other
+// contents; a dot: checked and right; c: a configuration file.
 Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which) {
     TRY_SET(auto text, root.read_if_there(db.info_path(p, "md5sums")));
     TRY_SET(auto sums, parse_md5sums(text.value_or("")));
-    if (which == Faults::of_programs)
-        std::erase_if(sums, [&](const auto& sum) {
-            return std::any_of(p.conffiles.begin(), p.conffiles.end(),
-                               [&](const Conffile& c) { return c.path == sum.first; });
-        });
-    for (const auto& c : p.conffiles)
-        if (which == Faults::all && !c.obsolete && c.md5 != kNewConffile)
-            sums.emplace_back(c.path, c.md5);
+    std::map<std::string, std::string> known;
+    for (const auto& c : p.conffiles) known[c.path] = c.md5;
+    const auto conffiles = known;
+    for (const auto& [path, md5] : sums) known[path] = md5;
+    TRY_SET(auto paths, db.read_list(p));
     size_t faults = 0;
-    for (const auto& [path, md5] : sums) {
-        char kind = std::any_of(p.conffiles.begin(), p.conffiles.end(),
-                                [&](const Conffile& c) { return c.path == path; })
-                        ? 'c'
-                        : ' ';
-        std::string real = db.overrides().divert(path, p.name);
-        TRY_SET(auto st, root.stat_follow(real));
+    for (const auto& path : paths) {
+        const bool conffile = conffiles.contains(path);
+        const auto digest = known.find(path);
+        if (which == Faults::of_programs && (conffile || digest == known.end())) continue;
+        const char kind = conffile ? 'c' : ' ';
+        const std::string real = db.overrides().divert(path, p.name);
+        TRY_SET(auto st, root.lstat(real));
         if (!st) {
-            printf("missing   %c %s\n", kind, path.c_str());
-        } else {
-            TRY_SET(std::string at, follow_conffile(root, real));
-            auto now = md5_of_file(root, at);
-            if (now && *now == md5) continue;
-            printf("??5?????? %c %s\n", kind, path.c_str());
+            printf("missing   %c %s\n", kind, real.c_str());
+            faults++;
+            continue;
         }
+        if (digest == known.end()) continue;
+        char contents = '?';
+        if (auto at = follow_conffile(root, real))
+            if (auto now = md5_of_file(root, *at)) contents = *now == digest->second ? '.' : '5';
+        // An administrator's link to the same contents is nothing to repair.
+        if (contents == '.' && (S_ISREG(st->st_mode) || which == Faults::of_programs)) continue;
+        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind, real.c_str());
         faults++;
     }
     return faults;

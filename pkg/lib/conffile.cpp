@@ -66,6 +66,12 @@ Status Engine::configure_conffile(Package& p, Conffile& c) {
         return note(p);
     }
     TRY_SET(auto now_stat, root_.lstat(at));
+    if (now_stat && !S_ISREG(now_stat->st_mode)) {
+        fprintf(stderr, "pkg: warning: configuration file %s is no plain file here; it stays\n",
+                c.path.c_str());
+        c.md5 = "-";
+        return note(p);
+    }
     std::string now_md5 = kNonExistent, fresh_md5;
     if (now_stat && S_ISREG(now_stat->st_mode)) {
         TRY_SET(now_md5, md5_of_file(root_, at));

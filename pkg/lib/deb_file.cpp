@@ -24,7 +24,7 @@ class ControlSink final : public EntrySink {
         total_ += e.size_bytes;
         if (e.size_bytes > kControlFileMax || total_ > kControlTotalMax)
             return fail("control archive: '%s' is too large", name.c_str());
-        ControlFile file{.data = {}, .mode = e.mode};
+        ControlFile file{.data = {}, .mode = e.mode, .mtime = e.mtime};
         char buffer[16384];
         for (;;) {
             TRY_SET(size_t n, data.read(buffer, sizeof(buffer)));

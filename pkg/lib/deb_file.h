@@ -14,6 +14,7 @@ namespace tenon::pkg {
 struct ControlFile {
     std::string data;
     mode_t mode = 0644;
+    int64_t mtime = 0;  // seconds since 1970
 };
 
 class DebFile {

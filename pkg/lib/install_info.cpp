@@ -23,7 +23,7 @@ Status install_info(Root& root, Database& db, const Package& target, const DebFi
     for (const auto& [kind, file] : deb.files()) {
         // The control file itself lives in status.
         if (kind == "control") continue;
-        TRY(root.write_file(db.info_path(target, kind), file.data, file.mode & 0777));
+        TRY(root.write_file(db.info_path(target, kind), file.data, file.mode & 0777, file.mtime));
     }
     if (!deb.file("md5sums")) {
         TRY(root.write_file(db.info_path(target, "md5sums"), make_md5sums(plan)));

@@ -107,11 +107,17 @@ Status Engine::remove_conffiles(Package& p) {
         "", "~", ".bak", "%", ".dpkg-new", ".dpkg-old", ".dpkg-dist", ".dpkg-tmp", ".dpkg-bak",
     };
     for (const auto& c : p.conffiles) {
+        std::erase(paths, c.path);
         auto at = follow_conffile(root_, c.path);
         if (!at) continue;
+        TRY_SET(auto st, root_.lstat(*at));
+        if (st && !S_ISREG(st->st_mode)) {
+            fprintf(stderr, "pkg: warning: configuration file %s is no plain file; it stays\n",
+                    c.path.c_str());
+            continue;
+        }
         TRY(triggers_.activate_path(c.path, &p));
         for (const char* suffix : kBeside) TRY(root_.unlink(*at + suffix));
-        std::erase(paths, c.path);
     }
     TRY(note_changed());
     TRY(db_.write_list(p, paths));
@@ -174,9 +180,11 @@ Status Engine::remove_one(Package& p) {
         if (after_prerm_.contains(&p)) {
             // Run already, by the run that was interrupted: its effects are on disk.
         } else if (auto r = run_old(p, "prerm", {"remove"}); !r) {
-            if (before > State::half_configured &&
-                run_old(p, "postinst", {"abort-remove"}).has_value())
-                TRY(after_postinst(p));
+            if (run_old(p, "postinst", {"abort-remove"}).has_value()) {
+                p.reinst_required = false;
+                // One that was half-configured stays so.
+                TRY(before > State::half_configured ? after_postinst(p) : note(p));
+            }
             return std::unexpected(r.error());
         }
         p.state = State::unpacked;
@@ -207,7 +215,7 @@ Status Engine::check_removal(const std::vector<Package*>& packages, Purge purge)
             if (std::find(packages.begin(), packages.end(), p) == packages.end())
                 after.push_back(p);
         }
-    std::string problems;
+    std::string problems, needs;
     for (const Package* p : packages) {
         if (p->state == State::not_installed)
             return fail("%s is not installed", p->display_name().c_str());
@@ -227,10 +235,10 @@ Status Engine::check_removal(const std::vector<Package*>& packages, Purge purge)
             for (const Dependency& dep : p->relations(f))
                 if (depends_.satisfied(before, dep, *p, any) &&
                     !depends_.satisfied(after, dep, *p, any))
-                    problems += format("\n  %s needs %s", p->display_name().c_str(),
-                                       to_string(dep).c_str());
-    if (!problems.empty() && !options_.ignore_depends)
-        return fail("nothing is removed:%s", problems.c_str());
+                    needs += format("\n  %s needs %s", p->display_name().c_str(),
+                                    to_string(dep).c_str());
+    if (!options_.ignore_depends) problems += needs;
+    if (!problems.empty()) return fail("nothing is removed:%s", problems.c_str());
     return {};
 }
 

@@ -77,7 +77,9 @@ class Root {
     Result<std::string> read_file(std::string_view path);
     Result<std::optional<std::string>> read_if_there(std::string_view path);
     // Written beside, synced, renamed: the old contents or the new, never half.
-    Status write_file(std::string_view path, std::string_view data, mode_t mode = 0644);
+    // `mtime` is in seconds since 1970; without it the file is of now.
+    Status write_file(std::string_view path, std::string_view data, mode_t mode = 0644,
+                      std::optional<int64_t> mtime = std::nullopt);
     // Off for images, which have no user to lose data.
     void set_sync(bool on) { sync_ = on; }
     bool sync() const { return sync_; }

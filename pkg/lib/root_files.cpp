@@ -106,12 +106,18 @@ Result<std::string> Root::read_file(std::string_view path) {
     return std::move(*data);
 }
 
-Status Root::write_file(std::string_view path, std::string_view data, mode_t mode) {
+Status Root::write_file(std::string_view path, std::string_view data, mode_t mode,
+                        std::optional<int64_t> mtime) {
     std::string beside = str(path) + "-new";
     TRY(unlink(beside));
     TRY_SET(Fd fd, create_exclusive(beside, 0600));
     TRY(write_all(fd.get(), data, beside.c_str()));
     if (fchmod(fd.get(), mode) != 0) return fail_errno("%s", beside.c_str());
+    if (mtime) {
+        const struct timespec at = {.tv_sec = *mtime, .tv_nsec = 0}, times[2] = {at, at};
+        if (futimens(fd.get(), times) != 0)
+            return fail_errno("cannot set the time of %s", beside.c_str());
+    }
     if (sync_ && fsync(fd.get()) != 0) return fail_errno("cannot sync %s", beside.c_str());
     fd.reset();
     TRY(rename(beside, path));

@@ -107,6 +107,7 @@ Status Stage::save(Root& root, const std::string& dir, const DebFile& deb, const
     for (const auto& [name, file] : deb.files()) {
         put(control, name);
         put(control, file.mode);
+        put(control, format("%lld", static_cast<long long>(file.mtime)));
         put(control, file.data.size());
         control += file.data;
     }
@@ -138,13 +139,14 @@ Result<Stage::Loaded> Stage::load(Root& root, const std::string& dir) {
     std::map<std::string, ControlFile> parts;
     for (size_t at = 0; at < control.size();) {
         Fields f(std::string_view(control).substr(at));
-        std::string name = f.text(), mode = f.text(), size = f.text();
+        std::string name = f.text(), mode = f.text(), time = f.text(), size = f.text();
         unsigned long long mode_bits = 0, len = 0;
         if (!f.good() || !parse_u64(mode, mode_bits) || !parse_u64(size, len) ||
             len > control.size())
             return fail("%s/control is damaged", dir.c_str());
-        at += name.size() + mode.size() + size.size() + 3;
-        parts[name] = {control.substr(at, len), static_cast<mode_t>(mode_bits)};
+        at += name.size() + mode.size() + time.size() + size.size() + 4;
+        parts[name] = {control.substr(at, len), static_cast<mode_t>(mode_bits),
+                       strtoll(time.c_str(), nullptr, 10)};
         at += len;
     }
     Loaded out;

@@ -206,8 +206,8 @@ Status Triggers::incorporate() {
             TRY(activate(words[0], awaiter));
         }
     }
-    TRY(root.unlink(in_dir("Unincorp")));
-    return {};
+    // Emptied, as dpkg leaves it; it lies there from the first trigger on.
+    return text->empty() ? Status() : root.write_file(in_dir("Unincorp"), "");
 }
 
 std::vector<Package*> Triggers::clear_awaiters(const Package& p) {

@@ -22,7 +22,7 @@ Status Engine::place_control(const DebFile& deb) {
     TRY(root_.remove_tree(kNewControl));
     TRY(root_.mkdir(kNewControl, 0755));
     for (const auto& [kind, file] : deb.files())
-        TRY(root_.write_file(kNewControl + "/" + kind, file.data, file.mode & 0777));
+        TRY(root_.write_file(kNewControl + "/" + kind, file.data, file.mode & 0777, file.mtime));
     return {};
 }
 
@@ -50,15 +50,17 @@ Status Engine::run_old_or_new(const DebFile& deb, const Plan& plan, Package& tar
 Status Engine::leave_old_version(const DebFile& deb, const Plan& plan, Package& target,
                                  Unwind& undo) {
     if (!was_configured(target.state)) return {};
-    State before = target.state;
+    // Marked until the new version stands or the old one's postinst has taken it back.
+    target.reinst_required = true;
     target.state = State::half_configured;
     TRY(note(target));
-    if (before > State::half_configured)
-        undo.push(Unwind::Group::package, [this, &target, &plan] {
-            if (!run_old(target, "postinst", {"abort-upgrade", plan.package.version.str()}))
-                return false;
-            return after_postinst(target).has_value();
-        });
+    // One that was half-configured gets its postinst called, too, and is installed if that works.
+    undo.push(Unwind::Group::package, [this, &target, &plan] {
+        if (!run_old(target, "postinst", {"abort-upgrade", plan.package.version.str()}))
+            return false;
+        target.reinst_required = false;
+        return after_postinst(target).has_value();
+    });
     TRY(run_old_or_new(deb, plan, target, "prerm", "upgrade", "failed-upgrade"));
     target.state = State::unpacked;
     return note(target);
@@ -84,7 +86,6 @@ Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
                             plan.package.display_name().c_str(), other->display_name().c_str(),
                             other->version.str().c_str());
             if (!was_configured(other->state)) continue;
-            State before = other->state;
             TRY(activate_own(*other));
             // Its removal had begun when the run was interrupted: there is no way back.
             if (after_prerm_.contains(other)) {
@@ -94,13 +95,13 @@ Status Engine::make_room(const Plan& plan, Package& target, Unwind& undo) {
             }
             other->state = State::half_configured;
             TRY(note(*other));
-            if (before > State::half_configured)
-                undo.push(Unwind::Group::conflictor, [this, other, &plan, version] {
-                    if (!run_old(*other, "postinst",
-                                 {"abort-remove", "in-favour", plan.package.name, version}))
-                        return false;
-                    return after_postinst(*other).has_value();
-                });
+            undo.push(Unwind::Group::conflictor, [this, other, &plan, version] {
+                if (!run_old(*other, "postinst",
+                             {"abort-remove", "in-favour", plan.package.name, version}))
+                    return false;
+                other->reinst_required = false;
+                return after_postinst(*other).has_value();
+            });
             TRY(run_old(*other, "prerm", {"remove", "in-favour", plan.package.name, version}));
             other->state = State::half_installed;
             TRY(note(*other));

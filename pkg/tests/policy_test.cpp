@@ -216,5 +216,36 @@ TEST(Policy, every_script_fails_once) {
             }
 }
 
+// What is broken already breaks once more: an earlier postinst failed, or everything that could take
+// a step back fails, too.
+TEST(Policy, broken_packages) {
+    NEEDS_DPKG();
+    const std::string half = "fail a-1-postinst-configure",
+                      prerms = "fail a-1-prerm-upgrade a-2-prerm-failed-upgrade";
+    for (const Steps& s : std::initializer_list<Steps>{
+             {half, "install a1", "mend", "install a2"},
+             {half, "install a1", "mend", "remove a", "purge a"},
+             {half, "install a1", "mend", prerms, "install a2", "mend", "install a2"},
+             {half, "install a1", "mend", prerms + " a-1-postinst-abort-upgrade", "install a2",
+              "mend", "install a2"},
+             {"install a1", prerms + " a-1-postinst-abort-upgrade", "install a2", "mend",
+              "install a2"},
+             {half, "install a1", "mend", "fail a-1-prerm-remove", "remove a", "mend", "remove a"},
+             {half, "install a1", "mend", "fail a-1-prerm-remove a-1-postinst-abort-remove",
+              "remove a", "mend", "remove a"},
+             {half, "install a1", "mend", "fail a-1-prerm-remove", "install b1", "mend",
+              "install b1"},
+             {half, "install a1", "mend", "fail a-1-prerm-remove a-1-postinst-abort-remove",
+              "install b1", "mend", "install b1"},
+             {half, "install a1", "mend", "fail a-2-preinst-upgrade", "install a2", "mend",
+              "install a2"},
+             {half, "install a1", "mend", "fail a-2-preinst-upgrade a-1-postinst-abort-upgrade",
+              "install a2", "mend", "install a2"},
+             {half, "install a1", "mend", "fail a-1-postrm-upgrade a-2-postrm-failed-upgrade",
+              "install a2", "mend", "install a2"},
+         })
+        if (!compare_sides(s)) break;
+}
+
 }  // namespace
 }  // namespace tenon::pkg::test
