@@ -1,5 +1,5 @@
-// Numbers of tasks, processes, groups and sessions: a two-level array read under RCU, and a bitmap
-// of what is taken.
+// Numbers of tasks, processes, groups and sessions: a three-level array read under RCU, with a
+// bitmap of what is taken in its middle level. What is not in use has no memory; what was, keeps it.
 #include <tenon/mm/page_alloc.h>
 #include <tenon/mm/slab.h>
 #include <tenon/process/tree.h>
@@ -14,24 +14,43 @@ namespace {
 struct Slot {
     sync::RcuPtr<void> object[4];
 };
-constexpr u32 kSlotsPerChunk = kPageSize / sizeof(Slot);
-constexpr u32 kChunks = kMaxPid / kSlotsPerChunk;
+constexpr i32 kSlotsPerChunk = kPageSize / sizeof(Slot);
+constexpr i32 kChunksPerNode = 128;
+constexpr i32 kIdsPerNode = kSlotsPerChunk * kChunksPerNode;
+struct Node {
+    sync::RcuPtr<Slot> chunks[kChunksPerNode];
+    u64 taken[kIdsPerNode / 64];  // under g_lock; next_process() looks without
+};
 constexpr i32 kReserved = 300;  // wrapping starts here, as in Linux
 
 constinit sync::SpinLock g_lock{sync::LockRank::spin_leaf};
-constinit sync::RcuPtr<Slot> g_chunks[kChunks];
-constinit u64 g_taken[kMaxPid / 64] = {1};  // 0 is nobody
-constinit i32 g_last = 0, g_end = kMaxPid;
+constinit sync::RcuPtr<Node> g_nodes[kMaxPid / kIdsPerNode];
+constinit i32 g_last = 0, g_end = kDefaultPidEnd;
+
+// Null: none of its numbers was ever taken.
+Node* node_of(i32 id) {
+    return g_nodes[id / kIdsPerNode].load();
+}
+u64& taken_word(Node& node, i32 id) {
+    return node.taken[id % kIdsPerNode / 64];
+}
+u64 bit_of(i32 id) {
+    return u64{1} << (id % 64);
+}
 
 Slot* slot(i32 id) {
     if (id <= 0 || id >= kMaxPid) return nullptr;
-    Slot* chunk = g_chunks[id / kSlotsPerChunk].load();
+    Node* node = node_of(id);
+    if (node == nullptr) return nullptr;
+    Slot* chunk = node->chunks[id % kIdsPerNode / kSlotsPerChunk].load();
     return chunk == nullptr ? nullptr : &chunk[id % kSlotsPerChunk];
 }
 
 i32 find_free(i32 from, i32 to) {
     for (i32 id = from; id < to;) {
-        const u64 free = ~g_taken[id / 64] >> (id % 64);
+        Node* node = node_of(id);
+        if (node == nullptr) return id;
+        const u64 free = ~taken_word(*node, id) >> (id % 64);
         if (free != 0) {
             id += std::countr_zero(free);
             return id < to ? id : 0;
@@ -41,46 +60,63 @@ i32 find_free(i32 from, i32 to) {
     return 0;
 }
 
+// Memory of one level where there is none yet; somebody else may have been faster.
+template <typename T>
+Result<void> fill(sync::RcuPtr<T>& place, usize bytes) {
+    if (place.load() != nullptr) return {};
+    auto* fresh = static_cast<T*>(mm::kmalloc(bytes, mm::Alloc::zero));
+    if (fresh == nullptr) return Err(Error::nomem);
+    {
+        sync::IrqSpinGuard guard(g_lock);
+        if (place.load() == nullptr) {
+            place.assign(fresh);
+            fresh = nullptr;
+        }
+    }
+    mm::kfree(fresh);
+    return {};
+}
+
+// Takes `wanted`, or the next that is free, into `id`. False: it was not taken, for its node has
+// no memory yet.
+Result<bool> take(i32 wanted, i32& id) {
+    sync::IrqSpinGuard guard(g_lock);
+    id = wanted;
+    if (wanted == 0) {
+        id = find_free(g_last + 1, g_end);
+        if (id == 0) id = find_free(kReserved, std::min(g_last + 1, g_end));
+        if (id == 0) return Err(Error::again);
+    }
+    Node* node = node_of(id);
+    if (node == nullptr) return false;
+    u64& word = taken_word(*node, id);
+    if (word & bit_of(id)) return Err(Error::exist);
+    word |= bit_of(id);
+    if (wanted == 0) g_last = id;
+    return true;
+}
+
 }  // namespace
 
 Result<i32> allocate(i32 wanted) {
-    i32 id = 0;
-    {
-        sync::IrqSpinGuard guard(g_lock);
-        if (wanted != 0) {
-            if (wanted < 1 || wanted >= kMaxPid) return Err(Error::inval);
-            if ((g_taken[wanted / 64] >> (wanted % 64)) & 1) return Err(Error::exist);
-            id = wanted;
-        } else {
-            id = find_free(g_last + 1, g_end);
-            if (id == 0) id = find_free(kReserved, std::min(g_last + 1, g_end));
-            if (id == 0) return Err(Error::again);
-            g_last = id;
+    if (wanted < 0 || wanted >= kMaxPid) return Err(Error::inval);
+    for (;;) {
+        i32 id = 0;
+        TRY_ASSIGN(const bool has, take(wanted, id));
+        if (!has) {
+            TRY(fill(g_nodes[id / kIdsPerNode], sizeof(Node)));
+            continue;
         }
-        g_taken[id / 64] |= u64{1} << (id % 64);
+        auto r = fill(node_of(id)->chunks[id % kIdsPerNode / kSlotsPerChunk], kPageSize);
+        if (r) return id;
+        release(id);
+        return Err(r.error());
     }
-    if (slot(id) == nullptr) {
-        auto* chunk = static_cast<Slot*>(mm::kmalloc(kPageSize, mm::Alloc::zero));
-        if (chunk == nullptr) {
-            release(id);
-            return Err(Error::nomem);
-        }
-        {
-            sync::IrqSpinGuard guard(g_lock);
-            sync::RcuPtr<Slot>& place = g_chunks[id / kSlotsPerChunk];
-            if (place.load() == nullptr) {
-                place.assign(chunk);
-                chunk = nullptr;
-            }
-        }
-        mm::kfree(chunk);  // somebody else was faster
-    }
-    return id;
 }
 
 void release(i32 id) {
     sync::IrqSpinGuard guard(g_lock);
-    g_taken[id / 64] &= ~(u64{1} << (id % 64));
+    taken_word(*node_of(id), id) &= ~bit_of(id);
 }
 
 void attach(i32 id, Kind kind, void* object) {
@@ -96,7 +132,7 @@ void detach(i32 id, Kind kind) {
     s->object[static_cast<u8>(kind)].assign(nullptr);
     for (const auto& object : s->object)
         if (object.load() != nullptr) return;
-    g_taken[id / 64] &= ~(u64{1} << (id % 64));
+    taken_word(*node_of(id), id) &= ~bit_of(id);
 }
 
 void* find(i32 id, Kind kind) {
@@ -106,8 +142,9 @@ void* find(i32 id, Kind kind) {
 
 i32 next_process(i32 from) {
     for (i32 id = from < 1 ? 1 : from; id < kMaxPid; ++id) {
-        if (g_taken[id / 64] >> (id % 64) == 0) {
-            id |= 63;
+        Node* node = node_of(id);
+        if (node == nullptr || taken_word(*node, id) >> (id % 64) == 0) {
+            id |= node == nullptr ? kIdsPerNode - 1 : 63;
             continue;
         }
         if (find(id, Kind::process) != nullptr) return id;

@@ -16,6 +16,8 @@ struct CpuIdentity {
 };
 // Asks the CPU itself.
 CpuIdentity cpu_identity(u32 cpu);
+// Whether loads may run ahead of older stores to the same place (Speculative Store Bypass).
+bool bypasses_stores();
 // Empty: the bit has no name.
 std::string_view cpu_feature_name(u32 bit);
 

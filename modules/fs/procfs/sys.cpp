@@ -92,7 +92,7 @@ constinit Knob somaxconn{{4096}, 1, 65535};
 constexpr Entry kNetCore[] = {knob<&somaxconn>("somaxconn"), only<212992>("rmem_default"),
                               only<212992>("rmem_max"), only<212992>("wmem_default"),
                               only<212992>("wmem_max")};
-constexpr Entry kNetUnix[] = {only<512>("max_dgram_qlen")};
+constexpr Entry kNetUnix[] = {only<10>("max_dgram_qlen")};
 constexpr Entry kNet[] = {sysctl_directory("core", kNetCore), sysctl_directory("unix", kNetUnix)};
 
 constexpr Entry kDebug[] = {only<1>("exception-trace")};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pty/limits.h"
 #include "ipc.h"
 #include "keys.h"
 #include "sys.h"
@@ -80,8 +81,8 @@ constinit Knob overflow_uid{{65534}, 0, 65535}, overflow_gid{{65534}, 0, 65535};
 constinit Knob panic_seconds{{0}, kIntMin, kIntMax}, panic_on_oops{{0}, kIntMin, kIntMax};
 constinit Knob kptr_restrict{{0}, 0, 2};
 constinit Knob sysrq{{438}, kIntMin, kIntMax};
-constinit Knob pid_max{{process::kMaxPid}, 301, process::kMaxPid};
-// Numbers stay below it. Linux has room for more than there is here.
+constinit Knob pid_max{{process::kDefaultPidEnd}, 301, process::kMaxPid};
+// Numbers stay below it.
 Result<void> store_pid_max(const Subject& about, std::string_view text) {
     TRY(store_knob<&pid_max>(about, text));
     process::set_pid_end(static_cast<i32>(pid_max.value.load(std::memory_order_relaxed)));
@@ -110,6 +111,21 @@ Result<void> store_rt_share(const Subject&, std::string_view text) {
     K->value.store(value, std::memory_order_relaxed);
     sched::set_realtime_share(runtime < 0 ? ~u64{0} : static_cast<u64>(runtime) * 1000,
                               static_cast<u64>(period) * 1000);
+    return {};
+}
+// Microseconds; the least one stays below the longest.
+template <Heeded S>
+Result<void> store_period(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, take_number(text));
+    TRY_ASSIGN(auto settings,
+               module::find_service<linux_settings::Settings>(linux_settings::kService));
+    const bool is_max = S == Heeded::sched_deadline_period_max_us;
+    const i64 other = settings.call(&linux_settings::Settings::get,
+                                    is_max ? Heeded::sched_deadline_period_min_us
+                                           : Heeded::sched_deadline_period_max_us);
+    if (value < (is_max ? other : 0) || value > (is_max ? kIntMax : other))
+        return Err(Error::inval);
+    settings.call(&linux_settings::Settings::set, S, static_cast<i32>(value));
     return {};
 }
 constinit Knob printk_delay{{0}, 0, 10000}, printk_ratelimit{{5}, kIntMin, kIntMax},
@@ -210,6 +226,29 @@ constexpr Entry kRandom[] = {
     only<60>("urandom_min_reseed_secs"),  only<256>("write_wakeup_threshold"),
 };
 
+// --- kernel/pty: of the module of pseudo-terminals; reads as nothing while there is none ----------
+
+template <u32 (tty::PtyLimits::*Get)()>
+Result<void> show_pty(Text& out, const Subject&) {
+    auto limits = module::find_service<tty::PtyLimits>(tty::kPtyLimits);
+    if (!limits) return {};
+    out.print("{}\n", limits->call(Get));
+    return {};
+}
+Result<void> store_pty_max(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 value, take_number(text));
+    if (value < 0 || value > kIntMax) return Err(Error::inval);
+    TRY_ASSIGN(auto limits, module::find_service<tty::PtyLimits>(tty::kPtyLimits));
+    limits.call(&tty::PtyLimits::set_limit, static_cast<u32>(value));
+    return {};
+}
+constinit Knob pty_reserve{{1024}, 0, kIntMax};  // kept from name spaces other than the first
+constexpr Entry kPty[] = {
+    sysctl_file("max", show_pty<&tty::PtyLimits::limit>, 0644, store_pty_max),
+    sysctl_file("nr", show_pty<&tty::PtyLimits::count>, 0444, nullptr),
+    knob<&pty_reserve>("reserve"),
+};
+
 constexpr Entry kSeccomp[] = {sysctl_text("actions_avail", show_seccomp_actions)};
 constexpr Entry kYama[] = {setting<Heeded::ptrace_scope, 0, 3>("ptrace_scope")};
 
@@ -273,6 +312,10 @@ constexpr Entry kKernel[] = {
     only<0>("sched_autogroup_enabled"),
     only<0>("sched_child_runs_first"),
     only<0>("sched_schedstats"),
+    sysctl_file("sched_deadline_period_max_us", show_setting<Heeded::sched_deadline_period_max_us>,
+                0644, store_period<Heeded::sched_deadline_period_max_us>),
+    sysctl_file("sched_deadline_period_min_us", show_setting<Heeded::sched_deadline_period_min_us>,
+                0644, store_period<Heeded::sched_deadline_period_min_us>),
     sysctl_file("sched_rr_timeslice_ms", show_knob<&rr_slice>, 0644, store_rr_slice),
     sysctl_file("sched_rt_period_us", show_knob<&rt_period>, 0644, store_rt_share<&rt_period>),
     sysctl_file("sched_rt_runtime_us", show_knob<&rt_runtime>, 0644, store_rt_share<&rt_runtime>),
@@ -288,6 +331,7 @@ constexpr Entry kKernel[] = {
     fixed<65536>("ngroups_max"),
     only<0>("tainted"),
     {.name = "keys", .mode = vfs::kDirectory | 0555, .alias = &kKeySettings},
+    sysctl_directory("pty", kPty),
     sysctl_directory("random", kRandom),
     sysctl_directory("seccomp", kSeccomp),
     sysctl_directory("yama", kYama),

@@ -100,6 +100,7 @@ constexpr Entry kVm[] = {
     knob<&swappiness>("swappiness"),
     sysctl_file("max_map_count", show_knob<&max_map_count>, 0644, store_map_limit),
     setting<Heeded::mmap_min_addr, 0, kIntMax>("mmap_min_addr"),
+    setting<Heeded::mmap_rnd_bits, 28, 32>("mmap_rnd_bits", 0600),
     sysctl_file("dirty_ratio", show_knob<&dirty_ratio>, 0644,
                 store_ratio<&dirty_ratio, &dirty_bytes>),
     sysctl_file("dirty_bytes", show_knob<&dirty_bytes>, 0644,

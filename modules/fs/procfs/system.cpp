@@ -179,7 +179,7 @@ Result<void> show_tty_drivers(Text& out, const Subject&) {
     if (taken[kSerial])
         out.print("{:<20} {:<12} {:3} {} {}\n", "serial", "/dev/ttyS", 4, "64-95", "serial");
     if (taken[kPtySlave])
-        out.print("{:<20} {:<12} {:3} {} {}\n", "pty_slave", "/dev/pts", 136, "0-1023",
+        out.print("{:<20} {:<12} {:3} {} {}\n", "pty_slave", "/dev/pts", 136, "0-4095",
                   "pty:slave");
     return {};
 }

@@ -58,7 +58,7 @@ Result<void> show_comm(Text& out, const Subject& about) {
 Result<void> store_comm(const Subject& about, std::string_view text) {
     // Only a thread of the same process may.
     if (about.process.get() != &process::current_process()) return Err(Error::inval);
-    if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    // As it is: what echo writes ends with its newline.
     text = text.substr(0, sizeof(about.task->name) - 1);
     char name[sizeof(about.task->name)] = {};
     std::memcpy(name, text.data(), text.size());

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "cpu_identity.h"
 #include "files.h"
 #include "signals.h"
 
@@ -134,10 +135,10 @@ Result<void> show_status(Text& out, const Subject& about) {
     const u64 possible = arch::online_mask().bits();
     const u64 allowed = sched::affinity(task).bits() & possible;
     out.print(
-        "Seccomp:\t{}\nSeccomp_filters:\t{}\nSpeculation_Store_Bypass:\tvulnerable\n"
+        "Seccomp:\t{}\nSeccomp_filters:\t{}\nSpeculation_Store_Bypass:\t{}vulnerable\n"
         "SpeculationIndirectBranch:\talways enabled\nCpus_allowed:\t{:x}\n"
         "Cpus_allowed_list:\t",
-        facts.seccomp_mode, facts.seccomp_filters, allowed);
+        facts.seccomp_mode, facts.seccomp_filters, bypasses_stores() ? "" : "not ", allowed);
     write_list(out, allowed);
     out.print(
         "\nMems_allowed:\t{}00000001\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\n"

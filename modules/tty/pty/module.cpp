@@ -3,6 +3,7 @@
 #include <tenon/module/module.h>
 
 #include "devpts.h"
+#include "pty/limits.h"
 #include "pty.h"
 
 namespace tenon::tty {
@@ -26,6 +27,13 @@ class SlaveOpener final : public vfs::DeviceOpener {
     }
 };
 
+class OwnLimits final : public PtyLimits {
+  public:
+    u32 count() override { return pty_count(); }
+    u32 limit() override { return pty_limit(); }
+    void set_limit(u32 pairs) override { set_pty_limit(pairs); }
+};
+
 class PtyModule final : public module::Instance {
   public:
     static Result<std::unique_ptr<PtyModule>> create(module::Context& context) {
@@ -44,12 +52,15 @@ class PtyModule final : public module::Instance {
                                            .class_name = "tty",
                                            .node = {.major = 5, .minor = 2, .mode = 0666}}));
         TRY_ASSIGN(self->node_, context.add_device(std::move(device), nullptr, nullptr));
+        TRY_ASSIGN(self->limits_,
+                   module::offer(context, kPtyLimits,
+                                 std::unique_ptr<PtyLimits>(new (std::nothrow) OwnLimits)));
         return self;
     }
 
   private:
     module::CharDevice slaves_, master_;
-    module::Held devpts_, node_;
+    module::Held devpts_, node_, limits_;
 };
 
 }  // namespace

@@ -22,6 +22,8 @@ struct Slot {
 };
 constinit Slot g_slots[kMaxPtys] = {};
 constinit u64 g_serial = 0;
+constinit u32 g_count = 0;
+constinit std::atomic<u32> g_limit{kMaxPtys};
 
 class Master final : public vfs::FileOps {
   public:
@@ -58,6 +60,7 @@ Result<Ref<Tty>> Pty::create() {
     pty->uid = own.fsuid;
     pty->gid = own.fsgid;
     sync::MutexGuard guard(g_mutex);
+    if (g_count + 1 >= g_limit.load(std::memory_order_relaxed)) return Err(Error::nospc);
     u32 index = 0;
     while (index < kMaxPtys && g_slots[index].tty != nullptr) ++index;
     if (index == kMaxPtys) return Err(Error::nospc);
@@ -70,13 +73,16 @@ Result<Ref<Tty>> Pty::create() {
     raw.serial_ = ++g_serial;
     raw.tty_ = tty.get();
     g_slots[index] = {tty.get(), true};
+    ++g_count;
     return tty;
 }
 
 Pty::~Pty() {
     if (tty_ == nullptr) return;
     sync::MutexGuard guard(g_mutex);
-    if (g_slots[index_].tty == tty_) g_slots[index_] = {nullptr, false};
+    if (g_slots[index_].tty != tty_) return;
+    g_slots[index_] = {nullptr, false};
+    --g_count;
 }
 
 Ref<Tty> Pty::find(u32 index) {
@@ -93,6 +99,17 @@ i64 Pty::next(u32 from) {
     for (u32 i = from; i < kMaxPtys; ++i)
         if (g_slots[i].visible) return i;
     return -1;
+}
+
+u32 pty_count() {
+    sync::MutexGuard guard(g_mutex);
+    return g_count;
+}
+u32 pty_limit() {
+    return g_limit.load(std::memory_order_relaxed);
+}
+void set_pty_limit(u32 pairs) {
+    g_limit.store(pairs, std::memory_order_relaxed);
 }
 
 Result<module::Gated<vfs::FileOps>> open_master() {

@@ -7,11 +7,11 @@
 
 namespace tenon::tty {
 
-inline constexpr u32 kPtsMajor = 136, kMaxPtys = 1024;
+inline constexpr u32 kPtsMajor = 136, kMaxPtys = 4096;
 
 class Pty final : public Driver {
   public:
-    // A new pair with the lowest free number. Error::nospc, nomem.
+    // A new pair with the lowest free number. Error::nospc at the limit, nomem.
     static Result<Ref<Tty>> create();
     static Pty& of(Tty& tty) { return static_cast<Pty&>(tty.driver()); }
     // The slave with this number, while its master is open; null: none.
@@ -68,5 +68,10 @@ class Pty final : public Driver {
 
 // Makes the slave's inode owner and mode known to devpts.
 Result<module::Gated<vfs::FileOps>> open_master();
+
+// See pty/limits.h.
+u32 pty_count();
+u32 pty_limit();
+void set_pty_limit(u32 pairs);
 
 }  // namespace tenon::tty

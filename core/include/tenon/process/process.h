@@ -178,7 +178,8 @@ TENON_API void replace_files(Ref<vfs::FileTable> files);
 TENON_API void replace_fs(Ref<FsContext> fs);
 TENON_API Ref<Session> session_of(Process& process);
 TENON_API u32 thread_total();
-inline constexpr i32 kMaxPid = 32768;
+inline constexpr i32 kMaxPid = 4'194'304;
+inline constexpr i32 kDefaultPidEnd = 32768;  // what set_pid_end() is at boot
 // New numbers are below `end`, at most kMaxPid.
 TENON_API void set_pid_end(i32 end);
 // The number that was given out last (/proc/loadavg, /proc/sys/kernel/ns_last_pid).

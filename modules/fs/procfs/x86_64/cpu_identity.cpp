@@ -5,6 +5,7 @@
 #include <tenon/arch/machine.h>
 #include <tenon/arch/smp.h>
 
+#include <atomic>
 #include <cstring>
 
 namespace tenon::procfs {
@@ -130,6 +131,21 @@ CpuIdentity cpu_identity(u32 cpu) {
         },
         &info);
     return info;
+}
+
+// AMD says so by a bit (AMD APM 3: CPUID 8000_0008 EBX, SSB_NO; its families 0Fh to 12h never did),
+// Intel by a model-specific register that is not asked here. The CPUs are alike.
+bool bypasses_stores() {
+    static constinit std::atomic<u8> known{0};  // 0: not asked yet
+    if (const u8 answer = known.load(std::memory_order_relaxed)) return answer == 2;
+    CpuIdentity info{};
+    read_identity(info);
+    const bool amd = std::string_view(info.vendor) == "AuthenticAMD";
+    const bool extended = leaf(0x80000000).a >= 0x80000008;
+    const bool never = (amd && info.family >= 0x0f && info.family <= 0x12) ||
+                       (extended && (leaf(0x80000008).b >> 26 & 1) != 0);
+    known.store(never ? 1 : 2, std::memory_order_relaxed);
+    return !never;
 }
 
 std::string_view cpu_feature_name(u32 bit) {

@@ -23,7 +23,7 @@ namespace tenon::personality::elf {
 namespace {
 
 // Entropy in pages, as Linux has it on this machine.
-constexpr u64 kStackPages = 0x3fffff, kMmapPages = u64{1} << 28, kBrkPages = 0x2000;
+constexpr u64 kStackPages = 0x3fffff, kBrkPages = 0x2000;
 constexpr u64 kDynamicBase = 0x5555'5555'4000;  // two thirds of user space
 // PER_CLEAR_ON_SETID, whose macro names its parts without our namespace.
 constexpr u32 kClearOnSetId = uapi::READ_IMPLIES_EXEC | uapi::ADDR_NO_RANDOMIZE |
@@ -32,6 +32,10 @@ constexpr u64 kMinGap = 128ull << 20;
 
 u64 random_pages(bool randomize, u64 pages) {
     return randomize ? (random::next64() % pages) << kPageShift : 0;
+}
+
+u64 mmap_pages() {
+    return u64{1} << setting(linux_settings::Setting::mmap_rnd_bits);
 }
 
 struct Program {
@@ -79,7 +83,7 @@ void lay_out(mm::AddressSpace& space, bool randomize, u64 stack_limit) {
         stack_limit == ~u64{0} ? max_gap : stack_limit + (kStackPages << kPageShift) + (1 << 20);
     gap = std::clamp(gap, kMinGap, max_gap);
     layout.mmap_base =
-        align_down(arch::kUserLimit - gap, kPageSize) - random_pages(randomize, kMmapPages);
+        align_down(arch::kUserLimit - gap, kPageSize) - random_pages(randomize, mmap_pages());
 }
 
 Result<void> map_stack(mm::AddressSpace& space, u64 needed, bool executable) {
@@ -106,7 +110,7 @@ Result<void> load(process::ExecRequest& request, Program& program, mm::AddressSp
                   program.executable_stack));
 
     const u64 base =
-        program.image.is_dynamic() ? kDynamicBase + random_pages(randomize, kMmapPages) : 0;
+        program.image.is_dynamic() ? kDynamicBase + random_pages(randomize, mmap_pages()) : 0;
     TRY_ASSIGN(Placement main, map_image(space, request.file, program.image, base));
     Placement start = main;
     u64 interpreter_base = 0;

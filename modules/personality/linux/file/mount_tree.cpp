@@ -162,9 +162,10 @@ Result<void> pivot_root(const vfs::Path& new_root, const vfs::Path& put_old) {
             (old->parent && is_shared(*old->parent)))
             return Err(Error::inval);
         if (!old->attached() || !fresh->attached()) return Err(Error::inval);
+        if (!fresh->parent) return Err(Error::inval);  // the first root of all stays where it is
         if (new_root.dentry->is_unlinked()) return Err(Error::noent);
         if (fresh == old || put_old.mount == old) return Err(Error::busy);
-        if (!is_mount_root(root) || !old->parent || !is_mount_root(new_root) || !fresh->parent)
+        if (!is_mount_root(root) || !old->parent || !is_mount_root(new_root))
             return Err(Error::inval);
         // The old root comes to lie below the new one, which lies below the old.
         if (put_old.mount != fresh && !MountTable::is_below(*put_old.mount, *fresh))

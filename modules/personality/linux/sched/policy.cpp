@@ -8,6 +8,7 @@
 #include "personality/linux/copy_struct.h"
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/sched/sched.h"
+#include "personality/linux/system/settings.h"
 #include "personality/linux/time/clocks.h"
 
 namespace tenon::personality {
@@ -77,12 +78,15 @@ struct Wanted {
 };
 
 // Spec: Linux kernel/sched/core.c, __checkparam_dl().
+using linux_settings::Setting;
 bool is_deadline_valid(const Wanted& w) {
     if (w.deadline == 0 || w.runtime < 1024 || (w.deadline >> 63) != 0 || (w.period >> 63) != 0)
         return false;
     const u64 period = w.period != 0 ? w.period : w.deadline;
-    return period >= w.deadline && w.deadline >= w.runtime && period >= 100'000 &&
-           period <= (u64{1} << 22) * 1000;
+    const auto us = [](Setting s) { return u64{static_cast<u32>(setting(s))} * 1000; };
+    return period >= w.deadline && w.deadline >= w.runtime &&
+           period >= us(Setting::sched_deadline_period_min_us) &&
+           period <= us(Setting::sched_deadline_period_max_us);
 }
 
 Result<i64> change(i32 pid, const Wanted& wanted) {

@@ -13,7 +13,8 @@ using linux_settings::Setting;
 // By Setting; as Debian's Linux starts with.
 constinit std::atomic<i32> values[] = {1,     1,     45, 1 << 20, 65536, 0, 65536, 16384,
                                        65536, 1,     0,  0,       0,     1, 1,     0,
-                                       0,     128,   0,  32768,   0,     0, 2};
+                                       0,     128,   0,  32768,   0,     0, 2,     28,    4194304,
+                                       100};
 
 class OwnSettings final : public linux_settings::Settings {
   public:

@@ -58,7 +58,7 @@ find . -name d2 -printf '%T@ %TY\n'
 cp -p d2 d4; stat -c %Y d4
 cp -a d3 d5; stat -c '%y' d5
 mkdir dd; touch -d 2400-01-01 dd; stat -c %y dd
-touch -d 1234-05-06 dd/x; cp -a dd de; stat -c %y de de/x
+touch -d 1234-05-06 dd/x; cp -a dd de; stat -c %y de/x; stat -c %y dd de | uniq | wc -l
 tar cf - d1 d2 d3 | tar tvf - | awk '{print $4, $6}'
 mkfifo p; touch -d 2300-01-01 p; stat -c %y p
 mknod n c 1 3; touch -d 2300-01-01 n; stat -c %y n

@@ -2,7 +2,7 @@
 # What findmnt and /proc show of one mount, without numbers; the root file system's size is that of the memory.
 show() { findmnt -n -o TARGET,SOURCE,FSTYPE,OPTIONS,FSROOT,PROPAGATION "${1:-.}" | sed "s,$PWD,W,g;s,\[[^]]*$work,[W," | sed 's/rootfs rw[^ ]*/rootfs rw/' | tr -s ' '; }
 info() { awk -v w="$PWD" 'index($5, w) == 1 {sub(w, "W", $4); sub(w, "W", $5); $1 = $2 = $3 = "N"; sub(/rootfs rootfs rw[^ ]*/, "rootfs rootfs rw"); print}' /proc/self/mountinfo | sed 's/shared:[0-9]*/shared:N/;s/master:[0-9]*/master:N/' | sort; }
-tab() { awk -v w="$PWD" 'index($2, w) == 1 {sub(w, "W", $2); print}' /proc/mounts | sort; }
+tab() { awk -v w="$PWD" 'index($2, w) == 1 {sub(w, "W", $2); if ($3 == "rootfs") sub(/,.*/, "", $4); print}' /proc/mounts | sort; }
 mkdir m n o; touch file; echo host >m/below
 commands <<'END'
 mount -t tmpfs none m
@@ -118,7 +118,7 @@ findmnt -n -o FSTYPE,OPTIONS /sys
 findmnt -n -o FSTYPE /dev
 findmnt -n -o FSTYPE -T /proc/self
 findmnt nosuch
-findmnt -t nosuchtype
+findmnt -t nosuchtype -o TARGET,SOURCE,FSTYPE
 findmnt -n -o PROPAGATION /
 mount | grep -c proc
 mount -t proc | head -1

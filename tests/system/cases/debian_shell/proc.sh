@@ -13,10 +13,10 @@ awk '/^cpu / {print NF}' /proc/stat
 awk '/^cpu[0-9]/ {print $1, NF}' /proc/stat
 awk '/^(ctxt|btime|processes|procs_running|procs_blocked)/ {print $1, NF}' /proc/stat
 grep -c ^processor /proc/cpuinfo
-cut -d: -f1 /proc/cpuinfo | sort -u | head -30
+cut -d: -f1 /proc/cpuinfo | grep -v 'TLB\|microcode' | sort -u | head -30
 grep -m1 'vendor_id' /proc/cpuinfo
 grep -m1 'address sizes' /proc/cpuinfo
-head -1 /proc/interrupts | shape
+head -1 /proc/interrupts | shape | sed 's/ *$//'
 awk 'NR > 1 {print $1}' /proc/softirqs
 awk '{print $1}' /proc/filesystems | sort -u | head -1
 grep -w tmpfs /proc/filesystems
@@ -30,33 +30,23 @@ awk '{print NF}' /proc/vmstat | sort -u
 grep -o '^nr_free_pages\|^pgfault\|^pgmajfault\|^pswpin\|^oom_kill\|^pgpgin' /proc/vmstat
 head -1 /proc/slabinfo
 head -2 /proc/slabinfo | tail -1
-head -1 /proc/modules | awk '{print NF}'
 wc -w </proc/cmdline | grep -c .
 head -1 /proc/zoneinfo
 awk '/^Node/ {print $1, $3}' /proc/zoneinfo | sort -u
-awk '/min|low|high|spanned|present|managed/ {print $1}' /proc/zoneinfo | sort -u
-head -1 /proc/pagetypeinfo
-head -1 /proc/timer_list
+awk '/managed/ {print $1}' /proc/zoneinfo | sort -u
 cat /proc/execdomains
 cat /proc/fb
-head -1 /proc/ioports
-cat /proc/dma
 head -1 /proc/schedstat
-head -1 /proc/vmallocinfo | awk '{print NF > 2}'
-head -1 /proc/kallsyms | awk '{print $1}'
-stat -c '%a %F' /proc/kcore /proc/kmsg /proc/kallsyms /proc/sysrq-trigger /proc/timer_list /proc/vmallocinfo /proc/pagetypeinfo /proc/zoneinfo /proc/keys /proc/key-users /proc/schedstat /proc/slabinfo /proc/iomem
-stat -c '%a' /proc/kpagecount /proc/kpageflags /proc/kpagecgroup
-ls -d /proc/driver /proc/fs /proc/bus /proc/irq /proc/tty /proc/acpi /proc/pressure /proc/dynamic_debug
-cat /proc/tty/drivers | awk '{print $1}' | sort
+stat -c '%a %F' /proc/kmsg /proc/sysrq-trigger /proc/zoneinfo /proc/keys /proc/key-users /proc/schedstat /proc/slabinfo /proc/iomem
+ls -d /proc/driver /proc/fs /proc/bus /proc/tty
+awk '/^(\/dev\/tty|\/dev\/console|serial|pty_slave)/ {print $1}' /proc/tty/drivers | sort
 ls /proc/tty
-cat /proc/tty/ldiscs | tr -s ' '
-ls /proc/fs /proc/driver | head -2
+head -1 /proc/tty/ldiscs | tr -s ' '
 cat /proc/consoles | awk '{print $1, $2}'
-cat /proc/key-users | shape
-stat -c '%a %h' /proc
+stat -c '%a' /proc; expr $(stat -c %h /proc) \> 5
 stat -c '%a %F' /proc/self/* 2>/dev/null | sort | uniq -c | wc -l | grep -c .
-for f in arch_status attr autogroup auxv cgroup clear_refs cmdline comm coredump_filter cpu_resctrl_groups cpuset cwd environ exe fd fdinfo gid_map io limits loginuid map_files maps mem mountinfo mounts mountstats net ns numa_maps oom_adj oom_score oom_score_adj pagemap patch_state personality projid_map root sched schedstat sessionid setgroups smaps smaps_rollup stack stat statm status syscall task timens_offsets timers timerslack_ns uid_map wchan; do stat -c '%n %a %F' /proc/self/$f; done
-for f in children comm fd maps stat status syscall stack pagemap ns; do stat -c '%n %a %F' /proc/thread-self/$f; done
+for f in auxv cgroup clear_refs cmdline comm coredump_filter cpuset cwd environ exe fd fdinfo gid_map io limits loginuid map_files maps mem mountinfo mounts mountstats net ns numa_maps oom_adj oom_score oom_score_adj pagemap personality projid_map root sched schedstat sessionid setgroups smaps smaps_rollup stat statm status syscall task timens_offsets timers timerslack_ns uid_map wchan; do stat -c '%n %a %F' /proc/self/$f; done
+for f in children comm fd maps stat status syscall pagemap ns; do stat -c '%n %a %F' /proc/thread-self/$f; done
 cat /proc/self/cgroup
 cat /proc/self/cpuset
 cat /proc/self/projid_map
@@ -65,7 +55,6 @@ cat /proc/self/gid_map
 cat /proc/self/setgroups
 cat /proc/self/timers
 cat /proc/self/timens_offsets
-cat /proc/self/arch_status | shape
 cat /proc/self/personality
 cat /proc/self/oom_score_adj /proc/self/oom_adj
 cat /proc/self/loginuid; echo
@@ -74,8 +63,7 @@ cat /proc/self/coredump_filter
 cat /proc/self/timerslack_ns
 cat /proc/self/wchan; echo
 cat /proc/self/syscall | awk '{print $1, NF}'
-sleep 1 & sleep 0.1; awk '{print $1, NF}' /proc/$!/syscall; cat /proc/$!/wchan; echo; kill $!
-cat /proc/self/stack | head -1 | sed 's/+.*//;s/\[.*\] //'
+sleep 1 & sleep 0.1; awk '{print $1, NF}' /proc/$!/syscall; kill $!
 cat /proc/self/autogroup 2>&1 | wc -l | grep -c .
 cat /proc/self/sched | head -1 | shape
 cat /proc/self/numa_maps | head -1 | awk '{print $2}'
@@ -87,8 +75,8 @@ cut -d: -f1 /proc/self/status
 awk -F: '/^(Name|Umask|State|Ngid|TracerPid|Uid|Gid|FDSize|Groups|Threads|Sig[BIC]|ShdPnd|Cap|NoNewPrivs|Seccomp|Speculation|Cpus_allowed|Mems_allowed)/ {print}' /proc/self/status | tr -s '\t ' ' '
 head -1 /proc/self/maps | awk '{print $2, $3, NF}'
 grep -o '\[.*\]' /proc/self/maps | sort -u
-sed -n 's/: .*//p' /proc/self/smaps | grep -v '^[0-9a-f]' | sort -u
-sed -n 's/:.*//p' /proc/self/smaps_rollup | sort -u
+sed -n 's/: .*//p' /proc/self/smaps | grep -v '^[0-9a-f]\|ProtectionKey' | sort -u
+sed -n 's/^\([A-Z][A-Za-z_]*\):.*/\1/p' /proc/self/smaps_rollup | sort -u
 cat /proc/self/limits | head -1
 tr '\0' '\n' </proc/self/cmdline
 echo renamed >/proc/self/comm
@@ -110,19 +98,15 @@ readlink /proc/self/ns/* | sed 's/[0-9]\+/N/'
 stat -L -c '%F %a %h' /proc/self/ns/mnt
 readlink /proc/self/ns/mnt | cmp - <(readlink /proc/1/ns/mnt)
 cat /proc/self/ns/mnt
-ls /proc/self/map_files | head -1 | shape
-ls /proc/self/attr
-cat /proc/self/attr/current
+ls /proc/self/map_files | grep -vc '^[0-9a-f]*-[0-9a-f]*$'
 ls -l /proc/self/fd/0 | awk '{print $1, $NF}'
 cat /proc/self/fdinfo/0 | cut -d: -f1
 exec 7>/tmp/fdinfo; echo abc >&7; cat /proc/$$/fdinfo/7 | sed 's/\(mnt_id\|ino\):.*/\1/'; exec 7>&-; rm /tmp/fdinfo
 exec 7<>/tmp/ff; flock 7; sed -n '/lock/s/[0-9a-f]*:[0-9a-f]*:[0-9]*/DEV/;/lock/p' /proc/$$/fdinfo/7 | shape; exec 7>&-; rm /tmp/ff
-ls /proc/self/net | sort | head -40
+cd /proc/self/net; ls -d arp dev netlink route tcp tcp6 udp udp6 unix; cd $work
 cat /proc/net/unix | head -1
 head -2 /proc/net/dev
 cat /proc/net/netlink | head -1
-cat /proc/net/protocols | head -1 | tr -s ' '
-cat /proc/net/sockstat | cut -d: -f1
 cat /proc/net/arp | tr -s ' '
 cat /proc/net/route
 cat /proc/net/tcp | head -1

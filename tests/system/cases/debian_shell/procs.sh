@@ -12,14 +12,13 @@ ps -o pgid=,sid=,pid= -p $victim | awk -v p=$$ '{print ($1 != $3)}'
 ps -o time=,cputime= -p $victim
 ps -o vsz=,rss= -p $victim | awk '{print ($1 > 1000), ($2 > 100)}'
 ps -o wchan= -p $victim | grep -c .
-ps -o psr=,c= -p $victim | awk '{print ($1 < 2), $2}'
+ps -o psr=,c= -p $victim | awk '{print ($1 < 2), NF}'
 ps -o sig=,sigmask=,ignored=,caught=,pending=,blocked= -p $victim
 ps -o flags=,f= -p $victim
 ps -o lstart= -p $victim | wc -w
 ps -o tname=,tt=,tpgid= -p $victim
 ps -o %cpu=,%mem=,cp= -p $victim | awk '{print ($1 < 50), ($2 < 50)}'
 ps -o maj_flt=,min_flt= -p $victim | awk '{print NF}'
-ps -o label= -p $victim
 ps -o supgrp=,supgid= -p $victim
 ps -o nosuch -p $victim
 ps -p 999999
@@ -40,7 +39,7 @@ ps axjf | head -1
 ps -eLf | head -1
 ps -l -p $victim | head -1
 ps -ly -p $victim | head -1
-ps u -p $victim | tail -1 | awk '{print $1, $3, $4, $7, $8, $11, $12}'
+ps u -p $victim | tail -1 | awk '{print $1, $7, $8, $11, $12}'
 ps -F -p $victim | head -1
 ps -o pid,comm --no-headers -p $victim | awk '{print $2}'
 ps --sort=-pid -e -o comm= | head -1
@@ -60,7 +59,6 @@ pgrep -n -x sleep | grep -c .
 pgrep -o -x sleep | grep -c .
 pgrep -u root -x -c sleep
 pgrep -u 5 .
-pgrep -v -x sleep -P $$ | wc -l
 pgrep -s 0 -c sleep
 pgrep -g 0 -c . | grep -c .
 pgrep -d , -P $$ sleep | grep -c .
@@ -77,14 +75,14 @@ pkill -CONT -P $$ -x sleep; sleep 0.1; ps -o stat= -p $victim
 pkill -e -WINCH -P $$ -x sleep | n
 pkill nosuchprocess
 skill -l | wc -w
-renice 5 -p $victim; ps -o ni= -p $victim
+renice 5 -p $victim | n; ps -o ni= -p $victim
 renice -n 3 $victim | n; ps -o ni= -p $victim
 renice -n 30 -p $victim | n; ps -o ni= -p $victim
 renice -5 $victim | n; ps -o ni= -p $victim
 renice 1 -p 999999
 renice x -p $victim
 renice 1 -u nosuchuser
-setpriv --reuid 1000 --clear-groups renice -n 1 -p $victim | n
+setpriv --reuid 1000 --clear-groups renice -n 1 -p $victim |& n
 nice
 nice -n 5 nice
 nice -n -5 nice
@@ -117,11 +115,11 @@ taskset -cp $victim | n
 taskset -p 1 $victim | n
 taskset -cp 0 $victim | n; ps -o psr= -p $victim
 taskset -cp 0-1 $victim | n
-taskset -cp 99 $victim
+taskset -cp 99 $victim |& n
 taskset 1 nproc
 taskset -c 1 sh -c 'awk "/Cpus_allowed_list/" /proc/self/status'
 taskset -p 999999
-taskset 0 true
+taskset 0 true |& n
 nproc
 nproc --all
 nproc --ignore=1
@@ -150,7 +148,7 @@ w -h | wc -l
 w | wc -l
 vmstat | awk '{print NF}'
 vmstat 1 1 | wc -l
-vmstat -s | sed 's/[0-9]\+/N/' | sort
+vmstat -s | sed 's/[0-9]\+/N/;s/^ *//' | sort
 vmstat -f | sed 's/[0-9]\+/N/'
 vmstat -D | wc -l | grep -c .
 vmstat -a | head -2 | tail -1
@@ -166,7 +164,7 @@ pmap $victim | head -1 | n
 pmap $victim | tail -1 | awk '{print $1, NF}'
 pmap -x $victim | sed -n 2p
 pmap -d $victim | tail -1 | n
-pmap -X $victim | sed -n 2p | wc -w
+pmap -X $victim | sed -n 2p | sed 's/ProtectionKey//' | wc -w
 pmap 999999
 pwdx $victim | sed "s,$work,W,;s/[0-9]\+/N/"
 pwdx 999999
@@ -177,9 +175,9 @@ pstree -As $victim | tail -c 7
 killall -0 sleep
 killall nosuchprocess
 killall -l | wc -w
-fuser /nosuch
+fuser /nosuch 2>/dev/null
 exec 7>f; fuser f 2>/dev/null | wc -w; exec 7>&-
-fuser f
+fuser f 2>/dev/null
 prtstat $victim | head -3 | n
 sysctl kernel.ostype
 sysctl -n kernel.pid_max | grep -c .
@@ -199,7 +197,7 @@ sysctl -a 2>/dev/null | grep -c '^kernel\.ostype'
 setpriv --reuid 1000 --clear-groups sysctl -w vm.swappiness=1
 kill $victim; wait $victim
 ps -p $victim -o comm=
-cat /proc/$victim/stat
+cat /proc/$victim/stat |& n
 (sleep 0.3 & exec sh -c 'sleep 0.1; sleep 100') & z=$!; sleep 0.6; ps -o stat= --ppid $z | sort | tr -d '\n'; kill $z; pkill -f 'sleep 100'; wait
 sh -c 'sh -c "sleep 0.2" & exec sleep 0.4' & sleep 0.3; ps -o stat=,comm= --ppid $!; wait
 sh -c 'ps -o stat= -p $$'

@@ -62,7 +62,7 @@ truncate -s 9223372036854775808 big
 tail -c 1 big | wc -c
 dd if=/dev/zero of=big bs=1 seek=9223372036854775807 count=1 conv=notrunc status=noxfer
 rm big
-(ulimit -f 1; dd if=/dev/zero of=lim bs=512 count=4 status=none; echo $?; stat -c %s lim)
+(ulimit -f 1; dd if=/dev/zero of=lim bs=512 count=4 status=none; echo $?; stat -c %s lim) |& hide_pid
 (trap '' XFSZ; ulimit -f 1; dd if=/dev/zero of=lim bs=512 count=4 status=none; echo $?)
 (ulimit -f 0; trap '' XFSZ; echo x >lim)
 yes | head -c 100000 | md5sum

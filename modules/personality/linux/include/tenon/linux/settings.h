@@ -30,12 +30,15 @@ enum class Setting : u8 {
     panic_on_oom,                // vm: whether the kernel ends when memory does
     oom_kill_allocating_task,    // vm: whether it is who asks, and not who has the most
     randomize_va_space,          // kernel: whether programs lie elsewhere each time; 2: the heap, too
+    mmap_rnd_bits,               // vm: bits of entropy in where mappings begin, in pages
+    sched_deadline_period_max_us,  // kernel: the longest period of SCHED_DEADLINE, microseconds
+    sched_deadline_period_min_us,  // kernel: the shortest
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 5;      // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 6;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
