@@ -50,8 +50,9 @@ def words(file: Path) -> list[str]:
 
 
 def package_files(suite: str) -> list[str]:
-    """`debs-in-root` names packages that lie in the root as /NAME.deb, to be installed by a case."""
-    files = []
+    """`debs-in-root` names packages that lie in the root as /NAME.deb, to be installed by a case, and `sources-in-root`
+    Debian source packages, whose upstream tarball lies there as /NAME.orig.tar."""
+    files = [f"{apt.source(name)}:/{name}.orig.tar" for name in words(HERE / "cases" / suite / "sources-in-root")]
     for name in words(HERE / "cases" / suite / "debs-in-root"):
         found = [f for f in apt.resolve([name]) if f.name.startswith(name + "_")]
         files.append(f"{found[0]}:/{name}.deb")

@@ -85,6 +85,30 @@ def resolve(wanted: list[str]) -> list[Path]:
     return files + [Path(f) for f in local]
 
 
+def source(name: str) -> Path:
+    """The upstream tarball of a Debian source package, fetched from where the host's Debian packages come from."""
+    state = paths.ensure(_state() / "sources")
+    folder = state / name
+    if not folder.exists():
+        targets = subprocess.run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)",
+                                  "Created-By: Packages"], capture_output=True, text=True, check=True).stdout
+        lines = sorted({line.partition(" ")[2] for line in targets.splitlines() if line.startswith("Debian")})
+        (state / "list").write_text("".join(f"deb-src {line}\n" for line in lines))
+        paths.ensure(state / "lists" / "partial")
+        argv = _command("archives")
+        for key, value in {"Etc::sourcelist": state / "list", "Etc::sourceparts": "-", "State::lists": state / "lists"}.items():
+            argv += ["-o", f"Dir::{key}={value}"]
+        call(argv + ["update"], "fetching the lists of source packages", env=_environment(), show_lines=True)
+        part = paths.ensure(state / f"{name}.part")
+        call(argv + ["source", "--download-only", "-q", name], f"fetching the source of {name}", env=_environment(),
+             cwd=part, show_lines=True)
+        part.rename(folder)
+    found = [f for f in folder.glob("*.orig.tar.*") if f.suffix != ".asc"]
+    if not found:
+        raise TenonError(f"the source package {name} has no upstream tarball")
+    return found[0]
+
+
 def _is_file(word: str) -> bool:
     return "/" in word or word.endswith(".deb")
 
