@@ -78,8 +78,9 @@ def collect(suite: str, shell: str, wanted: list[str]) -> tuple[list[Case], list
     each = HERE / "cases" / suite / "one.inc"
     for word in words(HERE / "cases" / suite / "modules"):
         name, _, seconds = word.partition(":")
-        text = f"module={name}\n{each.read_text()}"
-        cases.append(Case(f"{suite}/{name}", [shell, "-c", text], text.encode(), int(seconds or 900)))
+        timeout_s = int(seconds or 900)
+        text = f"module={name} seconds={timeout_s}\n{each.read_text()}"
+        cases.append(Case(f"{suite}/{name}", [shell, "-c", text], text.encode(), timeout_s))
     if suite == "minimal":
         for source in sorted((HERE / "programs").glob("*.c")):
             cases.append(Case("c/" + source.stem, [f"{PROGRAMS}/{source.stem}"], source.read_bytes()))
