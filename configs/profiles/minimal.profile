@@ -11,3 +11,4 @@ module serial
 module pty
 module acpi
 module pci
+module ps2

@@ -240,6 +240,7 @@ void Consoles::complete_switch_locked(u32 number) {
         g_global->view.forget();
     }
     refresh(next);
+    show_leds();
     if (next.mode.mode == VT_PROCESS) {
         if (!next.owner || !process::send_to_process(
                                *next.owner, process::kernel_signal(

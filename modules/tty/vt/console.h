@@ -11,6 +11,10 @@
 #include "keymap.h"
 #include "view.h"
 
+namespace tenon::input {
+class Handler;
+}
+
 namespace tenon::vt {
 
 inline constexpr u32 kConsoles = 63, kMajor = 4;
@@ -106,6 +110,7 @@ class Consoles {
     // Draws what changed, if the console is in the foreground. Not under g_screen_lock.
     static void refresh(Console& console);
     static void redraw();
+    static void show_leds();  // of the console in the foreground
     static void write_log(std::string_view text);  // any context
     static void later();  // runs pump() of all, and what else was asked for. Any context
     static Result<module::Held> add_display(module::Context& context, module::Gated<Display> d);
@@ -120,5 +125,8 @@ class Consoles {
     static std::atomic<u32> foreground_, wanted_;
     static u32 last_;
 };
+
+// Gets the keys of all devices. Error::nomem.
+Result<std::unique_ptr<input::Handler>> make_key_handler();
 
 }  // namespace tenon::vt

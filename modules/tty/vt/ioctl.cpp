@@ -111,8 +111,11 @@ Result<i64> Console::keyboard_ioctl(u32 command, u64 argument, bool permitted) {
             return put<u8>(argument, shown_leds >= 0 ? static_cast<u8>(shown_leds) : keyboard.locks);
         case KDSETLED: {
             if (!permitted) return Err(Error::perm);
-            sync::IrqSpinGuard guard(g_screen_lock);
-            shown_leds = argument <= 7 ? static_cast<i32>(argument) : -1;
+            {
+                sync::IrqSpinGuard guard(g_screen_lock);
+                shown_leds = argument <= 7 ? static_cast<i32>(argument) : -1;
+            }
+            Consoles::show_leds();
             return 0;
         }
         default: return Err(Error::noioctl);

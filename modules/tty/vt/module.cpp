@@ -1,4 +1,5 @@
 // The module: device numbers, nodes, and the console of the log.
+#include <input/input.h>
 #include <tenon/device/device.h>
 #include <tenon/module/module.h>
 
@@ -56,11 +57,15 @@ class Vt final : public module::Instance {
             TRY_ASSIGN(auto device, device::Device::create(std::move(options)));
             TRY_ASSIGN(self->nodes_[i], context.add_device(std::move(device), nullptr, nullptr));
         }
+        TRY_ASSIGN(self->key_handler_, make_key_handler());
+        TRY_ASSIGN(self->keys_, input::add_handler(context, module::Gated<input::Handler>::borrow(
+                                                                self->key_handler_.get(), &context.gate())));
         TRY_ASSIGN(self->log_, context.add_console(g_log_console));
         return self;
     }
     ~Vt() override {
         log_.release();
+        keys_.release();
         for (module::Held& node : nodes_) node.release();
         numbers_.release();
         Consoles::stop();
@@ -69,7 +74,8 @@ class Vt final : public module::Instance {
   private:
     module::CharDevice numbers_;
     module::Held nodes_[kConsoles + 1];
-    module::Held log_;
+    std::unique_ptr<input::Handler> key_handler_;
+    module::Held log_, keys_;
 };
 
 }  // namespace
@@ -79,5 +85,5 @@ TENON_MODULE(tenon::vt::Vt, {
     .name = "vt",
     .version = "1.0",
     .description = "Virtual consoles /dev/tty1 to /dev/tty63",
-    .needs = {"tty>=1.0,<2"},
+    .needs = {"tty>=1.0,<2", "input_core>=1.0,<2"},
 });
