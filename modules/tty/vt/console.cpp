@@ -150,12 +150,16 @@ void Consoles::stop() {
 Result<Console*> Consoles::get(u32 number) {
     if (number < 1 || number > kConsoles) return Err(Error::nxio);
     sync::MutexGuard guard(g_mutex);
-    if (Console* there = find(number)) return there;
+    if (Console* there = find(number)) {
+        there->allocated = true;
+        return there;
+    }
     std::unique_ptr<Console> console(new (std::nothrow) Console(number));
     if (!console) return Err(Error::nomem);
     TRY(console->start(*g_global->context, g_global->view.columns(), g_global->view.rows()));
     g_global->consoles[number] = std::move(console);
     Console* made = g_global->consoles[number].get();
+    made->allocated = true;
     table_[number].store(made, std::memory_order_release);
     return made;
 }
@@ -288,7 +292,7 @@ void Consoles::show_neighbour(bool next) {
     u32 number = foreground();
     for (u32 i = 0; i < kConsoles; ++i) {
         number = next ? number % kConsoles + 1 : (number + kConsoles - 2) % kConsoles + 1;
-        if (find(number) != nullptr) break;
+        if (const Console* console = find(number); console != nullptr && console->allocated) break;
     }
     (void)show(number);
 }
@@ -319,15 +323,19 @@ Result<i64> Consoles::request_size(u32 columns, u32 rows) {
     return 0;
 }
 
-void Consoles::clear_unused(u32 number) {
-    for (u32 i = 1; i <= kConsoles; ++i) {
+Result<void> Consoles::clear_unused(u32 number) {
+    sync::MutexGuard mutex(g_mutex);
+    bool any = false;
+    for (u32 i = number != 0 ? number : 1; i <= (number != 0 ? number : kConsoles); ++i) {
         Console* console = find(i);
-        if (console == nullptr || (number != 0 && i != number)) continue;
-        if (console->is_open() || i == foreground()) continue;
+        if (console == nullptr || console->is_open() || i == foreground()) continue;
         sync::IrqSpinGuard guard(g_screen_lock);
+        any |= std::exchange(console->allocated, false);
         console->interpreter.reset(true);
         console->keyboard = {};
     }
+    if (number != 0 && !any) return Err(Error::busy);
+    return {};
 }
 
 Result<module::Held> Consoles::add_display(module::Context& context,

@@ -66,7 +66,8 @@ class Console final : public tty::Driver, private Interpreter::Host {
     Interpreter interpreter;
     KeyboardState keyboard;
     i32 shown_leds = -1;    // KDSETLED; -1: the locks are shown
-    bool graphics = false;  // KD_GRAPHICS: a program draws the screen
+    bool allocated = false;  // VT_DISALLOCATE ends that
+    bool graphics = false;   // KD_GRAPHICS: a program draws the screen
     // Under the consoles' mutex.
     ::vt_mode mode = {VT_AUTO, 0, 0, 0, 0};
     Ref<process::Process> owner;  // whom VT_PROCESS asks
@@ -105,7 +106,8 @@ class Consoles {
     // VT_RESIZE: 0 is what there is now. A display shows no other size than its own.
     static Result<i64> request_size(u32 columns, u32 rows);
     // VT_DISALLOCATE: a console that nobody uses is as one never opened; 0: all such.
-    static void clear_unused(u32 number);
+    // Error::busy: it is used, or it is so already.
+    static Result<void> clear_unused(u32 number);
     static void set_switching(bool allowed);
     // Draws what changed, if the console is in the foreground. Not under g_screen_lock.
     static void refresh(Console& console);

@@ -69,22 +69,23 @@ void Interpreter::csi(u8 c) {
 }
 
 void Interpreter::csi_ecma(u8 c) {
-    const i32 x = static_cast<i32>(now_.x), y = static_cast<i32>(now_.y);
-    const i32 n = static_cast<i32>(count());
-    const i32 first = par(0) != 0 ? static_cast<i32>(par(0)) - 1 : 0;
-    const i32 second = par(1) != 0 ? static_cast<i32>(par(1)) - 1 : 0;
+    // Sums are modulo 2^32, and then signed.
+    const auto to = [](u32 place) { return static_cast<i32>(place); };
+    const i32 x = to(now_.x), y = to(now_.y);
+    const u32 n = count();
+    const i32 first = to(par(0) != 0 ? par(0) - 1 : 0), second = to(par(1) != 0 ? par(1) - 1 : 0);
     const u32 right = screen.columns() - now_.x;  // columns from the cursor on
     switch (c) {
         case 'G':
         case '`': return go_to(first, y);
-        case 'A': return go_to(x, y - n);
+        case 'A': return go_to(x, to(now_.y - n));
         case 'B':
-        case 'e': return go_to(x, y + n);
+        case 'e': return go_to(x, to(now_.y + n));
         case 'C':
-        case 'a': return go_to(x + n, y);
-        case 'D': return go_to(x - n, y);
-        case 'E': return go_to(0, y + n);
-        case 'F': return go_to(0, y - n);
+        case 'a': return go_to(to(now_.x + n), y);
+        case 'D': return go_to(to(now_.x - n), y);
+        case 'E': return go_to(0, to(now_.y + n));
+        case 'F': return go_to(0, to(now_.y - n));
         case 'd': return go_to_origin(x, first);
         case 'H':
         case 'f': return go_to_origin(second, first);

@@ -119,7 +119,7 @@ bool Interpreter::is_control(i32 code, i32 character) const {
 }
 
 void Interpreter::print(u32 character) {
-    if (is_zero_width(character)) return;
+    if (character < 0x20 || is_zero_width(character)) return;  // no font has such
     const bool wide = utf8_ && !show_controls_ && is_wide(character);
     put_cell(character);
     if (wide) put_cell(' ');
@@ -215,9 +215,8 @@ void Interpreter::control(u8 c) {
             if (c == ';' && parameter_ < kMaxParameters - 1) {
                 ++parameter_;
             } else if (c >= '0' && c <= '9') {
-                // A number too large is as good as the largest.
                 u32& value = parameters_[parameter_];
-                value = std::min<u32>(value * 10 + (c - '0'), 0xffffff);
+                value = value * 10 + (c - '0');  // modulo 2^32, as on Linux
             } else if (c >= 0x20 && c <= 0x3f) {
                 state_ = State::ignored;
             } else {

@@ -87,7 +87,9 @@ class Interpreter {
     void setterm();
     void palette_digit(u8 c);
     void go_to(i32 x, i32 y);
-    void go_to_origin(i32 x, i32 y) { go_to(x, origin_ ? static_cast<i32>(top_) + y : y); }
+    void go_to_origin(i32 x, i32 y) {
+        go_to(x, static_cast<i32>(static_cast<u32>(y) + (origin_ ? top_ : 0)));
+    }
     void line_feed();
     void reverse_line_feed();
     void carriage_return() { now_.x = 0, wrap_ = false; }

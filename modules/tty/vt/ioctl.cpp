@@ -18,12 +18,6 @@ constexpr u32 kStateBits = 16;  // of vt_stat::v_state
 // ANSI numbers to those of the VGA, which have red and blue the other way round.
 constexpr u8 kVgaColour[16] = {0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15};
 
-// In the foreground, or somebody has it open.
-bool is_busy(u32 number) {
-    Console* console = Consoles::find(number);
-    return console != nullptr && (console->is_open() || Consoles::foreground() == number);
-}
-
 bool is_used(u32 number) {
     Console* console = Consoles::find(number);
     return console != nullptr && console->is_open();
@@ -91,6 +85,7 @@ Result<i64> Console::keyboard_ioctl(u32 command, u64 argument, bool permitted) {
         case KDGKBMETA:
             return put<i32>(argument, keyboard.escape_prefix ? K_ESCPREFIX : K_METABIT);
         case KDSKBMETA: {
+            if (!permitted) return Err(Error::perm);
             if (argument != K_METABIT && argument != K_ESCPREFIX) return Err(Error::inval);
             sync::IrqSpinGuard guard(g_screen_lock);
             keyboard.escape_prefix = argument == K_ESCPREFIX;
@@ -193,8 +188,7 @@ Result<i64> Console::switch_ioctl(u32 command, u64 argument, bool permitted) {
             return 0;
         case VT_DISALLOCATE:
             if (argument > kConsoles) return Err(Error::nxio);
-            if (argument != 0 && is_busy(static_cast<u32>(argument))) return Err(Error::busy);
-            Consoles::clear_unused(static_cast<u32>(argument));
+            TRY(Consoles::clear_unused(static_cast<u32>(argument)));
             return 0;
         case VT_RESIZE: {
             if (!permitted) return Err(Error::perm);
