@@ -15,10 +15,10 @@ constexpr u16 kData = 0x60, kStatus = 0x64, kCommand = 0x64;
 constexpr u8 kOutputFull = 1, kInputFull = 2, kFromSecond = 0x20;
 constexpr u8 kReadConfig = 0x20, kWriteConfig = 0x60, kDisableSecond = 0xa7, kDisableFirst = 0xad,
              kEnableFirst = 0xae;
-constexpr u8 kFirstInterrupt = 1, kTranslate = 0x40;
+constexpr u8 kFirstInterrupt = 1, kPassedTest = 4, kTranslate = 0x40;
 constexpr u8 kSetLights = 0xed, kEnableScanning = 0xf4, kSetDefaults = 0xf6;
 constexpr u8 kAcknowledged = 0xfa, kResend = 0xfe;
-constexpr u32 kIrq = 1, kRingBytes = 256, kBytesAtOnce = 32, kPolls = 100'000;
+constexpr u32 kIrq = 1, kRingBytes = 256, kBytesAtOnce = 32, kPolls = 20'000;
 constexpr u64 kAnswerNs = 200'000'000;
 
 class Keyboard final : public module::Instance, input::Driver {
@@ -36,17 +36,17 @@ class Keyboard final : public module::Instance, input::Driver {
                    context.request_isa_irq(
                        kIrq, [](void* k) { return static_cast<Keyboard*>(k)->on_interrupt(); },
                        [](void* k) { static_cast<Keyboard*>(k)->serve(); }, self.get()));
+        self->set_interrupt(true);
         TRY_ASSIGN(self->device_,
                    input::add_device(context, "AT Translated Set 2 keyboard",
                                      module::Gated<input::Driver>::borrow(self.get(),
                                                                           &context.gate()),
                                      self->id_));
-        self->set_config(kFirstInterrupt | kTranslate);
         return self;
     }
     ~Keyboard() override {
         if (!there_) return;
-        set_config(kTranslate);
+        set_interrupt(false);
         interrupt_.release();
         device_.release();
     }
@@ -80,14 +80,22 @@ class Keyboard final : public module::Instance, input::Driver {
         for (u32 i = 0; i < kRingBytes && (arch::port_in8(kStatus) & kOutputFull) != 0; ++i)
             (void)arch::port_in8(kData);
     }
-    // Without the bits of this driver: what the firmware set stays.
+    // The first port is off meanwhile: the next byte is the controller's answer, no key and no
+    // acknowledgement. What the firmware's test left stays.
     static bool set_config(u8 bits) {
-        return write(kCommand, kReadConfig) && [&] {
-            // What comes next may still be a key.
-            const i32 old = poll_data();
-            const u8 kept = old < 0 ? 0 : static_cast<u8>(old) & 0x04;
-            return write(kCommand, kWriteConfig) && write(kData, kept | bits);
-        }();
+        if (!write(kCommand, kDisableFirst)) return false;
+        flush();
+        if (!write(kCommand, kReadConfig)) return false;
+        const i32 old = poll_data();
+        const u8 kept = old < 0 ? 0 : static_cast<u8>(old) & kPassedTest;
+        return write(kCommand, kWriteConfig) && write(kData, kept | bits) &&
+               write(kCommand, kEnableFirst);
+    }
+    // The handler is kept from the controller's answer.
+    void set_interrupt(bool on) {
+        sync::IrqSpinGuard guard(lock_);
+        if (!set_config(kTranslate | (on ? kFirstInterrupt : 0)))
+            log::warn("ps2: the controller does not answer");
     }
     static bool tell(u8 byte) {
         if (!write(kData, byte)) return false;
@@ -99,10 +107,7 @@ class Keyboard final : public module::Instance, input::Driver {
         return false;
     }
     static bool start_controller() {
-        if (!write(kCommand, kDisableFirst) || !write(kCommand, kDisableSecond)) return false;
-        flush();
-        if (!set_config(kTranslate)) return false;
-        if (!write(kCommand, kEnableFirst)) return false;
+        if (!write(kCommand, kDisableSecond) || !set_config(kTranslate)) return false;
         // A machine without a keyboard may get one later.
         if (!tell(kSetDefaults) || !tell(kEnableScanning))
             log::notice("ps2: the keyboard does not answer");
