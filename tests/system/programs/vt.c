@@ -74,6 +74,13 @@ static void display_calls(void) {
     CALL(GIO_CMAP, 8);
 }
 
+/* Linux sets the lights a moment later. */
+static void lights(int expected) {
+    unsigned char now = 0xee;
+    for (int i = 0; i < 400 && now != expected; i++, usleep(5000)) ioctl(fd, KDGETLED, &now);
+    printf("lights %02x\n", now);
+}
+
 static void keyboard_calls(void) {
     GET(KDGKBMODE, 4);
     for (int mode = -1; mode < 6; mode++) {
@@ -93,9 +100,9 @@ static void keyboard_calls(void) {
     CALL(KDSKBLED, 0x100);
     CALL(KDSKBLED, 0);
     CALL(KDSETLED, 5);
-    GET(KDGETLED, 1);
+    lights(5);
     CALL(KDSETLED, 0x80);
-    GET(KDGETLED, 1);
+    lights(0);
     CALL(KDGKBMODE, 8);
 }
 

@@ -12,6 +12,7 @@ struct Event {
     i32 value = 0;
 };
 
+// A driver's side of a device, called through its gate.
 class Driver {
   public:
     virtual ~Driver() = default;
@@ -19,6 +20,7 @@ class Driver {
     virtual void set_leds(u32 leds) {}
 };
 
+// Who listens to the events of all devices.
 class Handler {
   public:
     virtual ~Handler() = default;

@@ -13,8 +13,8 @@ namespace tenon::vt {
 class Display {
   public:
     virtual ~Display() = default;
-    virtual u32 columns() const = 0;
-    virtual u32 rows() const = 0;
+    virtual u32 columns() const = 0;  // cells in a row; does not change
+    virtual u32 rows() const = 0;     // rows of cells; does not change
     // Cells of one row, from `column` on. `palette`: 16 times 0xrrggbb, by the attribute's colours.
     virtual void draw(u32 column, u32 row, std::span<const Cell> cells, const u32* palette) = 0;
     // The cell under the cursor.
