@@ -165,7 +165,7 @@ Result<Console*> Consoles::get(u32 number) {
 }
 
 void Consoles::later() {
-    g_global->work.queue();
+    if (g_global != nullptr) g_global->work.queue();  // else the module is going
 }
 
 void Consoles::work(void*) {

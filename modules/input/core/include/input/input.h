@@ -8,8 +8,9 @@ namespace tenon::input {
 
 // Numbers of <linux/input-event-codes.h>. Of a key: value 1 pressed, 0 released, 2 repeated.
 struct Event {
-    u16 type = 0, code = 0;
-    i32 value = 0;
+    u16 type = 0;   // EV_KEY, EV_LED
+    u16 code = 0;   // KEY_A, LED_NUML
+    i32 value = 0;  // of a light: 1 on
 };
 
 // A driver's side of a device, called through its gate.
