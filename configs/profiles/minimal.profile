@@ -1,5 +1,6 @@
 # What the kernel loads before init, in this order. The rest of /lib/modules loads on demand, by
 # modalias or by modprobe. `module NAME [PARAMETERS]`; `include PROFILE` takes another's list.
+module vt
 module fbcon
 module linux
 module devfs
@@ -10,3 +11,4 @@ module serial
 module pty
 module acpi
 module pci
+module ps2

@@ -150,13 +150,7 @@ class TtyIoctl {
     }
     static Result<i64> set_window(Tty& tty, u64 argument) {
         TRY_ASSIGN(const auto size, mm::UserIn<struct ::winsize>(argument).read());
-        bool changed;
-        {
-            sync::MutexGuard guard(tty.state_);
-            changed = std::memcmp(&size, &tty.window_, sizeof(size)) != 0;
-            tty.window_ = size;
-        }
-        if (changed) tty.signal_foreground(process::kSigWinch);
+        tty.set_window(size);
         return 0;
     }
     static Result<i64> flush(Tty& tty, u64 argument) {

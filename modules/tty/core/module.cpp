@@ -12,8 +12,8 @@ namespace {
 constexpr u32 kTtyMajor = 4, kAuxMajor = 5;
 constexpr u32 kSerialMinors = 64, kSerialCount = 32;
 
-// Few terminals have fixed numbers (ptys have a table of their own).
-constexpr usize kMaxTerminals = 16;
+// Serial lines and virtual consoles (ptys have a table of their own).
+constexpr usize kMaxTerminals = 96;
 constinit sync::Mutex g_mutex{sync::LockRank::sleeping_leaf};
 constinit Tty* g_terminals[kMaxTerminals] = {};
 

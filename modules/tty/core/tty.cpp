@@ -12,6 +12,7 @@ Tty::Tty(std::string_view name, vfs::DeviceNumber number, module::Gated<Driver> 
     const usize n = std::min(name.size(), sizeof(name_) - 1);
     std::memcpy(name_, name.data(), n);
     if (!driver_.call(&Driver::has_line)) discipline_.termios.cflag &= ~u32{HUPCL};
+    if (driver_.call(&Driver::is_utf8)) discipline_.termios.iflag |= IUTF8;
 }
 Tty::~Tty() = default;
 
@@ -61,6 +62,25 @@ void Tty::receive_break() {
         flush_echo_locked();
     }
     read_queue_.wake_all(vfs::kPollIn | vfs::kPollRdNorm);
+}
+
+void Tty::set_window(const struct ::winsize& size) {
+    bool changed;
+    {
+        sync::MutexGuard guard(state_);
+        changed = std::memcmp(&size, &window_, sizeof(size)) != 0;
+        window_ = size;
+    }
+    if (changed) signal_foreground(process::kSigWinch);
+}
+
+bool Tty::controls_caller() {
+    return controlling_terminal().get() == this;
+}
+
+void Tty::stop_output(bool stopped) {
+    sync::MutexGuard guard(state_);
+    set_stopped(stopped);
 }
 
 void Tty::output_ready() {

@@ -32,6 +32,8 @@ class Driver {
     virtual void send_break(Tty& tty) {}
     // Is there a line that the last close may hang up? Then HUPCL is set at first. Asked once.
     virtual bool has_line() const { return true; }
+    // Its characters are UTF-8: then IUTF8 is set at first. Asked once.
+    virtual bool is_utf8() const { return false; }
     virtual void hung_up(Tty& tty) {}
     virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
     // The other end is gone for good: reads answer EIO.
@@ -63,6 +65,13 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     TENON_API bool is_open() const { return opens_.load() != 0; }
     TENON_API void signal_foreground(u32 signal);
     TENON_API void flush_input();
+    // The size that programs see; SIGWINCH to the foreground group when it changes.
+    TENON_API void set_window(const struct ::winsize& size);
+    // Is it the controlling terminal of the calling process?
+    TENON_API bool controls_caller();
+    // As the characters for flow control do. No lock held.
+    TENON_API void stop_output(bool stopped);
+    TENON_API bool is_output_stopped() const { return stopped_; }
     TENON_API bool packet_flow() const;  // IXON with ^S and ^Q, for packet mode
     TENON_API void on_last_ref();
 
