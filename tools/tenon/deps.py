@@ -19,7 +19,8 @@ BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboos
          "libarchive-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev", "libdw-dev",
          "libelf-dev", "libgtest-dev",
          "libexpat1-dev", "nettle-dev", "libsolv-dev", "libsqlite3-dev", "libcurl4-gnutls-dev",
-         "file", "openssl"]
+         "file", "openssl",
+         "grub-common"]  # the font of the screen
 ANALYSIS = ["clang-19", "clang-tidy-19", "libclang-rt-19-dev"]
 TEST = ["expect", "strace", "doxygen", "cpio", "rpm", "gpg", "createrepo-c"]
 GDB = ["gdb"]
