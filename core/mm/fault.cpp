@@ -71,12 +71,13 @@ Result<void> PageWalk::anonymous(AddressSpace& space, Vma& vma, u64 va, bool wri
     return {};
 }
 
-// Maps what is cached of the aligned group of pages around `va`, whose own page is mapped;
-// read-only unless writing needs no notice.
+// Maps what is cached of the group of pages around `va`, whose own page is mapped; read-only
+// unless writing needs no notice. The group begins where an aligned one does or the mapping
+// begins, and ends with the table, as Linux's: which write faults changes a file's times.
 void PageWalk::map_around(AddressSpace& space, Vma& vma, u64 va) {
     const u64 window = kAround << kPageShift;
     const u64 start = std::max(align_down(va, window), vma.range.start);
-    u64 end = std::min(align_down(va, window) + window, vma.range.end);
+    u64 end = std::min({start + window, align_down(va, kTableSpan) + kTableSpan, vma.range.end});
     const u64 size = vma.file_size->load(std::memory_order_acquire);
     const u64 file_end_va = vma.range.start + align_up(size, kPageSize) - vma.file_offset;
     if (align_up(size, kPageSize) <= vma.file_offset) return;

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -139,8 +140,9 @@ class Roots(Case):
             with self.subTest(cut=cut):
                 log = self.machine(whole[:cut], ("no init found", "pci:", "edu:"))
                 self.assertRegex(log, r"initrd: .* at byte \d+ of \d+: kept the \d+ entries", log)
-                # Either what came before is enough to start, or the end says why it is not.
-                if "no init found" not in log:
+                # Either what came before is enough to start, or the end says why it is not: a shell
+                # that stands in for the init that was cut off ends for want of a console.
+                if "no init found" not in log and not re.search(r"init \(sh\) ended with", log):
                     self.assertNotIn("PANIC", log)
 
     def test_a_damaged_initrd_does_not_hang(self):
