@@ -2,7 +2,6 @@
 #include "personality/linux/personality.h"
 
 #include <tenon/arch/user_copy.h>
-#include <tenon/mm/page_alloc.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/futex.h>
 
@@ -13,30 +12,12 @@
 #include "personality/linux/hooks.h"
 #include "personality/linux/ipc/shm.h"
 #include "personality/linux/linux_task.h"
+#include "personality/linux/process/first_program.h"
 #include "personality/linux/system/accounting.h"
 #include "personality/linux/time/linux_process.h"
 #include "personality/linux/trace/core_dump.h"
 
 namespace tenon::personality {
-
-namespace {
-
-// Those that the first program starts with, as Linux's.
-void set_first_limits(process::Limits& limits) {
-    using L = process::Limits;
-    limits.value[L::nofile] = {1024, 4096};
-    limits.value[L::stack] = {8ull << 20, ~u64{0}};
-    limits.value[L::core] = {0, ~u64{0}};
-    limits.value[L::memlock] = {8ull << 20, 8ull << 20};
-    limits.value[L::msgqueue] = {819200, 819200};
-    limits.value[L::nice] = {0, 0};
-    limits.value[L::rtprio] = {0, 0};
-    const u64 threads = mm::memory_stats().total_pages / 16;  // as Linux: an eighth of memory / 2
-    limits.value[L::nproc] = {threads, threads};
-    limits.value[L::sigpending] = {threads, threads};
-}
-
-}  // namespace
 
 Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
     ArgumentBlock first;
@@ -47,6 +28,7 @@ Result<void> LinuxPersonality::exec(process::ExecRequest& request) {
         first.argc = 1, first.envc = 2;
         request.arguments = &first;
         set_first_limits(process::current_process().limits);
+        open_first_console();
     }
     auto r = script::exec(request);
     if (r || r.error() != Error::noexec) return r;
