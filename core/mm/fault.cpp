@@ -71,9 +71,8 @@ Result<void> PageWalk::anonymous(AddressSpace& space, Vma& vma, u64 va, bool wri
     return {};
 }
 
-// Maps what is cached of the group of pages around `va`, whose own page is mapped; read-only
-// unless writing needs no notice. The group begins where an aligned one does or the mapping
-// begins, and ends with the table, as Linux's: which write faults changes a file's times.
+// Maps what is cached of the pages around `va`, whose own is mapped; read-only unless writing needs
+// no notice. As Linux's, they end with the table only: which write faults changes a file's times.
 void PageWalk::map_around(AddressSpace& space, Vma& vma, u64 va) {
     const u64 window = kAround << kPageShift;
     const u64 start = std::max(align_down(va, window), vma.range.start);
