@@ -121,6 +121,11 @@ class Console(Case):
             machine.press("shift", "a")
             machine.press("1")
             machine.press("ret")
+        elif word == "TYPE" and rest[0] == "held":
+            machine.key("x", True)
+        elif word == "RELEASE":
+            machine.key("x", False)
+            machine.tell()
         elif word == "TYPE" and rest[0] == "second":
             machine.press("2")
             machine.press("ret")
@@ -147,7 +152,8 @@ class Console(Case):
         self.drive(["ps2"], "")
 
     def test_virtio_keyboard(self) -> None:
-        self.drive(["virtio_input"], "-device virtio-keyboard-pci")
+        output = self.drive(["virtio_input"], "-device virtio-keyboard-pci")
+        self.assertIn("GOT held xxxx", output)
 
 
 class Screen(Console):

@@ -2,6 +2,7 @@
 #include <input/input.h>
 #include <tenon/module/module.h>
 #include <tenon/sync/mutex.h>
+#include <tenon/time/clock.h>
 
 #include <utility>
 
@@ -10,10 +11,13 @@ namespace tenon::input {
 namespace {
 
 constexpr u32 kMaxDevices = 32, kMaxHandlers = 8, kKeys = KEY_CNT;
+// REP_DELAY and REP_PERIOD as Linux has them.
+constexpr u64 kRepeatDelayNs = 250'000'000, kRepeatPeriodNs = 33'000'000;
 
 struct Device {
     u32 id = 0;  // never used twice; 0: free
     module::Gated<Driver> driver;
+    Repeat repeat = Repeat::by_device;
     u64 down[kKeys / 64] = {};
 };
 struct Tables {
@@ -21,6 +25,10 @@ struct Tables {
     u32 handler_ids[kMaxHandlers] = {};
     module::Gated<Handler> handlers[kMaxHandlers];
     u32 last_id = 0, leds = 0;
+    u32 repeating = 0;  // the device whose key is repeated by software; 0: none
+    u16 repeated_code = 0;
+    module::TimerHandle timer;  // queues the work
+    module::WorkHandle work;
 };
 
 constinit sync::Mutex g_delivery{sync::LockRank::tty_ioctl};   // one event at a time
@@ -31,6 +39,14 @@ Device* find_locked(u32 id) {
     for (Device& d : g_tables->devices)
         if (d.id == id && id != 0) return &d;
     return nullptr;
+}
+
+// A key of `device` was pressed or released: the last one pressed is repeated until any is let go.
+void set_repeated_locked(const Device& device, const Event& event) {
+    if (device.repeat != Repeat::by_software) return;
+    g_tables->repeating = event.value == 0 ? 0 : device.id;
+    g_tables->repeated_code = event.code;
+    if (event.value != 0) g_tables->timer.arm_at(time::monotonic_ns() + kRepeatDelayNs);
 }
 
 // With g_delivery, not the tables.
@@ -62,6 +78,7 @@ void remove_device(void* context) {
         std::memcpy(down, device->down, sizeof down);
         gone = std::exchange(device->driver, {});
         *device = {};
+        if (g_tables->repeating == id) g_tables->repeating = 0;
     }
     for (u32 code = 0; code < kKeys; ++code)
         if ((down[code / 64] >> (code % 64)) & 1) deliver({EV_KEY, static_cast<u16>(code), 0});
@@ -80,21 +97,35 @@ void remove_handler(void* context) {
 
 class InputCore final : public module::Instance {
   public:
-    static Result<std::unique_ptr<InputCore>> create(module::Context&) {
+    static Result<std::unique_ptr<InputCore>> create(module::Context& context) {
         std::unique_ptr<InputCore> self(new (std::nothrow) InputCore);
         if (!self) return Err(Error::nomem);
         g_tables = &self->tables_;
+        TRY_ASSIGN(g_tables->work, context.make_work<&InputCore::repeat>(self.get()));
+        TRY_ASSIGN(g_tables->timer, context.make_timer<&InputCore::due>(self.get()));
         return self;
     }
 
   private:
+    void due() { (void)tables_.work.queue(); }
+    void repeat() {
+        sync::MutexGuard delivering(g_delivery);
+        u16 code;
+        {
+            sync::MutexGuard guard(g_mutex);
+            if (tables_.repeating == 0) return;
+            code = tables_.repeated_code;
+            tables_.timer.arm_at(time::monotonic_ns() + kRepeatPeriodNs);
+        }
+        deliver({EV_KEY, code, 2});
+    }
     Tables tables_;
 };
 
 }  // namespace
 
 Result<module::Held> add_device(module::Context& context, std::string_view name,
-                                module::Gated<Driver> driver, u32& id) {
+                                module::Gated<Driver> driver, Repeat repeat, u32& id) {
     u32 number;
     {
         sync::MutexGuard guard(g_mutex);
@@ -110,6 +141,7 @@ Result<module::Held> add_device(module::Context& context, std::string_view name,
         if (free == nullptr) return Err(Error::nospc);
         free->id = number;
         free->driver = driver.alias();
+        free->repeat = repeat;
         leds = g_tables->leds;
     }
     id = number;
@@ -131,7 +163,12 @@ void report(u32 id, const Event& event) {
             const u64 bit = u64{1} << (event.code % 64);
             const bool was = (word & bit) != 0;
             if (event.value == 0 && !was) return;
-            if (event.value != 0 && was) passed.value = 2;
+            if (event.value != 0 && was) {
+                if (device->repeat == Repeat::by_software) return;
+                passed.value = 2;
+            } else {
+                set_repeated_locked(*device, event);
+            }
             word = event.value != 0 ? word | bit : word & ~bit;
         }
     }

@@ -41,7 +41,7 @@ class Keyboard final : public module::Instance, input::Driver {
                    input::add_device(context, "AT Translated Set 2 keyboard",
                                      module::Gated<input::Driver>::borrow(self.get(),
                                                                           &context.gate()),
-                                     self->id_));
+                                     input::Repeat::by_device, self->id_));
         return self;
     }
     ~Keyboard() override {

@@ -13,7 +13,7 @@ constexpr u16 kEventQueue = 0, kStatusQueue = 1;
 constexpr u32 kEvents = 64, kStatuses = 16;
 // The device's configuration: what is asked for, and the answer.
 constexpr usize kSelect = 0, kSubselect = 1, kSize = 2, kAnswer = 8;
-constexpr u8 kSelectName = 1;
+constexpr u8 kSelectName = 1, kSelectEventBits = 0x11;
 constexpr usize kNameBytes = 63;
 
 struct DeviceEvent {
@@ -88,7 +88,7 @@ class Keyboard final : public device::Binding, input::Driver {
         TRY_ASSIGN(device_, input::add_device(context, name,
                                               module::Gated<input::Driver>::borrow(
                                                   this, &context.gate()),
-                                              id_));
+                                              repeat(), id_));
         ready_.store(true, std::memory_order_release);
         events_->notify();
         (void)work_.queue();
@@ -108,6 +108,13 @@ class Keyboard final : public device::Binding, input::Driver {
             }
         }
         out[n] = 0;
+    }
+    // The device asks for repetition by claiming the events of EV_REP, as a Linux one does.
+    input::Repeat repeat() {
+        const module::Mmio& config = transport_->config();
+        config.write8(kSelect, kSelectEventBits);
+        config.write8(kSubselect, EV_REP);
+        return config.read8(kSize) != 0 ? input::Repeat::by_software : input::Repeat::by_device;
     }
     // A token is a place in the buffer, counted from 1: a null one means none.
     Result<void> offer(u32 slot) {

@@ -21,6 +21,10 @@ class Driver {
     virtual void set_leds(u32 leds) {}
 };
 
+// Who repeats a key that is held: the device, by pressing it again, or input_core, which drops what
+// the device presses again. Linux: 250 ms after it was pressed, then every 33 ms.
+enum class Repeat : u8 { by_device, by_software };
+
 // Who listens to the events of all devices.
 class Handler {
   public:
@@ -32,7 +36,7 @@ class Handler {
 // A device is there until the handle goes; `id` is what report() wants. Error::nospc: too many.
 // May sleep.
 TENON_API Result<module::Held> add_device(module::Context& context, std::string_view name,
-                                          module::Gated<Driver> driver, u32& id);
+                                          module::Gated<Driver> driver, Repeat repeat, u32& id);
 // Thread context, may sleep. Dropped when the device is not there.
 TENON_API void report(u32 id, const Event& event);
 // Error::nospc: too many.
