@@ -53,6 +53,15 @@ void Tty::file_closed() {
     if (opens_.fetch_sub(1) != 1) return;
     exclusive_ = false;
     driver_.call(&Driver::close, *this);
+    if (!driver_.call(&Driver::forgets_settings)) return;
+    sync::MutexGuard guard(state_);
+    if (opens_.load() != 0) return;  // opened again meanwhile
+    const Termios old = discipline_.termios;
+    set_first_termios();
+    discipline_.termios_changed(old);
+    discipline_.flush_input();
+    stopped_ = false;
+    locked_ = {};
 }
 
 }  // namespace tenon::tty

@@ -11,8 +11,7 @@ Tty::Tty(std::string_view name, vfs::DeviceNumber number, module::Gated<Driver> 
     : number_(number), driver_(std::move(driver)), discipline_(*this) {
     const usize n = std::min(name.size(), sizeof(name_) - 1);
     std::memcpy(name_, name.data(), n);
-    if (!driver_.call(&Driver::has_line)) discipline_.termios.cflag &= ~u32{HUPCL};
-    if (driver_.call(&Driver::is_utf8)) discipline_.termios.iflag |= IUTF8;
+    set_first_termios();
 }
 Tty::~Tty() = default;
 
@@ -25,6 +24,12 @@ Result<Ref<Tty>> Tty::create(std::string_view name, vfs::DeviceNumber number,
     auto* tty = new (std::nothrow) Tty(name, number, std::move(driver));
     if (tty == nullptr) return Err(Error::nomem);
     return adopt_ref(tty);
+}
+
+void Tty::set_first_termios() {
+    discipline_.termios = kDefaultTermios;
+    if (!driver_.call(&Driver::has_line)) discipline_.termios.cflag &= ~u32{HUPCL};
+    if (driver_.call(&Driver::is_utf8)) discipline_.termios.iflag |= IUTF8;
 }
 
 Termios Tty::termios() {

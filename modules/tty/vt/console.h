@@ -39,6 +39,7 @@ class Console final : public tty::Driver, private Interpreter::Host {
     usize write_room(tty::Tty&) override { return 4096; }
     void input_drained(tty::Tty&) override;
     bool is_utf8() const override { return true; }
+    bool forgets_settings() const override { return true; }
     Result<i64> ioctl(tty::Tty&, u32 command, u64 argument) override;
 
   private:

@@ -327,6 +327,24 @@ static void of_others(void) {
     waitpid(child, 0, 0);
 }
 
+/* The last close of a console forgets its settings. */
+static void settings(void) {
+    for (int held = 0; held < 2; held++) {
+        int keep = held ? open("/dev/tty20", O_RDWR | O_NOCTTY) : -1;
+        for (int i = 0; i < 2; i++) {
+            struct termios t;
+            int console = open("/dev/tty20", O_RDWR | O_NOCTTY);
+            printf("settings %d %d: %d", held, i, tcgetattr(console, &t));
+            printf(" %x %x %x %x %d\n", t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag, t.c_cc[VINTR]);
+            t.c_lflag &= ~(ICANON | ECHO);
+            t.c_cc[VINTR] = 24;
+            tcsetattr(console, TCSANOW, &t);
+            close(console);
+        }
+        close(keep);
+    }
+}
+
 int main(void) {
     setvbuf(stdout, 0, _IONBF, 0);
     nodes();
@@ -335,6 +353,7 @@ int main(void) {
     ioctl(fd, VT_ACTIVATE, 1);
     ioctl(fd, VT_WAITACTIVE, 1);
     terminal();
+    settings();
     int zero = open("/dev/tty0", O_RDWR | O_NOCTTY);
     printf("tty0 is %s\n", ttyname(zero) ? ttyname(zero) : "?");
     close(zero);

@@ -30,10 +30,12 @@ class Driver {
     virtual void flow_changed(Tty& tty, bool stopped) {}
     virtual void input_flushed(Tty& tty) {}
     virtual void send_break(Tty& tty) {}
-    // Is there a line that the last close may hang up? Then HUPCL is set at first. Asked once.
+    // Is there a line that the last close may hang up? Then HUPCL is set at first.
     virtual bool has_line() const { return true; }
-    // Its characters are UTF-8: then IUTF8 is set at first. Asked once.
+    // Its characters are UTF-8: then IUTF8 is set at first.
     virtual bool is_utf8() const { return false; }
+    // Does the last close forget termios and what was typed? A serial line keeps its settings.
+    virtual bool forgets_settings() const { return false; }
     virtual void hung_up(Tty& tty) {}
     virtual Result<i64> ioctl(Tty& tty, u32 command, u64 argument) { return Err(Error::noioctl); }
     // The other end is gone for good: reads answer EIO.
@@ -98,6 +100,7 @@ class Tty final : public RefCounted<Tty>, private LineDiscipline::Host {
     bool is_stopped() const override { return stopped_; }
     void flush_output() override;
 
+    void set_first_termios();
     void flush_echo_locked();
     usize write_some(std::span<const u8> bytes);
     Result<void> wait_sent(sync::WaitMode mode);
