@@ -1,5 +1,6 @@
 // /proc/sys/kernel.
 #include <tenon/lib/random.h>
+#include <tenon/linux/ctrl_alt_del.h>
 #include <tenon/process/system_name.h>
 #include <tenon/sched/scheduler.h>
 #include <tenon/trace/log.h>
@@ -249,6 +250,20 @@ constexpr Entry kPty[] = {
     knob<&pty_reserve>("reserve"),
 };
 
+// --- Who is told of Ctrl-Alt-Del ------------------------------------------------------------------
+
+Result<void> show_cad_pid(Text& out, const Subject&) {
+    auto cad = module::find_service<linux_cad::CtrlAltDel>(linux_cad::kService);
+    if (cad) out.print("{}\n", cad->call(&linux_cad::CtrlAltDel::pid));
+    return {};
+}
+Result<void> store_cad_pid(const Subject&, std::string_view text) {
+    TRY_ASSIGN(const i64 pid, take_number(text));
+    if (pid != static_cast<i32>(pid)) return Err(Error::inval);
+    TRY_ASSIGN(auto cad, module::find_service<linux_cad::CtrlAltDel>(linux_cad::kService));
+    return cad.call(&linux_cad::CtrlAltDel::set_pid, static_cast<i32>(pid));
+}
+
 constexpr Entry kSeccomp[] = {sysctl_text("actions_avail", show_seccomp_actions)};
 constexpr Entry kYama[] = {setting<Heeded::ptrace_scope, 0, 3>("ptrace_scope")};
 
@@ -266,6 +281,8 @@ constexpr Entry kKernel[] = {
     sysctl_file("core_uses_pid", show_core_uses_pid, 0644, store_core_uses_pid),
     setting<Heeded::core_pipe_limit>("core_pipe_limit"),
     word<&modprobe>("modprobe"),
+    sysctl_file("cad_pid", show_cad_pid, 0600, store_cad_pid),
+    setting<Heeded::ctrl_alt_del>("ctrl-alt-del"),
     word<&poweroff>("poweroff_cmd"),
     ipc_setting<Setting::sem>("sem"),
     ipc_setting<Setting::sem_next_id>("sem_next_id", 0444),

@@ -13,6 +13,7 @@
 #include "personality/linux/personality.h"
 #include "personality/linux/process/task_facts.h"
 #include "personality/linux/system/accounting.h"
+#include "personality/linux/system/ctrl_alt_del.h"
 #include "personality/linux/system/settings.h"
 #include "personality/linux/system/unread_log.h"
 
@@ -38,11 +39,13 @@ class LinuxModule final : public module::Instance {
         TRY_ASSIGN(self->key_files_, keys::offer_files(context));
         TRY_ASSIGN(self->task_facts_, offer_task_facts(context));
         TRY_ASSIGN(self->settings_, offer_settings(context));
+        TRY_ASSIGN(self->ctrl_alt_del_, offer_ctrl_alt_del(context));
         TRY_ASSIGN(self->log_, unread_log::offer(context));
         return std::unique_ptr<module::Instance>(std::move(self));
     }
     ~LinuxModule() override {
         log_ = {};
+        ctrl_alt_del_ = {};
         settings_ = {};
         task_facts_ = {};
         key_files_ = {};
@@ -63,7 +66,7 @@ class LinuxModule final : public module::Instance {
     module::Held ipc_files_;
     module::Held key_files_;
     module::Held task_facts_;
-    module::Held settings_;
+    module::Held settings_, ctrl_alt_del_;
     module::Held log_;
     module::Held mqueue_;
 };

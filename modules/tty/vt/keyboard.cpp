@@ -1,5 +1,6 @@
 // Keys to the console in the foreground.
 #include <input/input.h>
+#include <tenon/linux/ctrl_alt_del.h>
 #include <tenon/module/module.h>
 
 #include "console.h"
@@ -50,8 +51,12 @@ class KeyHandler final : public input::Handler {
                 }
                 return Consoles::show_leds();
             }
+            case Action::ctrl_alt_del: {
+                auto cad = module::find_service<linux_cad::CtrlAltDel>(linux_cad::kService);
+                if (cad) cad->call(&linux_cad::CtrlAltDel::pressed);
+                return;
+            }
             case Action::none:
-            case Action::ctrl_alt_del:
             case Action::scroll_back:
             case Action::scroll_forward: return;
         }

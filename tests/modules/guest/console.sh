@@ -34,5 +34,15 @@ line second
 printf '\033[2J\033[H\033[3;5HThis is \033[32mtty2\033[0m of Tenon' >/dev/tty2
 printf '\033[5;1H\342\224\214\342\224\200\342\224\220' >/dev/tty2
 told "LOOK"
+# Ctrl-Alt-Del is a signal to whom one chose, or the end.
+echo 0 >/proc/sys/kernel/ctrl-alt-del
+echo $$ >/proc/sys/kernel/cad_pid
+trap 'echo "GOT interrupt"' INT
+told "CAD told"
+for wait in 1 2 3 4 5; do sleep 0.1; done
+trap '' INT
 dmesg | grep -i -E 'panic|assert|fault|bug' | head -n 5
 echo DONE
+echo 1 >/proc/sys/kernel/ctrl-alt-del
+echo "CAD last"
+sleep 60

@@ -10,6 +10,7 @@
 
 #include "personality/linux/abi.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/system/settings.h"
 
 namespace tenon::personality {
 
@@ -102,6 +103,7 @@ Result<i64> sys_reboot(i32 magic1, i32 magic2, u32 cmd, u64 arg) {
     switch (cmd) {
         case LINUX_REBOOT_CMD_CAD_ON:
         case LINUX_REBOOT_CMD_CAD_OFF:
+            counter(linux_settings::Setting::ctrl_alt_del).store(cmd == LINUX_REBOOT_CMD_CAD_ON);
             return 0;
         case LINUX_REBOOT_CMD_RESTART2: {
             char command[256];

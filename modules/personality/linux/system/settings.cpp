@@ -14,7 +14,7 @@ using linux_settings::Setting;
 constinit std::atomic<i32> values[] = {1,     1,     45, 1 << 20, 65536, 0, 65536, 16384,
                                        65536, 1,     0,  0,       0,     1, 1,     0,
                                        0,     128,   0,  32768,   0,     0, 2,     28,    4194304,
-                                       100};
+                                       100,   1};
 
 class OwnSettings final : public linux_settings::Settings {
   public:

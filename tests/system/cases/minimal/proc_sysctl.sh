@@ -41,3 +41,10 @@ cut -d' ' -f1 /proc/self/syscall
 cat /proc/self/timens_offsets /proc/self/projid_map
 echo '0 0 1' >/proc/self/uid_map; echo $?
 for v in 8 15 16 x; do echo $v >/proc/self/oom_adj; echo "$? $(cat /proc/$$/oom_adj)"; done
+cd /proc/sys/kernel
+ls -l ctrl-alt-del cad_pid | cut -c1-10; cat ctrl-alt-del cad_pid
+for v in 5 0 -7 x 1; do echo $v >ctrl-alt-del; echo "$v: $? $(cat ctrl-alt-del)"; done
+for v in 99999 0 -1 x $$ 1; do
+    echo $v >cad_pid; status=$?
+    [ "$(cat cad_pid)" = $$ ] && echo "self $status" || echo "$v: $status $(cat cad_pid)"
+done

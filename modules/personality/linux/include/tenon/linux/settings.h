@@ -33,12 +33,13 @@ enum class Setting : u8 {
     mmap_rnd_bits,               // vm: bits of entropy in where mappings begin, in pages
     sched_deadline_period_max_us,  // kernel: the longest period of SCHED_DEADLINE, microseconds
     sched_deadline_period_min_us,  // kernel: the shortest
+    ctrl_alt_del,  // kernel: whether Ctrl-Alt-Del restarts; 0: it is a signal to cad_pid
 };
 
 // Thread context; does not sleep.
 class Settings : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 6;      // of this class and the enum above
+    static constexpr u32 kInterfaceVersion = 7;      // of this class and the enum above
     virtual i32 get(Setting which) = 0;              // what it is now
     virtual void set(Setting which, i32 value) = 0;  // from now on; any value is taken
 };
