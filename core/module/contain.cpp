@@ -146,6 +146,7 @@ void take_down(Module& failed) {
             const bool is_culprit = &m == &failed;
             m.state = State::going;
             (void)m.gate->fail("a module that it needs failed");
+            log::notice("module {}: taken down: {}", m.name(), m.gate->failure());
             History* const h = history_of(m.name());
             if (h == nullptr) continue;
             plan_restart(m, *h, now, earliest_ns, is_culprit);

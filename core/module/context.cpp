@@ -301,7 +301,10 @@ Result<Held> Context::register_file_system(std::unique_ptr<vfs::FileSystemType> 
                            Gated<vfs::FileSystemType>::own(std::move(type), module_.gate.get()));
                    },
                    [name] { vfs::unregister_file_system(name.text); }));
-    ENTER_GRANT(grant);
+    // Entered first: a failure while its mounts come back takes the registration with it.
+    module_.ledger.add(*grant);
+    vfs::mount_again(name.text);
+    return Held(grant);
 }
 
 Result<Held> Context::register_bus(device::Bus& bus) {

@@ -29,7 +29,6 @@ class DirectoryGuard {
 
 // mount_again.cpp: when a type's module goes, and comes.
 void orphan_mounts(std::string_view type);
-void mount_again(std::string_view type);
 // After an Error::nodev: waits for a mounted file system whose module is being restarted. True:
 // one came back, the operation is worth another try. Sleeps, at most a few seconds.
 bool wait_mounted_again();

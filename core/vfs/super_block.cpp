@@ -78,7 +78,6 @@ Result<void> register_file_system(module::Gated<FileSystemType> type) {
     if (name.empty() || name.size() >= sizeof entry->name) return Err(Error::nametoolong);
     std::memcpy(entry->name, name.data(), name.size());
     entry->needs_device = entry->type.call(&FileSystemType::needs_device);
-    const char* kept_name = entry->name;
     {
         sync::MutexGuard guard(registry_lock);
         if (find_type_locked(name) != nullptr) return Err(Error::busy);
@@ -86,7 +85,6 @@ Result<void> register_file_system(module::Gated<FileSystemType> type) {
         while (*link != nullptr) link = &(*link)->next;
         *link = entry.release();
     }
-    mount_again(kept_name);
     return {};
 }
 

@@ -65,9 +65,11 @@ class FileSystemType {
     virtual Result<Ref<SuperBlock>> mount(std::string_view source, u32 flags,
                                           std::string_view data) = 0;
 };
-// Error::busy on a name twice, Error::nametoolong from 32 bytes on. Where a type of this name went
-// with its module while it was mounted, its mounts get fresh instances of this one.
+// Error::busy on a name twice, Error::nametoolong from 32 bytes on.
 TENON_API Result<void> register_file_system(module::Gated<FileSystemType> type);
+// Where a type of this name went with its module while it was mounted, its mounts get fresh
+// instances of the one that is registered. Calls it; may sleep.
+void mount_again(std::string_view type);
 TENON_API void unregister_file_system(std::string_view name);
 // A fresh instance of a registered type; Error::nodev.
 TENON_API Result<Ref<SuperBlock>> mount_file_system(std::string_view type, std::string_view source,
