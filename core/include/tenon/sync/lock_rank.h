@@ -9,10 +9,10 @@ namespace tenon::sync {
 enum class LockRank : u8 {
     none = 0,  // not checked; for tests
     // Sleeping locks, outermost first.
+    file_position = 16,  // before what a write to a device or an attribute takes
     tty_ioctl = 18,
     device_events = 19,  // a Listener may use the VFS
     exec_update = 20,
-    file_position = 21,
     vfs_rename = 22,   // one per super block
     vfs_parent = 24,   // directory inode
     vfs_parent2 = 25,  // second directory of a rename
