@@ -125,17 +125,20 @@ void AddressSpace::reset_peak_resident() {
 }
 
 void AddressSpace::visit_entries(u64 start, u64 end, EntryVisit visit, void* context) {
-    sync::SpinGuard guard(table_lock_);
-    TlbBatch batch(*this);
-    table_.for_each(start, end, [&](u64 va, arch::Pte& slot) {
-        const arch::Pte old = slot.load();
-        if (old.is_none()) return;
-        const arch::Pte fresh = visit(va, old, holds_page(old) ? &page_in(old) : nullptr, context);
-        if (fresh == old) return;
-        slot.add_marks(slot.exchange(fresh), old);  // a CPU may have set some since
-        batch.add(va, nullptr);
-    });
-    batch.finish();
+    while (start < end) {
+        sync::SpinGuard guard(table_lock_);
+        TlbBatch batch(*this);
+        start = table_.for_each_of_one(start, end, [&](u64 va, arch::Pte& slot) {
+            const arch::Pte old = slot.load();
+            if (old.is_none()) return;
+            mm::Page* const page = holds_page(old) ? &page_in(old) : nullptr;
+            const arch::Pte fresh = visit(va, old, page, context);
+            if (fresh == old) return;
+            slot.add_marks(slot.exchange(fresh), old);  // a CPU may have set some since
+            batch.add(va, nullptr);
+        });
+        batch.finish();
+    }
 }
 
 // fork: the VMAs are copied, and of the tables what cannot (or had better not) fault in again.

@@ -451,10 +451,11 @@ constexpr u64 kMs = 1'000'000;
 // look, and not only at both.
 Crossing* overdue_call(const Task& task, bool atomic, bool since_last) {
     constexpr u32 kAtomicLooks = 3, kLooks = 12, kLooksOfOuter = 40;
+    const u64 rests = task.sched.voluntary_switches + task.asked_for_death;
     for (Crossing* c = task.crossing; c != nullptr; c = c->outer) {
-        if (c->looks == 0 || c->switches != task.sched.voluntary_switches) {
+        if (c->looks == 0 || c->rests != rests) {
             c->looks = c->atomic_looks = 0;
-            c->switches = task.sched.voluntary_switches;
+            c->rests = rests;
         }
         ++c->looks;
         c->atomic_looks = !atomic ? 0 : since_last ? c->atomic_looks + 1 : 1;
@@ -512,8 +513,13 @@ bool watch_call(const Fault& at, bool irqs_were_on, uptr& mark, bool& irqs_on) {
         report_failure(*c->gate, "ran for too long", in_module);
     }
     if (revoke_interrupted(at, mark, irqs_on)) return true;
-    // The core goes round in what the module gave it, and does not come back by itself.
-    if (c != task->crossing || is_patient || c->uncut != 0 || !may_cut(*task, *c, at.ip))
+    // The core goes round in what the module gave it, and does not come back by itself. Preemption
+    // that no noted lock explains may be a lock that is just taken: another look meets another place.
+    constexpr u32 kLooksAtPlace = kLooksInCore + 8;
+    const bool is_between = arch::preempt_count() != c->preempt_count + spins_since(*task, *c) &&
+                            std::max(c->looks, 4 * c->atomic_looks) < kLooksAtPlace;
+    if (c != task->crossing || is_patient || is_between || c->uncut != 0 ||
+        !may_cut(*task, *c, at.ip))
         return false;
     undo(*task, *c);
     mark = c->mark;

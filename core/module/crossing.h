@@ -34,10 +34,11 @@ struct Crossing {
     u32 preempt_count = 0;
     u32 faults_disabled = 0;
     u32 held_locks = 0;  // of Task::module_locks
-    // What the watchdog saw of it: looks at which it ran, and had not slept since the first of them
-    // (`switches`); how many of the last ones were with interrupts or preemption off.
+    // What the watchdog saw of it: looks at which it ran, and had neither slept nor asked whether
+    // it is to end since the first of them (`rests`); how many of the last ones were with
+    // interrupts or preemption off.
     u32 looks = 0, atomic_looks = 0;
-    u64 switches;
+    u64 rests;
     u32 uncut = 0;
     bool irqs_on = true;
     bool is_call = true;  // counts as a call in flight

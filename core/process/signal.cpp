@@ -269,6 +269,7 @@ bool signal_pending() {
 
 bool fatal_signal_pending() {
     Task& self = *current();
+    if (self.crossing != nullptr && arch::preempt_count() == 0) ++self.asked_for_death;
     // SAFETY: a word; senders set it before they wake us.
     return signal_pending() && self.pending.set.has(kSigKill);
 }

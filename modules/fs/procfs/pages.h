@@ -23,21 +23,16 @@ inline bool was_used(arch::Pte entry) {
     return !entry.present() || entry.accessed();
 }
 
-// Lock of the page table is let go after so many entries.
-inline constexpr u64 kVisitBytes = 512 * kPageSize;
-
 // Calls fn(va, Pte, Page*) -> Pte for each entry of [start, end), as
 // AddressSpace::visit_entries(), which see.
 template <typename Fn>
 void each_entry(mm::AddressSpace& space, u64 start, u64 end, Fn&& fn) {
-    for (u64 at = start; at < end; at = std::min(end, at + kVisitBytes)) {
-        space.visit_entries(
-            at, std::min(end, at + kVisitBytes),
-            [](u64 va, arch::Pte entry, mm::Page* page, void* context) {
-                return (*static_cast<std::remove_reference_t<Fn>*>(context))(va, entry, page);
-            },
-            &fn);
-    }
+    space.visit_entries(
+        start, end,
+        [](u64 va, arch::Pte entry, mm::Page* page, void* context) {
+            return (*static_cast<std::remove_reference_t<Fn>*>(context))(va, entry, page);
+        },
+        &fn);
 }
 
 // Bytes, for smaps. Spec: Linux fs/proc/task_mmu.c, struct mem_size_stats.

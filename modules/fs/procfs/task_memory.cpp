@@ -62,7 +62,7 @@ class MemoryFile final : public SpaceFile {
             if (!write) TRY(buffer.put(chunk, *moved));
             position += *moved;
             done += *moved;
-            if (*moved < n) break;
+            if (*moved < n || process::fatal_signal_pending()) break;
         }
         return done;
     }

@@ -56,6 +56,9 @@ class PageTable {
     // subtrees whole.
     template <typename Fn>
     void for_each(u64 start, u64 end, Fn&& fn) const;
+    // Only of the leaf table (2 MiB) or the absent subtree that `start` lies in; where to go on.
+    template <typename Fn>
+    u64 for_each_of_one(u64 start, u64 end, Fn&& fn) const;
     // Unlinks the table pages that cover a part of `zone` and lie wholly in `hole`, which holds it,
     // and hands each to `release`: the caller frees them after the TLB shootdown.
     void prune(UserRange hole, UserRange zone, void (*release)(Pfn, void*), void* context);

@@ -207,7 +207,8 @@ class AddressSpace : public RefCounted<AddressSpace> {
     TENON_API u64 resident_pages() const;
     TENON_API void reset_peak_resident();  // Footprint::peak_resident begins anew
     // Calls `visit` for each entry of [start, end) that is not none, with its page (null: special);
-    // what it returns becomes the entry. Under the page-table lock: no sleep. `lock` held.
+    // what it returns becomes the entry. Under the page-table lock, which is let go after each
+    // table: no sleep. `lock` held.
     using EntryVisit = arch::Pte (*)(u64 va, arch::Pte entry, Page* page, void* context);
     TENON_API void visit_entries(u64 start, u64 end, EntryVisit visit, void* context);
 

@@ -148,6 +148,8 @@ TENON_API void force_signal(Task& task, const SignalInfo& info);
 TENON_API bool is_blocked_or_ignored(u32 signal);  // of the current task
 // True if a signal (or a kill) would end an interruptible sleep now.
 TENON_API bool signal_pending();
+// Whether the task is to die. A module's long loop that asks is none that runs for ever: the
+// watchdog counts anew, unless interrupts or preemption are off.
 TENON_API bool fatal_signal_pending();
 
 }  // namespace tenon::process

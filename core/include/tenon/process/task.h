@@ -145,6 +145,7 @@ class Task : public RefCounted<Task> {
         sync::HeldKind kind;
     } module_locks[module::kMaxModuleLocks] = {};
     u32 module_lock_count = 0;
+    u32 asked_for_death = 0;  // times that a module's call looked whether it is to end
     void* io_context = nullptr;
     i32 exit_code = 0;  // as wait reports, personality-neutral: (status << 8) | signal
     bool exiting = false;

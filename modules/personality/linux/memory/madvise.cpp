@@ -2,6 +2,8 @@
 #include <tenon/mm/user_copy.h>
 #include <tenon/vfs/inode.h>
 
+#include <algorithm>
+
 #include "personality/linux/generated/syscalls.h"
 #include "personality/linux/memory/layout.h"
 
@@ -199,15 +201,20 @@ Result<void> residency(mm::AddressSpace& space, u64 start, std::span<u8> out) {
             return entry;
         },
         &seen);
-    for (usize i = 0; i < out.size(); ++i) {
-        const u64 va = start + (i << kPageShift);
+    const u64 end = start + (out.size() << kPageShift);
+    for (u64 va = start; va < end;) {
         mm::Vma* vma = space.find(va);
         if (vma == nullptr || vma->range.start > va) return Err(Error::nomem);
-        if (out[i] != 0 || vma->mapping == nullptr) continue;
-        if (mm::Page* page = vma->mapping->find(vma->index_of(va))) {
-            out[i] = page->test(mm::Page::kUptodate);
-            mm::page_unref(page);
+        const u64 stop = std::min(end, vma->range.end);
+        for (; vma->mapping != nullptr && va < stop; va += kPageSize) {
+            u8& seen = out[(va - start) >> kPageShift];
+            if (seen != 0) continue;
+            if (mm::Page* page = vma->mapping->find(vma->index_of(va))) {
+                seen = page->test(mm::Page::kUptodate);
+                mm::page_unref(page);
+            }
         }
+        va = stop;
     }
     return {};
 }

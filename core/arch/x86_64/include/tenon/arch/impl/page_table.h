@@ -71,19 +71,18 @@ inline void* phys_to_virt(PhysAddr pa) {
 }
 
 template <typename Fn>
+u64 PageTable::for_each_of_one(u64 start, u64 end, Fn&& fn) const {
+    u64 next = 0;
+    Pte* table = find_table(start, next);
+    const u64 stop = next <= start || end < next ? end : next;  // the end of the address space
+    if (table != nullptr)
+        for (u64 at = start; at < stop; at += kPageSize) fn(at, table[(at >> 12) & 511]);
+    return stop;
+}
+
+template <typename Fn>
 void PageTable::for_each(u64 start, u64 end, Fn&& fn) const {
-    for (u64 va = start; va < end;) {
-        // One leaf table at a time: 2 MiB. find_table skips absent subtrees and says where to go
-        // on.
-        u64 next = 0;
-        Pte* table = find_table(va, next);
-        if (table != nullptr) {
-            const u64 stop = end < next ? end : next;
-            for (u64 at = va; at < stop; at += kPageSize) fn(at, table[(at >> 12) & 511]);
-        }
-        if (next <= va) break;  // the end of the address space
-        va = next;
-    }
+    while (start < end) start = for_each_of_one(start, end, fn);
 }
 
 }  // namespace tenon::arch
