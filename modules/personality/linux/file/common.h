@@ -83,6 +83,7 @@ class ReservedDescriptor {
     ~ReservedDescriptor() {
         if (fd_ >= 0) current()->files->cancel(fd_);
     }
+    i32 number() const { return fd_; }
     // The number, which is the caller's from now on.
     i64 publish(Ref<vfs::File> file) {
         current()->files->publish(fd_, std::move(file));
