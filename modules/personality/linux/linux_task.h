@@ -8,6 +8,7 @@
 #include "personality/linux/keys/task_keys.h"
 #include "personality/linux/seccomp/seccomp.h"
 #include "personality/linux/trace/tracee.h"
+#include "personality/linux/x86_64/ports.h"
 
 namespace tenon::personality {
 
@@ -33,6 +34,7 @@ class LinuxTask final : public process::TaskExtension {
     pi::Side pi;
     keys::TaskKeys keys;
     Ref<ipc::UndoList> undo;     // of semaphores; null until there is something to undo
+    Ref<PortSet> ports;          // of ioperm(2); null until there is one
     bool made_segments = false;  // of shared memory: some may have this task as their creator
 
     // What a new program does not take over from the old one.

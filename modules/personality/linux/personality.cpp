@@ -47,6 +47,7 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     fresh->persona = parent.persona;
     fresh->io_priority = parent.io_priority;
     fresh->memory_policy = parent.memory_policy;
+    fresh->ports = parent.ports;
     fresh->default_slack_ns = process::current_process().timer_slack_ns;
     seccomp::inherit(child);
     TRY(fresh->keys.inherit(parent.keys, options.same_process));
@@ -74,6 +75,7 @@ void LinuxPersonality::task_exiting(Task& task) {
     trace::wait_for_dump(task);
     trace::exiting(task);
     linux_task(task).keys.drop();
+    linux_task(task).ports.reset();
     if (task.space) {
         leave_memory(task, true);
         LinuxTask& own = linux_task(task);

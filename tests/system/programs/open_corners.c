@@ -2,9 +2,12 @@
 #define _GNU_SOURCE
 #include "check.h"
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static volatile int pipes_broken;
@@ -123,6 +126,54 @@ static void pipes(void) {
     close(ends[1]);
 }
 
+/* Without a descriptor to give, nothing is made, cut or answered about the name. */
+static void no_descriptor(void) {
+    fflush(stdout);
+    if (!fork()) {
+        struct stat st;
+        struct open_how how = {.flags = O_CREAT | O_RDWR, .mode = 0600};
+        const struct rlimit none = {.rlim_cur = 3, .rlim_max = 4096}, some = {.rlim_cur = 100, .rlim_max = 4096};
+        int d = open("d", O_RDONLY), f = open("f", O_WRONLY | O_TRUNC);
+        write(f, "text", 4);
+        SAY(setrlimit(RLIMIT_NOFILE, &none));
+        SAY(open("new", O_CREAT | O_RDWR, 0600));
+        SAY(open("new", O_CREAT | O_EXCL | O_RDWR, 0600));
+        SAY(creat("new", 0600));
+        SAY(openat(d, "new", O_CREAT | O_RDWR, 0600));
+        SAY(syscall(SYS_openat2, AT_FDCWD, "new", &how, sizeof how));
+        SAY(stat("new", &st));
+        SAY(stat("d/new", &st));
+        SAY(open("f", O_WRONLY | O_TRUNC));
+        SAY(open("d", O_TMPFILE | O_RDWR, 0600));
+        SAY(stat("f", &st));
+        printf("%ld bytes\n", (long)st.st_size);
+        SAY(open("none", O_RDONLY));
+        SAY(open("f/none", O_RDONLY));
+        SAY(openat(77, "f", O_RDONLY));
+        SAY(open("", O_RDONLY));
+        SAY(syscall(SYS_open, 1, O_RDONLY));
+        SAY(syscall(SYS_open, 1, O_TMPFILE | O_RDONLY));
+        SAY(open("d", O_TMPFILE | O_RDONLY));
+        how.mode = 1 << 20;
+        SAY(syscall(SYS_openat2, AT_FDCWD, "new", &how, sizeof how));
+        SAY(syscall(SYS_mq_open, "corner", O_CREAT | O_RDWR, 0600, 0));
+        SAY(syscall(SYS_mq_open, "", O_CREAT | O_RDWR, 0600, 0));
+        SAY(syscall(SYS_mq_open, "a/b", O_CREAT | O_RDWR, 0600, 0));
+        SAY(syscall(SYS_mq_open, 1, O_CREAT | O_RDWR, 0600, 0));
+        SAY(syscall(SYS_mq_unlink, "corner"));
+        SAY(setrlimit(RLIMIT_NOFILE, &some));
+        /* A failed open gives its descriptor back: the same number each time. */
+        SAY(open("none", O_RDONLY));
+        SAY(openat(77, "f", O_RDONLY));
+        SAY(syscall(SYS_mq_open, "corner", O_RDWR, 0600, 0));
+        int a = open("f", O_RDONLY);
+        SAY(a);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+}
+
 int main(void) {
     chdir(mkdtemp((char[]){"/tmp/openXXXXXX"}));
     mkdir("d", 0700);
@@ -133,5 +184,6 @@ int main(void) {
     locks();
     links();
     pipes();
+    no_descriptor();
     return 0;
 }

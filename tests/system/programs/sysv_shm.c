@@ -349,6 +349,28 @@ static void key(void) { /* the same page for futexes of both processes */
     wait(0);
     shmctl(id, IPC_RMID, 0);
 }
+static void remapping(void) { /* a removed segment goes with the pages that the new ones replace */
+    for (int removed = 0; removed < 4; removed++) {
+        int id = shmget(IPC_PRIVATE, 3 * 4096, 0600);
+        char *m = shmat(id, 0, 0), *other = removed == 2 ? shmat(id, 0, 0) : NULL;
+        for (int i = 0; i < 3; i++) m[i * 4096] = 'a' + i;
+        if (removed) SAY(shmctl(id, IPC_RMID, 0));
+        SAY(syscall(SYS_remap_file_pages, m, removed == 3 ? 4096 : 3 * 4096, 0, 1, 0));
+        SAY(count(id));
+        unsigned char there[3];
+        SAY(mincore(m, 4096, there));
+        SAY(mincore(m + 4096, 8192, there));
+        if (!mincore(m, 4096, there)) printf("%c\n", m[0]);
+        SAY(syscall(SYS_remap_file_pages, m, 4096, 0, 2, 0));
+        if (!mincore(m, 4096, there)) printf("%c\n", m[0]);
+        maps();
+        SAY(shmdt(m));
+        if (other) shmdt(other);
+        munmap(m, 3 * 4096);
+        SAY(count(id));
+        SAY(shmctl(id, IPC_RMID, 0));
+    }
+}
 int main(int argc, char **argv) {
     if (argc > 1) {
         int id = shmget(0x77, 1, 0);
@@ -359,6 +381,7 @@ int main(int argc, char **argv) {
     attaching();
     in_child(past_end);
     lives();
+    remapping();
     control();
     numbers();
     settings();

@@ -70,6 +70,31 @@ inline u64 descriptor_limit() {
 }
 Result<i64> install_file(Ref<vfs::File> file, bool close_on_exec);
 
+// A descriptor of the calling task that no file is behind yet: taken before a call makes, truncates
+// or accepts anything, so that Error::mfile leaves nothing changed. Given back unless published.
+class ReservedDescriptor {
+  public:
+    static Result<ReservedDescriptor> make(bool close_on_exec) {
+        TRY_ASSIGN(const i32 fd, current()->files->reserve(close_on_exec, descriptor_limit()));
+        return ReservedDescriptor(fd);
+    }
+    ReservedDescriptor(ReservedDescriptor&& other) : fd_(std::exchange(other.fd_, -1)) {}
+    ReservedDescriptor& operator=(ReservedDescriptor&&) = delete;
+    ~ReservedDescriptor() {
+        if (fd_ >= 0) current()->files->cancel(fd_);
+    }
+    i32 number() const { return fd_; }
+    // The number, which is the caller's from now on.
+    i64 publish(Ref<vfs::File> file) {
+        current()->files->publish(fd_, std::move(file));
+        return std::exchange(fd_, -1);
+    }
+
+  private:
+    explicit ReservedDescriptor(i32 fd) : fd_(fd) {}
+    i32 fd_;
+};
+
 // dev_t as stat and mknod carry it.
 inline u64 encode_device(vfs::DeviceNumber d) {
     return (d.minor & 0xffu) | (u64{d.major} << 8) | (u64{d.minor & ~0xffu} << 12);

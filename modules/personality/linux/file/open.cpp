@@ -33,8 +33,7 @@ Result<u32> resolve_flags(u64 resolve) {
 }
 
 // All checks of flags and mode that do not need the file. `flags` are valid ones.
-Result<i64> do_open(const vfs::LookupStart& start, std::string_view path, u64 flags, u32 mode,
-                    u32 lookup_flags) {
+Result<u64> checked_flags(u64 flags, u32 lookup_flags) {
     if (flags & __O_TMPFILE) {
         if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_CREAT)) return Err(Error::inval);
         if ((flags & O_ACCMODE) == O_RDONLY) return Err(Error::inval);
@@ -42,6 +41,12 @@ Result<i64> do_open(const vfs::LookupStart& start, std::string_view path, u64 fl
     if (flags & O_PATH) flags &= kPathFlags;
     if ((lookup_flags & vfs::kLookupCached) && (flags & (O_TRUNC | O_CREAT | __O_TMPFILE)))
         return Err(Error::again);
+    return flags;
+}
+
+// `flags` as checked_flags() gave them.
+Result<i64> open_into(ReservedDescriptor& slot, const vfs::LookupStart& start,
+                      std::string_view path, u64 flags, u32 mode, u32 lookup_flags) {
     vfs::OpenRequest request;
     request.flags = open_flags_from(static_cast<u32>(flags));
     request.mode = mode;
@@ -55,15 +60,18 @@ Result<i64> do_open(const vfs::LookupStart& start, std::string_view path, u64 fl
                          file->writable() || truncates ? LeaseBreak::write : LeaseBreak::read,
                          flags & O_NONBLOCK));
     if (truncates && vfs::is_regular(file->inode().mode)) TRY(truncate_open(*file, 0));
-    return install_file(std::move(file), flags & O_CLOEXEC);
+    return slot.publish(std::move(file));
 }
 
 Result<i64> do_open(i32 dirfd, u64 user_path, u64 flags, u32 mode, u32 lookup_flags) {
+    TRY_ASSIGN(flags, checked_flags(flags, lookup_flags));
     UserPath path;
     TRY(path.load(user_path));
+    if (path.view().empty()) return Err(Error::noent);
+    TRY_ASSIGN(auto slot, ReservedDescriptor::make(flags & O_CLOEXEC));
     AtStart at;
     TRY(at.set(dirfd, path));
-    return do_open(at.start(), path.view(), flags, mode, lookup_flags);
+    return open_into(slot, at.start(), path.view(), flags, mode, lookup_flags);
 }
 
 Result<i64> open_legacy(i32 dirfd, u64 path, u32 flags, u32 mode) {
@@ -75,8 +83,11 @@ Result<i64> open_legacy(i32 dirfd, u64 path, u32 flags, u32 mode) {
 }  // namespace
 
 Result<i64> open_resolved(const vfs::Path& path, u32 flags) {
-    return do_open(vfs::lookup_start_of_current(&path), {}, (flags & kValidOpenFlags) | O_LARGEFILE,
-                   0, vfs::kLookupEmptyOk);
+    TRY_ASSIGN(const u64 checked,
+               checked_flags((flags & kValidOpenFlags) | O_LARGEFILE, vfs::kLookupEmptyOk));
+    TRY_ASSIGN(auto slot, ReservedDescriptor::make(checked & O_CLOEXEC));
+    return open_into(slot, vfs::lookup_start_of_current(&path), {}, checked, 0,
+                     vfs::kLookupEmptyOk);
 }
 
 Result<i64> sys_open(u64 filename, u32 flags, u32 mode) {

@@ -43,6 +43,8 @@ Result<i64> sys_mq_open(u64 name, i32 oflag, u32 mode, u64 attr) {
     }
     UserPath path;
     TRY(path.load(name));
+    if (path.view().empty()) return Err(Error::noent);
+    TRY_ASSIGN(auto slot, ReservedDescriptor::make(true));
     const u32 flags = static_cast<u32>(oflag);
     // An access mode of 3 is refused, but only of a queue that is there.
     const bool no_mode = (flags & O_ACCMODE) == O_ACCMODE;
@@ -52,7 +54,7 @@ Result<i64> sys_mq_open(u64 name, i32 oflag, u32 mode, u64 attr) {
                           open_flags_from(wanted & (O_ACCMODE | O_CREAT | O_EXCL | O_NONBLOCK)),
                           mode, attr != 0 ? &attributes : nullptr));
     if (no_mode) return Err(Error::inval);
-    return install_file(std::move(file), true);
+    return slot.publish(std::move(file));
 }
 
 Result<i64> sys_mq_unlink(u64 name) {

@@ -21,6 +21,7 @@ namespace {
 // middle makes two of one), and lives as long as one of them.
 class Attachment final : public mm::VmaBacking {
   public:
+    const Ref<Segment>& segment() const { return segment_; }
     Attachment(Ref<Segment> segment, Ref<vfs::File> memory)
         : segment_(std::move(segment)), memory_(std::move(memory)) {
         fmt::BufferSink sink(name_);
@@ -57,6 +58,29 @@ class Attachment final : public mm::VmaBacking {
     char name_[32] = {};
     u64 id_;
 };
+
+}  // namespace
+
+bool is_attachment(const mm::VmaBacking& backing) {
+    return backing.counter() == &Attachment::kOurs;
+}
+
+Result<void> reattach(mm::MapRequest& request) {
+    mm::AddressSpace& space = own_space();
+    const Ref<Segment> segment = static_cast<Attachment&>(*request.backing).segment();
+    TRY(space.unmap(request.address, request.length));
+    {
+        sync::SpinGuard guard(segment->lock);
+        if (segment->removed) return Err(Error::inval);
+        ++segment->attached;
+    }
+    auto at = space.map(request);
+    let_go(segment);
+    TRY(at);
+    return {};
+}
+
+namespace {
 
 // vm.mmap_min_addr, as whole pages.
 u64 lowest_fixed() {

@@ -33,6 +33,13 @@ class Segment final : public Object {
 
 // One user (VMA, or attach under way) less; destroys what is done. No locks held.
 void let_go(Ref<Segment> segment);
+
+// Whether a VMA's backing is an attachment of a segment.
+bool is_attachment(const mm::VmaBacking& backing);
+// remap_file_pages(2) of a range of the caller's that `request.backing`, an attachment, is behind.
+// What was there goes first, and a removed segment with it if nothing else has it attached: then
+// Error::inval, and the range is free, as in Linux. May sleep.
+Result<void> reattach(mm::MapRequest& request);
 // The same for all segments (shm_rmid_forced was set). Those whose creator lives are left alone.
 void destroy_orphans(Namespace& ns);
 // The task ends: what it made may be nobody's now.

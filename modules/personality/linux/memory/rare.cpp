@@ -5,6 +5,7 @@
 
 #include "personality/linux/file/common.h"
 #include "personality/linux/generated/syscalls.h"
+#include "personality/linux/ipc/shm.h"
 #include "personality/linux/memory/layout.h"
 #include "personality/linux/process/permission.h"
 #include "personality/linux/process/pidfd.h"
@@ -46,7 +47,10 @@ Result<i64> sys_remap_file_pages(u64 start, u64 size, u64 prot, u64 page, u32 fl
     request.place = mm::MapRequest::Place::fixed;
     request.file_offset = page << kPageShift;
     request.populate = !(flags & MAP_NONBLOCK);
-    TRY(space.map(request));
+    if (request.backing && ipc::is_attachment(*request.backing))
+        TRY(ipc::reattach(request));
+    else
+        TRY(space.map(request));
     return 0;
 }
 

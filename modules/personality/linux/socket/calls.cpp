@@ -37,25 +37,17 @@ Result<i64> sys_socket(i32 family, i32 type, i32 protocol) {
 Result<i64> sys_socketpair(i32 family, i32 type, i32 protocol, u64 usockvec) {
     const u32 flags = static_cast<u32>(type);
     if ((flags & ~kTypeMask) & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
+    // As Linux does: the numbers are there, and told, before there are sockets.
+    TRY_ASSIGN(auto first, ReservedDescriptor::make(flags & kSockCloexec));
+    TRY_ASSIGN(auto second, ReservedDescriptor::make(flags & kSockCloexec));
+    const i32 both[2] = {first.number(), second.number()};
+    TRY(mm::copy_to_user(UserAddr{usockvec}, both, sizeof(both)));
     if (family < 0 || family >= 46) return Err(Error::afnosupport);
     TRY_ASSIGN(const net::Kind kind, kind_of(flags));
     TRY_ASSIGN(auto pair, make_socket_pair(static_cast<u16>(family), kind,
                                            static_cast<u32>(protocol), open_flags_of(flags)));
-    vfs::FileTable& files = *current()->files;
-    TRY_ASSIGN(const i32 first, files.reserve(flags & kSockCloexec, descriptor_limit()));
-    auto second = files.reserve(flags & kSockCloexec, descriptor_limit());
-    if (!second) {
-        files.cancel(first);
-        return Err(second.error());
-    }
-    const i32 both[2] = {first, *second};
-    if (auto r = mm::copy_to_user(UserAddr{usockvec}, both, sizeof(both)); !r) {
-        files.cancel(first);
-        files.cancel(*second);
-        return Err(r.error());
-    }
-    files.publish(first, std::move(pair.files[0]));
-    files.publish(*second, std::move(pair.files[1]));
+    first.publish(std::move(pair.files[0]));
+    second.publish(std::move(pair.files[1]));
     return 0;
 }
 
@@ -80,26 +72,20 @@ Result<i64> sys_connect(i32 fd, u64 uservaddr, i32 addrlen) {
 }
 
 Result<i64> sys_accept4(i32 fd, u64 upeer_sockaddr, u64 upeer_addrlen, u32 flags) {
+    TRY_ASSIGN(auto file, current()->files->get(fd));
+    if (file->is_path_only()) return Err(Error::badf);
     if (flags & ~(kSockNonblock | kSockCloexec)) return Err(Error::inval);
-    TRY_ASSIGN(auto open, socket_of_fd(fd));
-    TRY_ASSIGN(const i32 slot, current()->files->reserve(flags & kSockCloexec, descriptor_limit()));
-    auto file = accept_socket(open.socket, open.file->nonblocking(), open_flags_of(flags));
-    if (!file) {
-        current()->files->cancel(slot);
-        return Err(file.error());
-    }
+    TRY_ASSIGN(auto slot, ReservedDescriptor::make(flags & kSockCloexec));
+    TRY_ASSIGN(auto listener, socket_of(*file));
+    TRY_ASSIGN(auto accepted, accept_socket(listener, file->nonblocking(), open_flags_of(flags)));
     if (upeer_sockaddr != 0) {
-        auto fresh = socket_of(**file);
+        auto fresh = socket_of(*accepted);
         net::Address address;
         if (fresh)
             if (auto name = fresh->call(&net::Socket::name, true); name) address = *name;
-        if (auto r = write_address(address, upeer_sockaddr, upeer_addrlen); !r) {
-            current()->files->cancel(slot);
-            return Err(r.error());
-        }
+        TRY(write_address(address, upeer_sockaddr, upeer_addrlen));
     }
-    current()->files->publish(slot, std::move(*file));
-    return slot;
+    return slot.publish(std::move(accepted));
 }
 
 Result<i64> sys_accept(i32 fd, u64 upeer_sockaddr, u64 upeer_addrlen) {

@@ -10,6 +10,9 @@ namespace tenon::personality {
 
 namespace {
 
+constexpr u64 kTrapFlag = 1 << 8;
+constexpr u32 kDebugVector = 1;
+
 // The unmasked exception that is pending. Spec: Intel SDM 1 8.1.3.3, 11.5.1.
 i32 float_code(bool simd) {
     const auto state = arch::fpu_save();
@@ -78,6 +81,12 @@ process::SignalInfo trap_signal(const arch::TrapInfo& trap, const arch::UserRegs
 void LinuxPersonality::user_trap(const arch::TrapInfo& trap, arch::UserRegs& regs) {
     Task& self = *current();
     LinuxTask& task = linux_task();
+    if (trap.trap == arch::UserTrap::general_protection && run_port_instruction(regs)) {
+        // Single-stepping sees this instruction as any other.
+        if (regs.rflags & kTrapFlag)
+            user_trap({arch::UserTrap::debug, regs.ip(), 0x4000, kDebugVector}, regs);
+        return;
+    }
     task.trap_number = trap.vector;
     task.trap_error = trap.error_code;
     if (trap.trap == arch::UserTrap::debug) {
