@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <tenon/mm/slab.h>
+#include <tenon/process/signal.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +13,8 @@ Text::~Text() {
 }
 
 void Text::write(std::string_view text) {
+    // A long list ends with its reader, and is no runaway while it grows.
+    if (process::fatal_signal_pending()) failed_ = true;
     if (failed_) return;
     if (room_ - size_ < text.size()) {
         const usize wanted = std::max<usize>({256, room_ * 2, size_ + text.size()});
