@@ -29,12 +29,10 @@ struct SwitchFrame {
 };
 
 u64 read_user_fs() {
-    if (features().fsgsbase) {
-        u64 v;
-        asm volatile("rdfsbase %0" : "=r"(v));
-        return v;
-    }
-    return x86::rdmsr(x86::kMsrFsBase);
+    if (!features().fsgsbase) return x86::rdmsr(x86::kMsrFsBase);
+    u64 v;
+    asm volatile("rdfsbase %0" : "=r"(v));
+    return v;
 }
 void write_user_fs(u64 v) {
     if (features().fsgsbase)
@@ -44,12 +42,10 @@ void write_user_fs(u64 v) {
 }
 // The user's GS base rests in the other register while the kernel runs.
 u64 read_user_gs() {
-    if (features().fsgsbase) {
-        u64 v;
-        asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(v)::"memory");
-        return v;
-    }
-    return x86::rdmsr(x86::kMsrKernelGsBase);
+    if (!features().fsgsbase) return x86::rdmsr(x86::kMsrKernelGsBase);
+    u64 v;
+    asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(v)::"memory");
+    return v;
 }
 void write_user_gs(u64 v) {
     if (features().fsgsbase)
@@ -72,6 +68,20 @@ void load_debug_regs(const DebugRegs* regs) {
     asm volatile("mov %0, %%dr7" ::"r"(regs->control | kDr7Off));
 }
 
+void load_counter(UserCounter counter) {
+    const u64 cr4 = x86::read_cr4();
+    x86::write_cr4(counter == UserCounter::traps ? cr4 | x86::kCr4Tsd : cr4 & ~x86::kCr4Tsd);
+}
+
+CpuLocal* make_current(Task& task) {
+    auto* local =
+        reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
+    local->current = &task;
+    local->kernel_stack = task.kernel_stack_top;
+    x86::set_trap_stack(task.kernel_stack_top);
+    return local;
+}
+
 void set_kernel_sp(Task& task, SwitchFrame* frame, u64 function, u64 argument) {
     *frame = {};
     frame->rbx = function;
@@ -88,9 +98,8 @@ UserRegs& user_regs(Task& task) {
 
 TENON_API void init_kernel_context(Task& task, void (*entry)(void*), void* argument) {
     // Below the user frame, as exec in a kernel thread fills that in later.
-    auto* frame =
-        reinterpret_cast<SwitchFrame*>(align_down(task.kernel_stack_top - sizeof(UserRegs), 16)) -
-        1;
+    const uptr top = align_down(task.kernel_stack_top - sizeof(UserRegs), 16);
+    auto* frame = reinterpret_cast<SwitchFrame*>(top) - 1;
     // As if called: the stack is 8 off a 16-byte boundary at a function's first instruction. The
     // frame is 56 bytes, so its end, where first_switch starts, must be 16-byte aligned.
     set_kernel_sp(task, frame, reinterpret_cast<u64>(entry), reinterpret_cast<u64>(argument));
@@ -117,33 +126,25 @@ Task* switch_to(Task& prev, Task& next) {
     }
     if (from.debug != nullptr || to.debug != nullptr) [[unlikely]]
         load_debug_regs(to.debug);
-    CpuLocal* local =
-        reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
-    local->current = &next;
-    local->in_call = next.crossing != nullptr;
-    local->kernel_stack = next.kernel_stack_top;
-    x86::set_trap_stack(next.kernel_stack_top);
+    if (from.counter != to.counter) [[unlikely]]
+        load_counter(to.counter);
+    make_current(next)->in_call = next.crossing != nullptr;
     return switch_stacks(&from.kernel_sp, to.kernel_sp, &prev);
 }
 
 TENON_API void enter_user(const UserRegs& regs) {
     irq_disable();
     Task& task = *current();
-    UserRegs& frame = user_regs(task);
-    frame = regs;
+    user_regs(task) = regs;
     write_user_fs(task.context.user_tls_base);
     write_user_gs(task.context.user_gs_base);
     x86::fpu_switch_in(task.context);
-    enter_user_frame(&frame);
+    enter_user_frame(&user_regs(task));
 }
 
 void set_current(Task& task) {
     IrqGuard guard;
-    auto* local =
-        reinterpret_cast<CpuLocal*>(reinterpret_cast<uptr>(&tenon_cpu_local) + percpu_offset());
-    local->current = &task;
-    local->kernel_stack = task.kernel_stack_top;
-    x86::set_trap_stack(task.kernel_stack_top);
+    make_current(task);
 }
 
 void set_user_tls(Task& task, u64 base) {
@@ -167,16 +168,20 @@ u64 user_gs(Task& task) {
                                                           : task.context.user_gs_base;
 }
 
+void set_user_counter(Task& task, UserCounter counter) {
+    IrqGuard guard;
+    task.context.counter = counter;
+    if (&task == current()) load_counter(counter);
+}
+
 Result<void> set_debug_regs(Task& stopped, const DebugRegs& regs) {
     Context& context = stopped.context;
     if (context.debug == nullptr) {
         if (regs.control == 0 &&
             (regs.address[0] | regs.address[1] | regs.address[2] | regs.address[3]) == 0)
             return {};
-        auto* fresh = new (std::nothrow) DebugRegs(regs);
-        if (fresh == nullptr) return Err(Error::nomem);
-        context.debug = fresh;
-        return {};
+        context.debug = new (std::nothrow) DebugRegs;
+        if (context.debug == nullptr) return Err(Error::nomem);
     }
     *context.debug = regs;
     return {};

@@ -1,6 +1,7 @@
 // Task life, as this personality adds to it.
 #include "personality/linux/personality.h"
 
+#include <tenon/arch/context.h>
 #include <tenon/arch/user_copy.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/futex.h>
@@ -44,6 +45,7 @@ Result<void> LinuxPersonality::task_cloned(Task& child, const process::CloneOpti
     // Tracing is not inherited like this: see trace/clone.cpp.
     child.syscall_entry = &personality::entry;
     (void)trace::take_trap_flag(arch::user_regs(child));
+    arch::set_user_counter(child, current()->context.counter);
     fresh->persona = parent.persona;
     fresh->io_priority = parent.io_priority;
     fresh->memory_policy = parent.memory_policy;

@@ -66,6 +66,7 @@ TENON_CONTROL_REGISTER(4)
 #undef TENON_CONTROL_REGISTER
 
 enum Cr4 : u64 {
+    kCr4Tsd = 1 << 2,
     kCr4Pge = 1 << 7,
     kCr4Osfxsr = 1 << 9,
     kCr4Osxmmexcpt = 1 << 10,

@@ -46,6 +46,9 @@ TENON_API void set_user_tls(Task& task, u64 base);
 TENON_API u64 user_tls(Task& task);
 TENON_API void set_user_gs(Task& task, u64 base);
 TENON_API u64 user_gs(Task& task);
+// Whether user code reads the cycle counter or gets UserTrap::general_protection for it.
+enum class UserCounter : u8 { reads, traps };
+TENON_API void set_user_counter(Task& task, UserCounter counter);
 
 // FPU. State is the hardware's XSAVE (or FXSAVE) area, standard format.
 Result<void> fpu_fork(Task& child, Task& parent);  // parent is current

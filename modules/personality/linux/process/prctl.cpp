@@ -1,4 +1,5 @@
 // prctl, personality, kcmp. Spec: man 2 prctl, man 2 personality, man 2 kcmp.
+#include <tenon/arch/context.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
 #include <tenon/process/tree.h>
@@ -195,6 +196,16 @@ Result<i64> sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
             return PR_TIMING_STATISTICAL;
         case PR_SET_TIMING:
             return arg2 == PR_TIMING_STATISTICAL ? Result<i64>(0) : Err(Error::inval);
+        case PR_GET_TSC:
+            TRY(mm::UserOut<i32>(arg2).write(current()->context.counter == arch::UserCounter::traps
+                                                 ? PR_TSC_SIGSEGV
+                                                 : PR_TSC_ENABLE));
+            return 0;
+        case PR_SET_TSC:
+            if (arg2 != PR_TSC_ENABLE && arg2 != PR_TSC_SIGSEGV) return Err(Error::inval);
+            arch::set_user_counter(*current(), arg2 == PR_TSC_SIGSEGV ? arch::UserCounter::traps
+                                                                      : arch::UserCounter::reads);
+            return 0;
         case PR_GET_TID_ADDRESS:
             TRY(mm::UserOut<u64>(arg2).write(linux_task().clear_child_tid));
             return 0;

@@ -1,5 +1,6 @@
 #include "personality/linux/seccomp/seccomp.h"
 
+#include <tenon/arch/context.h>
 #include <tenon/mm/user_copy.h>
 #include <tenon/process/process.h>
 #include <tenon/trace/log.h>
@@ -39,6 +40,8 @@ bool may_assign(const State& state, u32 mode) {
 Result<i64> set_strict() {
     State& state = linux_task().seccomp;
     if (!may_assign(state, SECCOMP_MODE_STRICT)) return Err(Error::inval);
+    // Nor does the program measure what others do by the time it takes.
+    arch::set_user_counter(*current(), arch::UserCounter::traps);
     sync::IrqSpinGuard guard(process::tree_lock());
     assign_locked(*current(), state, SECCOMP_MODE_STRICT, nullptr);
     return 0;

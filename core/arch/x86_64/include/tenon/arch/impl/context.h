@@ -21,6 +21,7 @@ struct Context {
     FpuState* fpu = nullptr;
     u32 fpu_cpu = ~0u;           // the CPU that may still hold this task's FPU registers
     DebugRegs* debug = nullptr;  // null: none in use
+    UserCounter counter = UserCounter::reads;
     bool fpu_fresh = true;       // registers are in their initial state; nothing was saved yet
 };
 

@@ -16,20 +16,9 @@ struct UserRegs {
 
     u64 syscall_number() const { return original_rax; }
     u64 syscall_arg(u32 i) const {
-        switch (i) {
-            case 0:
-                return rdi;
-            case 1:
-                return rsi;
-            case 2:
-                return rdx;
-            case 3:
-                return r10;
-            case 4:
-                return r8;
-            default:
-                return r9;
-        }
+        constexpr u64 UserRegs::*kOrder[] = {&UserRegs::rdi, &UserRegs::rsi, &UserRegs::rdx,
+                                             &UserRegs::r10, &UserRegs::r8,  &UserRegs::r9};
+        return this->*kOrder[i < 5 ? i : 5];
     }
     void set_syscall_result(u64 value) { rax = value; }
     u64 syscall_result() const { return rax; }
