@@ -1,6 +1,6 @@
 // Context: each function acquires from the core, wraps what calls back into the module with its
 // gate, and enters a Grant into the ledger. The grant is allocated first, so that nothing can fail
-// after the resource is there.
+// after the resource is there; and a cut (see Uncut) comes before both or after both.
 #include <tenon/device/device.h>
 #include <tenon/mm/vmalloc.h>
 #include <tenon/module/context.h>
@@ -122,11 +122,6 @@ Gate& Context::gate() const {
     return *module_.gate;
 }
 
-#define ENTER_GRANT(grant_pointer)     \
-    Grant* const made = grant_pointer; \
-    module_.ledger.add(*made);         \
-    return Held(made)
-
 namespace {
 
 template <typename Request>
@@ -137,9 +132,11 @@ Result<Grant*> request_line(Module& m, const char* what, uptr site, irq::Handler
     grant->handler = handler;
     grant->thread = thread;
     grant->context = context;
+    const Uncut whole;
     TRY_ASSIGN(grant->line, request(handler != nullptr ? &IrqGrant::on_irq : nullptr,
                                     thread != nullptr ? &IrqGrant::on_thread : nullptr, grant.get(),
                                     m.name_text));
+    m.ledger.add(*grant);
     return grant.release();
 }
 
@@ -153,7 +150,7 @@ Result<Held> Context::request_irq(u32 gsi, arch::IrqTrigger trigger, irq::Handle
                                                                        owner);
                                            }));
     grant->detail = gsi;
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::request_isa_irq(u32 isa_irq, irq::Handler handler, irq::ThreadHandler thread,
@@ -163,7 +160,7 @@ Result<Held> Context::request_isa_irq(u32 isa_irq, irq::Handler handler, irq::Th
                                                return irq::request_isa(isa_irq, h, t, c, owner);
                                            }));
     grant->detail = isa_irq;
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::request_msi(irq::Handler handler, irq::ThreadHandler thread, void* context,
@@ -173,7 +170,7 @@ Result<Held> Context::request_msi(irq::Handler handler, irq::ThreadHandler threa
                                                return irq::request_msi(h, t, c, owner, message);
                                            }));
     grant->detail = message.data;
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<TimerHandle> Context::make_timer(Callback callback, void* context) {
@@ -208,12 +205,15 @@ Result<Held> Context::start_thread(std::string_view name, Callback entry, void* 
     std::unique_ptr<ThreadGrant> grant(new (std::nothrow)
                                            ThreadGrant(module_, entry, context, CALL_SITE()));
     if (!grant) return Err(Error::nomem);
+    const Uncut whole;
     TRY_ASSIGN(grant->thread, sched::KThread::start(name, &ThreadGrant::main, grant.get()));
-    ENTER_GRANT(grant.release());
+    module_.ledger.add(*grant);
+    return Held(grant.release());
 }
 
 Result<Mmio> Context::map_mmio(PhysAddr start, usize length_bytes, arch::PageFlags cache) {
     const uptr site = CALL_SITE();
+    const Uncut whole;
     TRY_ASSIGN(volatile void* window, mm::map_mmio(start, length_bytes, cache));
     Grant* grant =
         make_grant(module_, GrantKind::mmio, "window", site, [window] { mm::unmap_mmio(window); });
@@ -231,6 +231,7 @@ Result<DmaBuffer> Context::alloc_dma(usize length_bytes, mm::Alloc flags) {
     if (length_bytes == 0) return Err(Error::inval);
     u32 order = 0;
     while ((kPageSize << order) < length_bytes) ++order;
+    const Uncut whole;
     TRY_ASSIGN(mm::Page * page, mm::alloc_pages(order, flags));
     Grant* grant = make_grant(module_, GrantKind::dma, "buffer", site,
                               [page, order] { mm::free_pages(page, order); });
@@ -246,13 +247,14 @@ Result<DmaBuffer> Context::alloc_dma(usize length_bytes, mm::Alloc flags) {
 
 namespace {
 
-// Registrations: the grant is made before, so that a failure after the registration cannot happen.
 template <typename Register, typename Release>
 Result<Grant*> register_with(Module& m, GrantKind kind, const char* what, uptr site,
                              Register do_register, Release release) {
     std::unique_ptr<Grant> grant(make_grant(m, kind, what, site, release));
     if (!grant) return Err(Error::nomem);
+    const Uncut whole;
     TRY(do_register());
+    m.ledger.add(*grant);
     return grant.release();
 }
 
@@ -286,7 +288,6 @@ Result<CharDevice> Context::add_numbers(u32 major, u32 first_minor, u32 count,
                                       delete at;
                                   }));
     grant->detail = *number.release();
-    module_.ledger.add(*grant);
     return CharDevice(grant, static_cast<u32>(grant->detail));
 }
 
@@ -301,8 +302,7 @@ Result<Held> Context::register_file_system(std::unique_ptr<vfs::FileSystemType> 
                            Gated<vfs::FileSystemType>::own(std::move(type), module_.gate.get()));
                    },
                    [name] { vfs::unregister_file_system(name.text); }));
-    // Entered first: a failure while its mounts come back takes the registration with it.
-    module_.ledger.add(*grant);
+    // It is entered: a failure while its mounts come back takes the registration with it.
     vfs::mount_again(name.text);
     return Held(grant);
 }
@@ -312,7 +312,7 @@ Result<Held> Context::register_bus(device::Bus& bus) {
                                   module_, GrantKind::bus, "bus", CALL_SITE(),
                                   [&] { return device::register_bus(bus); },
                                   [&bus] { device::unregister_bus(bus); }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::register_driver(device::Bus& bus, std::unique_ptr<device::Driver> driver) {
@@ -326,7 +326,7 @@ Result<Held> Context::register_driver(device::Bus& bus, std::unique_ptr<device::
                            bus, Gated<device::Driver>::own(std::move(driver), module_.gate.get()));
                    },
                    [name, &bus] { device::unregister_driver(bus, name.text); }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::add_device(Ref<device::Device> device, device::Device* parent,
@@ -344,7 +344,7 @@ Result<Held> Context::add_device(Ref<device::Device> device, device::Device* par
         raw->unref();
         return Err(grant.error());
     }
-    ENTER_GRANT(*grant);
+    return Held(*grant);
 }
 
 Result<Held> Context::register_personality(process::Personality& personality) {
@@ -357,7 +357,7 @@ Result<Held> Context::register_personality(process::Personality& personality) {
                                               "a personality is taken down while it has tasks: {}",
                                               r.error());
                                   }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::add_metric(metrics::Metric& metric) {
@@ -368,7 +368,7 @@ Result<Held> Context::add_metric(metrics::Metric& metric) {
                                       return {};
                                   },
                                   [&metric] { metrics::remove_metric(metric); }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::offer_service(std::string_view name, u32 interface_version,
@@ -389,7 +389,7 @@ Result<Held> Context::offer_service(std::string_view name, u32 interface_version
                                       delete raw;
                                   }));
     (void)offered.release();
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::add_listener(device::Listener& listener) {
@@ -401,7 +401,7 @@ Result<Held> Context::add_listener(device::Listener& listener) {
                                       return {};
                                   },
                                   [&listener] { device::remove_listener(listener); }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 Result<Held> Context::add_console(log::Console& console) {
@@ -413,7 +413,7 @@ Result<Held> Context::add_console(log::Console& console) {
                                       return {};
                                   },
                                   [&console] { log::remove_console(console); }));
-    ENTER_GRANT(grant);
+    return Held(grant);
 }
 
 namespace {
@@ -440,7 +440,8 @@ struct CallbackGrant final : Grant {
 Result<Held> Context::hold(const char* what, Callback release, void* context) {
     Grant* grant = new (std::nothrow) CallbackGrant(module_, what, CALL_SITE(), release, context);
     if (grant == nullptr) return Err(Error::nomem);
-    ENTER_GRANT(grant);
+    module_.ledger.add(*grant);
+    return Held(grant);
 }
 
 }  // namespace tenon::module
