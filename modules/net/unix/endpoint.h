@@ -15,6 +15,8 @@ struct Packet {
     ListHook hook;
     std::unique_ptr<u8[]> bytes;
     usize length = 0, offset = 0;
+    bool looked_at = false;  // an empty one is looked at once (SO_PEEK_OFF)
+    i64 sent_at_ns = 0;      // 0: the receiver did not ask for it then
     Ancillary ancillary;
     Ref<Endpoint> sender;
     u32 cost_bytes = 0;  // of the sender's buffer
@@ -62,7 +64,7 @@ class Endpoint : public RefCounted<Endpoint> {
     // --- the sender's buffer
     std::atomic<u32> unsent_bytes{0};  // what its packets cost that nobody has taken yet
     std::atomic<u32> send_limit{Options{}.send_bytes};
-    std::atomic<bool> pass_credentials{false};
+    std::atomic<bool> pass_credentials{false}, wants_time{false};
     bool may_send() const { return unsent_bytes.load() < send_limit.load(); }
     // What poll(2) tells and sleepers wait for: a quarter is in use at most.
     bool is_writable() const { return u64{unsent_bytes.load()} * 4 <= send_limit.load(); }
@@ -119,7 +121,7 @@ bool watch_if_full(Endpoint& to, Endpoint& from);
 
 // receive.cpp
 Result<usize> receive(Endpoint& at, Message& message, bool nonblocking, sync::Deadline deadline,
-                      const Options& options);
+                      Options& options);
 void drop_packets(Endpoint& endpoint);
 void wake_waiting(Endpoint& at);  // no locks
 

@@ -1,4 +1,6 @@
 // Receiving. Spec: man 7 unix, man 2 recvmsg, POSIX.
+#include <tenon/time/clock.h>
+
 #include <algorithm>
 
 #include "flight.h"
@@ -13,15 +15,38 @@ bool is_connection(const Endpoint& at) {
     return at.kind != Kind::datagram;
 }
 
-bool readable(Endpoint& at) {
+// Where a call begins: the first packet, or for a look with SO_PEEK_OFF the one in which that many
+// bytes were seen, which `behind` then is in that packet. Null: nothing lies there.
+Packet* place_of_locked(Endpoint& at, const Message& message, const Options& options, usize& behind) {
+    behind = 0;
+    if (at.queue.empty()) return nullptr;
+    if (!(message.flags & kMessagePeek) || options.peek_offset < 0) return &at.queue.front();
+    behind = static_cast<usize>(options.peek_offset);
+    for (Packet& packet : at.queue) {
+        const usize bytes = packet.length - packet.offset;
+        if (behind < bytes || (behind == 0 && !packet.looked_at)) return &packet;
+        behind -= bytes;
+    }
+    return nullptr;
+}
+Packet* place_of(Endpoint& at, const Message& message, const Options& options, usize& behind) {
     sync::SpinGuard guard(at.lock);
-    return !at.queue.empty() || at.shut_read || at.reset ||
+    return place_of_locked(at, message, options, behind);
+}
+
+bool readable(Endpoint& at, const Message& message, const Options& options) {
+    usize behind;
+    sync::SpinGuard guard(at.lock);
+    return place_of_locked(at, message, options, behind) != nullptr || at.shut_read || at.reset ||
            (is_connection(at) && at.state != State::connected);
 }
 
-Packet* front(Endpoint& at) {
-    sync::SpinGuard guard(at.lock);
-    return at.queue.empty() ? nullptr : &at.queue.front();
+// `reading` held.
+void move_peek_offset(const Message& message, Options& options, usize bytes) {
+    if (options.peek_offset < 0) return;
+    const i64 n = static_cast<i64>(bytes);
+    const i64 to = options.peek_offset + (message.flags & kMessagePeek ? n : -n);
+    options.peek_offset = static_cast<i32>(std::clamp<i64>(to, 0, INT32_MAX));
 }
 
 // `reading` held, so that nobody takes the one before.
@@ -89,11 +114,10 @@ struct Progress {
 };
 
 // What lies there now; 0 when nothing does. `reading` held.
-Result<usize> take_stream(Endpoint& at, Message& message, const Options& options,
-                          Progress& progress) {
+Result<usize> take_stream(Endpoint& at, Message& message, Options& options, Progress& progress) {
     const bool peek = message.flags & kMessagePeek;
-    usize done = 0;
-    Packet* packet = front(at);
+    usize done = 0, behind;
+    Packet* packet = place_of(at, message, options, behind);
     // A look goes on to the next descriptors without room for the bytes before them, as in Linux.
     for (bool first = true; packet != nullptr && (first || peek || message.data.remaining() != 0);
          first = false) {
@@ -105,11 +129,12 @@ Result<usize> take_stream(Endpoint& at, Message& message, const Options& options
         }
         if (!progress.told) tell_sender(*packet, message, options);
         progress.told = true;
-        const usize n = std::min(message.data.remaining(), packet->length - packet->offset);
-        auto moved =
-            n == 0 ? Result<usize>(0) : message.data.put(packet->bytes.get() + packet->offset, n);
+        const usize from = packet->offset + std::exchange(behind, 0);
+        const usize n = std::min(message.data.remaining(), packet->length - from);
+        auto moved = n == 0 ? Result<usize>(0) : message.data.put(packet->bytes.get() + from, n);
         if (!moved) return done != 0 ? Result<usize>(done) : Err(moved.error());
         done += *moved;
+        move_peek_offset(message, options, *moved);
         take_files(*packet, message, peek);
         progress.stopped = peek || message.ancillary.file_count != 0 || *moved < n;
         if (peek) {
@@ -121,22 +146,26 @@ Result<usize> take_stream(Endpoint& at, Message& message, const Options& options
         if (packet->offset != packet->length) break;
         pop_front(at);
         if (progress.stopped) break;
-        packet = front(at);
+        packet = place_of(at, message, options, behind);
     }
     return done;
 }
 
-Result<usize> take_record(Endpoint& at, Message& message, const Options& options) {
-    Packet& packet = *front(at);
+Result<usize> take_record(Endpoint& at, Packet& packet, usize behind, Message& message,
+                          Options& options) {
     const bool peek = message.flags & kMessagePeek;
-    const usize whole = packet.length, n = std::min(message.data.remaining(), whole);
+    const usize whole = packet.length - behind, n = std::min(message.data.remaining(), whole);
+    if (peek && whole == 0) packet.looked_at = true;
     if (n != 0) {
-        TRY_ASSIGN(const usize moved, message.data.put(packet.bytes.get(), n));
+        TRY_ASSIGN(const usize moved, message.data.put(packet.bytes.get() + behind, n));
         if (moved != n) {
             if (!peek) pop_front(at);
             return Err(Error::fault);
         }
     }
+    move_peek_offset(message, options, peek ? n : whole);
+    if (options.timestamp)
+        message.sent_at_ns = packet.sent_at_ns != 0 ? packet.sent_at_ns : time::realtime_ns();
     tell_sender(packet, message, options);
     take_files(packet, message, peek);
     if (whole > n) message.result_flags |= kMessageTruncated;
@@ -190,7 +219,7 @@ void drop_packets(Endpoint& endpoint) {
 }
 
 Result<usize> receive(Endpoint& at, Message& message, bool nonblocking, sync::Deadline deadline,
-                      const Options& options) {
+                      Options& options) {
     nonblocking = nonblocking || (message.flags & kMessageDontWait);
     const bool stream = at.kind == Kind::stream;
     if (is_connection(at) && at.state != State::connected)
@@ -208,8 +237,9 @@ Result<usize> receive(Endpoint& at, Message& message, bool nonblocking, sync::De
                 sync::SpinGuard own(at.lock);
                 if (std::exchange(at.reset, false)) return Err(Error::connreset);
             }
-            if (front(at) != nullptr) {
-                if (!stream) return take_record(at, message, options);
+            usize behind;
+            if (Packet* packet = place_of(at, message, options, behind); packet != nullptr) {
+                if (!stream) return take_record(at, *packet, behind, message, options);
                 auto r = take_stream(at, message, options, progress);
                 if (!r) return done != 0 ? Result<usize>(done) : r;
                 done += *r;
@@ -220,8 +250,8 @@ Result<usize> receive(Endpoint& at, Message& message, bool nonblocking, sync::De
             if (*end) return done;
         }
         if (nonblocking) return done != 0 ? Result<usize>(done) : Err(Error::again);
-        auto r = at.read_wait.wait([&] { return readable(at); }, sync::WaitMode::interruptible,
-                                   deadline);
+        auto r = at.read_wait.wait([&] { return readable(at, message, options); },
+                                   sync::WaitMode::interruptible, deadline);
         if (!r) {
             if (done != 0) return done;
             return Err(wait_failed(r.error(), deadline));

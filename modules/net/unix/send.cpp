@@ -1,5 +1,6 @@
 // Sending. Spec: man 7 unix, man 2 sendmsg, POSIX.
 #include <tenon/process/process.h>
+#include <tenon/time/clock.h>
 
 #include <algorithm>
 #include <bit>
@@ -88,6 +89,7 @@ bool deliver(Endpoint& from, Endpoint& to, std::unique_ptr<Packet>& packet) {
         beside.credentials = {process::current_process().pid, own.uid, own.gid};
         beside.has_credentials = true;
     }
+    if (to.wants_time && to.kind != Kind::stream) packet->sent_at_ns = time::realtime_ns();
     {
         sync::SpinGuard guard(to.lock);
         if (to.state == State::closed || to.shut_read) return false;

@@ -100,6 +100,7 @@ Result<usize> LocalSocket::receive(Message& message, bool nonblocking) {
 void LocalSocket::options_changed() {
     Endpoint& e = *endpoint_;
     e.pass_credentials = options().pass_credentials;
+    e.wants_time = options().timestamp;
     e.send_limit = options().send_bytes;
     e.write_wait.wake_all(vfs::kPollOut | vfs::kPollWrNorm | vfs::kPollWrBand);
 }

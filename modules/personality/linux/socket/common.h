@@ -69,5 +69,7 @@ Result<void> write_address(const net::Address& address, u64 to, u64 length_at);
 Result<void> read_control(const UserMsghdr& header, net::Ancillary& out);
 // Installs descriptors and writes what fits; updates header.control_length and flags.
 void write_control(UserMsghdr& header, net::Message& message, bool cloexec, bool credentials);
+// net::Options::timestamp_form.
+enum : u8 { kTimeInNanoseconds = 1, kTimeByNewNumber = 2 };
 
 }  // namespace tenon::personality

@@ -112,6 +112,18 @@ class ControlWriter {
     usize left_, used_ = 0;
 };
 
+// The four forms have the same size here.
+void put_time(ControlWriter& writer, i64 realtime_ns, u8 form) {
+    constexpr i64 kNsPerSecond = 1'000'000'000;
+    const i64 rest_ns = realtime_ns % kNsPerSecond;
+    const i64 value[] = {realtime_ns / kNsPerSecond,
+                         form & kTimeInNanoseconds ? rest_ns : rest_ns / 1000};
+    const i32 type = form & kTimeInNanoseconds
+                         ? (form & kTimeByNewNumber ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD)
+                         : (form & kTimeByNewNumber ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD);
+    writer.put(kSolSocket, type, value, sizeof value);
+}
+
 }  // namespace
 
 Result<void> read_control(const UserMsghdr& header, net::Ancillary& out) {
@@ -145,6 +157,7 @@ void write_control(UserMsghdr& header, net::Message& message, bool cloexec, bool
     net::Ancillary& a = message.ancillary;
     if (const net::Told& t = message.told; t.length != 0)
         writer.put(t.level, t.type, t.bytes, std::min<usize>(t.length, sizeof t.bytes));
+    if (message.sent_at_ns != 0) put_time(writer, message.sent_at_ns, message.timestamp_form);
     if (credentials && a.has_credentials) {
         const UserCredentials c{a.credentials.pid, a.credentials.uid, a.credentials.gid};
         writer.put(kSolSocket, kScmCredentials, &c, sizeof(c));

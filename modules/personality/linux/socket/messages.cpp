@@ -28,6 +28,7 @@ Result<usize> receive_message(OpenSocket& open, net::Message& message) {
     return inside(open.socket, [&](net::Socket& s) -> Result<usize> {
         auto done = s.receive(message, open.file->nonblocking());
         message.tells_credentials = s.options().pass_credentials;
+        message.timestamp_form = s.options().timestamp_form;
         return done;
     });
 }

@@ -64,6 +64,8 @@ struct Message {
     u32 result_flags = 0;            // out
     bool tells_credentials = false;  // receive: SO_PASSCRED, for the personality
     bool wants_sender = false;       // receive: `from` is asked for
+    i64 sent_at_ns = 0;              // receive: realtime, of a socket with Options::timestamp
+    u8 timestamp_form = 0;           // receive: for the personality
     const Address* to = nullptr;     // send
     Address from;                    // receive; length 0: none
     Ancillary ancillary;             // both ways
@@ -76,10 +78,24 @@ struct Options {
     u64 send_timeout_ns = ~u64{0}, receive_timeout_ns = ~u64{0};
     u32 low_water = 1;
     bool reuse_address = false, reuse_port = false, keep_alive = false, broadcast = false,
-         pass_credentials = false, linger = false, out_of_band_inline = false, timestamp = false,
-         dont_route = false, no_check = false, pass_security = false;
+         pass_credentials = false, linger = false, out_of_band_inline = false, dont_route = false,
+         no_check = false, pass_security = false, debug = false;
+    // A record is received with the time at which it was sent; what the time looks like is between
+    // the personality and its program.
+    bool timestamp = false;
+    u8 timestamp_form = 0;
     u32 linger_seconds = 0;
     u32 priority = 0, mark = 0;
+    u32 bound_interface = 0;  // by index; 0: none
+    u8 fixed_buffers = 0;     // 1: send_bytes, 2: receive_bytes were set by the program
+    // Where the next MSG_PEEK begins, in bytes; negative: always at the front. Taking moves it back.
+    i32 peek_offset = -1;
+    u64 cookie = 0;  // unique as long as the machine runs, once somebody has asked
+    // Kept for whoever asks: of what goes over devices only. A flag each, by the personality's
+    // number.
+    u32 device_flags = 0;
+    u32 busy_poll_us = 0, busy_poll_budget = 0;
+    u64 pacing_bytes_per_s = ~u64{0};
 };
 
 // For waits with one of the timeouts above: until when, and what a wait's error is to the caller.
@@ -152,7 +168,7 @@ class TENON_API Socket : public vfs::FileOps {
 // while personalities have sockets of it: offer it with offer_family().
 class Family : public module::Service {
   public:
-    static constexpr u32 kInterfaceVersion = 4;  // of this class, Socket and Message
+    static constexpr u32 kInterfaceVersion = 5;  // of this class, Socket and Message
     // Error::socktnosupport, protonosupport; perm for what needs a capability.
     virtual Result<std::unique_ptr<Socket>> create(Kind kind, u32 protocol) = 0;
     virtual Result<void> make_pair(Kind kind, u32 protocol, std::unique_ptr<Socket> (&out)[2]) = 0;
