@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "pkg/lib/apk/checkpoint.h"
 #include "pkg/lib/family.h"
 #include "pkg/lib/text.h"
 #include "pkg/lib/wrappers.h"
@@ -78,7 +79,10 @@ Status with_installer(const Options& o, ApkHome::Create create,
     // A refused first installation leaves no prefix, a last removal neither.
     TRY_SET(bool kept, apk::Database::is_there(*home->inner));
     if (kept && done) TRY(tidy(*home, installer.database()));
-    if (!kept) tidy_prefix(*home->outer, home->prefix);
+    if (!kept) {
+        (void)installer.drop_database();
+        tidy_prefix(*home->outer, home->prefix);
+    }
     return done;
 }
 
@@ -111,9 +115,13 @@ Result<std::optional<ApkHome>> ApkHome::find(const Options& o, Create create) {
 Status finish_apk(const Options& o) {
     TRY_SET(auto home, ApkHome::find(o, ApkHome::Create::no));
     if (!home) return {};
-    TRY_SET(std::string waiting, Transaction::pending_family(home->root()));
-    // What was staged and never begun goes with the next installation.
-    if (waiting != "apk") return {};
+    TRY_SET(bool waiting, home->root().exists(apk::kApkTransaction));
+    if (home->inner) {
+        // Or a prefix that was just begun, or was about to go.
+        TRY_SET(auto installed, home->inner->stat_follow("/lib/apk/db/installed"));
+        waiting |= !installed || installed->st_size == 0;
+    }
+    if (!waiting) return {};
     umask(022);
     return with_installer(o, ApkHome::Create::no,
                           [](ApkHome&, apk::Installer&) { return Status(); });

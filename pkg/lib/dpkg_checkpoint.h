@@ -12,7 +12,7 @@ class DpkgCheckpoint final : public Checkpoint {
     // Null: for what needs the files only, is_ours() and restore().
     explicit DpkgCheckpoint(Database* db) : db_(db) {}
 
-    const char* family() const override { return "deb"; }
+    std::string directory() const override { return kTransaction; }
     Status copy(Root& root, const std::string& gen) override;
     Status adopt(Root& root, const std::string& gen, bool first) override;
     Result<bool> is_ours(Root& root, const std::string& gen) const override;

@@ -12,7 +12,6 @@ Result<Family> family_of(Root& root) {
 }
 
 void tidy_prefix(Root& root, const std::string& prefix) {
-    for (const char* below : {"/var/lib/pkg", "/var/lib", "/var"}) (void)root.rmdir(prefix + below);
     for (std::string at = prefix; at.size() > 1; at.resize(at.rfind('/'))) {
         auto gone = root.rmdir(at);
         if (!gone) return;

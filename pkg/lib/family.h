@@ -18,7 +18,7 @@ Result<Family> family_of(Root& root);
 
 inline constexpr const char* kAlpinePrefix = "/usr/lib/pkg/alpine";
 
-// Removes the directories of a prefix that hold nothing, and it itself, upwards to what is not empty.
+// Removes the prefix if nothing is in it, and the directories above it that hold nothing then.
 void tidy_prefix(Root& root, const std::string& prefix);
 
 }  // namespace tenon::pkg

@@ -12,19 +12,21 @@ namespace tenon::pkg {
 
 namespace {
 
-const std::string kDir = kTransaction;
-const std::string kCurrent = kDir + "/current";
-
-std::string gen_dir(unsigned generation) {
-    return kDir + format("/gen.%u", generation);
+std::string gen_dir(const std::string& dir, unsigned generation) {
+    return dir + format("/gen.%u", generation);
 }
 
-Result<std::optional<unsigned>> current(Root& root) {
-    TRY_SET(auto text, root.read_if_there(kCurrent));
+std::string parent_of(const std::string& dir) {
+    return dir.substr(0, dir.rfind('/'));
+}
+
+Result<std::optional<unsigned>> current(Root& root, const std::string& dir) {
+    const std::string path = dir + "/current";
+    TRY_SET(auto text, root.read_if_there(path));
     if (!text) return std::nullopt;
     unsigned long long number = 0;
     if (!parse_u64(trim(*text), number) || number == 0)
-        return fail("%s names no generation", kCurrent.c_str());
+        return fail("%s names no generation", path.c_str());
     return static_cast<unsigned>(number);
 }
 
@@ -45,7 +47,7 @@ Status put_in_place(Root& root, const std::string& kept, const std::string& path
 }
 
 std::string Transaction::stage_dir(size_t k) const {
-    return kDir + format("/p%zu", k);
+    return dir_ + format("/p%zu", k);
 }
 
 Transaction::~Transaction() {
@@ -55,8 +57,8 @@ Transaction::~Transaction() {
 void Transaction::abandon() {
     if (!open_) return;
     if (!has_begun()) {
-        (void)root_.remove_tree(kDir);
-        (void)root_.rmdir("/var/lib/pkg");
+        (void)root_.remove_tree(dir_);
+        (void)root_.rmdir(parent_of(dir_));
     }
     root_.set_sync(durable_);
     open_ = false;
@@ -71,12 +73,12 @@ Status Transaction::defer_syncs() {
 
 Status Transaction::open() {
     if (open_) return {};
-    TRY_SET(auto waiting, current(root_));
+    TRY_SET(auto waiting, current(root_, dir_));
     if (waiting) return fail("an interrupted transaction waits to be finished");
-    TRY(root_.remove_tree(kDir));
-    TRY(root_.mkdir_all("/var/lib/pkg", 0755));
+    TRY(root_.remove_tree(dir_));
+    TRY(root_.mkdir_all(parent_of(dir_), 0755));
     // Staged files carry their final modes: nobody else may reach a setuid program in here.
-    TRY(root_.mkdir(kDir, 0700));
+    TRY(root_.mkdir(dir_, 0700));
     return defer_syncs();
 }
 
@@ -89,27 +91,26 @@ Status Transaction::sync() {
 
 Status Transaction::save(Checkpoint& database, const std::string& state) {
     const unsigned before = generation_, next = generation_ + 1;
-    const std::string gen = gen_dir(next);
+    const std::string gen = gen_dir(dir_, next);
     TRY(root_.remove_tree(gen));
     TRY(root_.mkdir(gen, 0700));
     TRY(database.copy(root_, gen));
-    TRY(root_.write_file(gen + "/family", database.family()));
     TRY(root_.write_file(gen + "/state", state));
     TRY(root_.write_file(gen + "/log", ""));
     TRY(sync());
     root_.set_sync(durable_);
-    Status named = root_.write_file(kCurrent, format("%u\n", next));
+    Status named = root_.write_file(dir_ + "/current", format("%u\n", next));
     root_.set_sync(false);
     TRY(named);
     generation_ = next;
     TRY(database.adopt(root_, gen, before == 0));
-    if (before) TRY(root_.remove_tree(gen_dir(before)));
+    if (before) TRY(root_.remove_tree(gen_dir(dir_, before)));
     return {};
 }
 
 Status Transaction::log(const std::string& line) {
     TRY(sync());
-    const std::string path = gen_dir(generation_) + "/log";
+    const std::string path = gen_dir(dir_, generation_) + "/log";
     TRY_SET(auto at, root_.place(path));
     Fd fd(openat(at.dir_fd, at.leaf.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
     if (!fd.valid()) return fail_errno("%s", path.c_str());
@@ -122,27 +123,27 @@ Status Transaction::close() {
     if (!open_) return {};
     // The folded database must be on disk before nothing can restore it any more.
     TRY(sync());
-    TRY(root_.unlink(kCurrent));
+    TRY(root_.unlink(dir_ + "/current"));
     if (durable_) {
-        TRY_SET(Fd dir, root_.open_dir(kDir));
-        if (fsync(dir.get()) != 0) return fail_errno("cannot sync %s", kDir.c_str());
+        TRY_SET(Fd dir, root_.open_dir(dir_));
+        if (fsync(dir.get()) != 0) return fail_errno("cannot sync %s", dir_.c_str());
     }
     open_ = false;
     generation_ = 0;
     root_.set_sync(durable_);
-    TRY(root_.remove_tree(kDir));
+    TRY(root_.remove_tree(dir_));
     // Nothing of this is left to see in a finished image.
-    (void)root_.rmdir("/var/lib/pkg");
+    (void)root_.rmdir(parent_of(dir_));
     return {};
 }
 
 Result<Transaction::Saved> Transaction::resume() {
-    TRY_SET(auto number, current(root_));
+    TRY_SET(auto number, current(root_, dir_));
     if (!number) return fail("there is nothing to resume");
     generation_ = *number;
     TRY(defer_syncs());
     Saved saved;
-    const std::string gen = gen_dir(generation_);
+    const std::string gen = gen_dir(dir_, generation_);
     TRY_SET(saved.state, root_.read_file(gen + "/state"));
     TRY_SET(auto log, root_.read_if_there(gen + "/log"));
     const std::string text = log.value_or("");
@@ -152,36 +153,26 @@ Result<Transaction::Saved> Transaction::resume() {
     return saved;
 }
 
-Result<bool> Transaction::is_pending(Root& root) {
-    return root.exists(kCurrent);
-}
-
-Result<std::string> Transaction::pending_family(Root& root) {
-    TRY_SET(auto number, current(root));
-    if (!number) return std::string();
-    // One that an older pkg began says nothing.
-    TRY_SET(auto family, root.read_if_there(gen_dir(*number) + "/family"));
-    return family.value_or("deb");
+Result<bool> Transaction::is_pending(Root& root, const std::string& directory) {
+    return root.exists(directory + "/current");
 }
 
 Result<bool> Transaction::rewind(Root& root, const Checkpoint& database) {
-    TRY_SET(auto number, current(root));
+    const std::string dir = database.directory();
+    TRY_SET(auto number, current(root, dir));
     if (!number) {
         // Staged, never begun.
-        TRY(root.remove_tree(kDir));
+        TRY(root.remove_tree(dir));
         return false;
     }
-    const std::string gen = gen_dir(*number);
-    TRY_SET(std::string family, pending_family(root));
-    if (family != database.family())
-        return fail("an interrupted transaction with .%s files waits to be finished", family.c_str());
+    const std::string gen = gen_dir(dir, *number);
     TRY_SET(bool ours, database.is_ours(root, gen));
     if (!ours) {
         fprintf(stderr,
                 "pkg: another tool has changed the database since pkg was interrupted; what pkg "
                 "had begun is dropped\n");
-        TRY(root.unlink(kCurrent));
-        TRY(root.remove_tree(kDir));
+        TRY(root.unlink(dir + "/current"));
+        TRY(root.remove_tree(dir));
         return false;
     }
     TRY(database.restore(root, gen));

@@ -10,11 +10,12 @@
 //
 //   /var/lib/pkg/transaction/current      the generation that counts; without it nothing has begun
 //                            gen.N/       the database as it was
-//                            gen.N/family whose it is: "deb", "apk"
 //                            gen.N/state  what is to do, by the engine
 //                            gen.N/log    what of it must not be done twice
 //                            before       versions before the transaction, for the history
 //                            pK/          package K: its control files, its plan, its contents
+//
+// That is dpkg's; each family has a directory of its own, so that they do not wait for each other.
 #pragma once
 
 #include <optional>
@@ -30,7 +31,8 @@ inline constexpr const char* kTransaction = "/var/lib/pkg/transaction";
 // How a family's database gets into a checkpoint and back. `gen` is the checkpoint's directory.
 class Checkpoint {
   public:
-    virtual const char* family() const = 0;
+    // Where the family's transactions are.
+    virtual std::string directory() const = 0;
     // Writes the database as it shall be below `gen`; the caller syncs.
     virtual Status copy(Root& root, const std::string& gen) = 0;
     // `gen` counts now: the database becomes what it holds. first: the transaction begins here.
@@ -50,7 +52,8 @@ Status put_in_place(Root& root, const std::string& kept, const std::string& path
 
 class Transaction {
   public:
-    explicit Transaction(Root& root) : root_(root) {}
+    explicit Transaction(Root& root, std::string directory = kTransaction)
+        : root_(root), dir_(std::move(directory)) {}
     // A transaction that is given up before its first checkpoint leaves nothing.
     ~Transaction();
     Transaction(const Transaction&) = delete;
@@ -81,20 +84,19 @@ class Transaction {
     };
     Result<Saved> resume();
 
-    // Under the database's locks and before it is read. True when there is a transaction to resume;
-    // one of another family is an error. When another tool has written the database since, what was
-    // begun is dropped, and a line says so.
+    // Under the database's locks and before it is read. True when there is a transaction to resume.
+    // When another tool has written the database since, what was begun is dropped, and a line says
+    // so.
     static Result<bool> rewind(Root& root, const Checkpoint& database);
     // Is there one that waits? For those that only look.
-    static Result<bool> is_pending(Root& root);
-    // Whose it is that waits; empty when none does.
-    static Result<std::string> pending_family(Root& root);
+    static Result<bool> is_pending(Root& root, const std::string& directory = kTransaction);
 
   private:
     Status sync();
     Status defer_syncs();
 
     Root& root_;
+    const std::string dir_;
     bool open_ = false;
     bool durable_ = false;
     unsigned generation_ = 0;

@@ -158,7 +158,12 @@ Result<std::map<std::string, std::string>> wrappers_there(Root& root, const std:
             size_t first = text.find('\n'), second = text.find('\n', first + 1);
             if (first == std::string::npos || second == std::string::npos) continue;
             std::string line = text.substr(first + 1, second - first);
-            if (line.starts_with("# pkg: of " + family + ", ")) out[path] = line;
+            size_t program = line.rfind('/');
+            if (!line.starts_with("# pkg: of " + family + ", ") || program == std::string::npos)
+                continue;
+            // Under another name it is a copy, and nobody's business.
+            const std::string own = line.substr(program + 1, line.size() - program - 2);
+            if (name == own || name == own + "." + family) out[path] = line;
         }
     }
     return out;

@@ -84,7 +84,7 @@ Status Installer::begin() {
 }
 
 Status Installer::resume() {
-    transaction_ = std::make_unique<Transaction>(root_);
+    transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
     TRY_SET(auto saved, transaction_->resume());
     // The database was read before it was set back.
     TRY_SET(auto db, Database::open(root_, Database::Access::read));

@@ -379,8 +379,10 @@ Result<std::map<std::string, std::string>> Database::texts() const {
             scripts.push_back({stem(*p) + kind, text, p->package.build_time});
     }
     std::vector<std::string> lines;
-    for (const auto& d : world_) lines.push_back(d.str());
-    std::sort(lines.begin(), lines.end());
+    auto sorted = world_;
+    std::sort(sorted.begin(), sorted.end(),
+              [](const Dependency& a, const Dependency& b) { return a.name < b.name; });
+    for (const auto& d : sorted) lines.push_back(d.str());
     for (const auto& a : archs_) archs += a + "\n";
     auto at = paths();
     out[at[0]] = std::move(installed);

@@ -41,7 +41,7 @@ Status Installer::open() {
 }
 
 Status Installer::stage(const std::string& path, const KeyRing& keys) {
-    if (!transaction_) transaction_ = std::make_unique<Transaction>(root_);
+    if (!transaction_) transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
     TRY(transaction_->open());
     TRY_SET(ApkFile file, ApkFile::open(path, keys));
     if (!options_.allow_untrusted)
@@ -237,7 +237,7 @@ Status Installer::remove(const std::vector<std::string>& names) {
     for (const auto& name : removals_) bring(name);
     removals_.assign(sorted.rbegin(), sorted.rend());
     std::erase_if(db_->world(), [&](const Dependency& d) { return seen.contains(d.name); });
-    transaction_ = std::make_unique<Transaction>(root_);
+    transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
     TRY(begin());
     return act();
 }

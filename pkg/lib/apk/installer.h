@@ -2,7 +2,7 @@
 // (docs/transactions.md).
 //
 //   stage    each package is read once: signature, every digest, every name; its contents go below
-//            /var/lib/pkg/transaction
+//            /lib/apk/transaction
 //   judge    architecture, dependencies and conflicts of the world afterwards, owners of files, space
 //   act      removals, then each package after what it needs: pre- script, files, what only the old
 //            version had, post- script; triggers; what `settle` adds
@@ -46,6 +46,8 @@ class Installer {
     // Takes the database's lock and finishes what an interrupted run began.
     Status open();
     Database& database() { return *db_; }
+    // Removes the files of a database that holds nothing: of a prefix that is given up.
+    Status drop_database() { return db_ ? db_->drop() : Status(); }
 
     // `chosen` files go into world; what they need and `offers` has comes along.
     Status install(const std::vector<std::string>& chosen, const std::vector<Offer>& offers,
