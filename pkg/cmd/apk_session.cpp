@@ -27,16 +27,12 @@ Status settle_wrappers(ApkHome& home, const apk::Database& db) {
             for (const auto& file : dir.files)
                 programs.push_back({p->package.name, apk::Installed::path_of(dir, file)});
         }
-    // Made durable together, by the sync below.
-    const bool durable = home.outer->sync();
-    home.outer->set_sync(false);
-    auto changes = sync_wrappers(*home.outer, *home.inner, home.prefix, kFamilyName, programs);
-    home.outer->set_sync(durable);
-    if (!changes) return std::unexpected(changes.error());
-    if (!changes->empty()) TRY(home.outer->sync_all());
+    TRY_SET(auto changes,
+            sync_wrappers(*home.outer, *home.inner, home.prefix, kFamilyName, programs));
+    if (!changes.empty()) TRY(home.outer->sync_all());
     using Kind = WrapperChange::Kind;
     std::vector<std::string> made;
-    for (const auto& c : *changes) {
+    for (const auto& c : changes) {
         if (c.kind == Kind::made) made.push_back(c.wrapper);
         if (c.kind == Kind::made_beside)
             printf("%s is %s here: there is a program of that name already\n", c.program.c_str(),
@@ -49,14 +45,12 @@ Status settle_wrappers(ApkHome& home, const apk::Database& db) {
     return {};
 }
 
-// What a prefix no longer needs.
-Status tidy(ApkHome& home, apk::Database& db) {
-    if (home.prefix.empty() || !db.packages().empty()) return {};
-    TRY(db.drop());
-    // What scripts were given.
+// A prefix without packages goes: what was made for scripts, its database, its directories.
+Status give_up(ApkHome& home, apk::Installer& installer) {
     for (const char* d : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
         TRY(home.inner->unlink(d));
     (void)home.inner->rmdir("/dev");
+    TRY(installer.drop_database());
     tidy_prefix(*home.outer, home.prefix);
     return {};
 }
@@ -77,12 +71,10 @@ Status with_installer(const Options& o, ApkHome::Create create,
     if (done) done = action(*home, installer);
     if (home->prefix.empty()) return done;
     // A refused first installation leaves no prefix, a last removal neither.
-    TRY_SET(bool kept, apk::Database::is_there(*home->inner));
-    if (kept && done) TRY(tidy(*home, installer.database()));
-    if (!kept) {
-        (void)installer.drop_database();
-        tidy_prefix(*home->outer, home->prefix);
-    }
+    TRY_SET(bool waiting, home->inner->exists(apk::kApkTransaction));
+    // Not open: somebody else is at work in it.
+    if (installer.is_open() && !waiting && installer.database().packages().empty())
+        TRY(give_up(*home, installer));
     return done;
 }
 

@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kPathDirs[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
                                      "/usr/bin",        "/sbin",          "/bin"};
 constexpr const char* kWrapperDirs[] = {"/usr/local/bin", "/usr/local/sbin"};
+constexpr const char* kBeside = ".pkg-new";
 constexpr int kLinksMax = 40, kInterpretersMax = 4;
 constexpr size_t kInterpreterMaxBytes = 4096, kWrapperMaxBytes = 64 << 10;
 
@@ -192,6 +193,7 @@ Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const 
     std::map<std::string, std::string> place_of;  // marker -> where it is
     for (const auto& [path, line] : there) place_of[line] = path;
     std::map<std::string, bool> wanted;
+    std::map<std::string, std::string> fresh;  // place -> text
     for (const auto& p : programs) {
         TRY_SET(auto command, command_of(inner, prefix, p.path));
         if (command.empty()) continue;
@@ -200,7 +202,7 @@ Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const 
         const std::string text = text_of(command, line);
         if (auto it = place_of.find(line); it != place_of.end()) {
             TRY_SET(auto now, root.read_if_there(it->second));
-            if (now != text) TRY(root.write_file(it->second, text, 0755));
+            if (now != text) fresh[it->second] = text;
             continue;
         }
         const std::string name = base_name(p.path);
@@ -212,7 +214,7 @@ Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const 
                 TRY_SET(bool exists, root.exists(std::string(d) + "/" + candidate));
                 taken |= exists;
             }
-            if (taken) continue;
+            if (taken || fresh.contains(dir + "/" + candidate)) continue;
             place = dir + "/" + candidate;
             changes.push_back({p.path, place, candidate == name ? Kind::made : Kind::made_beside});
             break;
@@ -222,9 +224,16 @@ Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const 
             continue;
         }
         TRY(root.mkdir_all(dir, 0755));
-        TRY(root.write_file(place, text, 0755));
+        fresh[place] = text;
         place_of[line] = place;
     }
+    // A name without its contents, after a crash, would be nobody's: contents first, all at once.
+    const bool durable = root.sync();
+    root.set_sync(false);
+    for (const auto& [place, text] : fresh) TRY(root.write_file(place + kBeside, text, 0755));
+    root.set_sync(durable);
+    if (!fresh.empty()) TRY(root.sync_all());
+    for (const auto& [place, text] : fresh) TRY(root.rename(place + kBeside, place));
     for (const auto& [path, line] : there) {
         if (wanted.contains(line)) continue;
         TRY(root.unlink(path));

@@ -33,7 +33,7 @@ struct WrapperChange {
     std::string program, wrapper;
     enum class Kind { made, made_beside, no_name, gone } kind;
 };
-// `family`: the suffix, "alpine". Not synced to disk: the caller's transaction does that.
+// `family`: the suffix, "alpine". The names are not synced to disk: the caller's transaction does that.
 Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const std::string& prefix,
                                                  const std::string& family,
                                                  const std::vector<PrefixProgram>& programs);

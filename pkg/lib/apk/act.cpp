@@ -23,20 +23,18 @@ constexpr const char* kExecDir = "/lib/apk/exec";
 constexpr const char* kScriptPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 // Scripts expect them; a root that is only being filled has none.
-Status make_devices(Root& root) {
+Status make_devices(Root& root, bool redo) {
     if (root.is_system() || geteuid() != 0) return {};
-    TRY_SET(auto null, root.stat_follow("/dev/null"));
-    if (null) return {};
-    TRY(root.mkdir_all("/dev", 0755));
+    TRY_SET(auto dev, root.stat_follow("/dev"));
+    if (!dev) TRY(root.mkdir("/dev", 0755));
     const struct {
         const char* path;
         unsigned minor;
     } kDevices[] = {{"/dev/null", 3}, {"/dev/zero", 5}, {"/dev/random", 8}, {"/dev/urandom", 9}};
     for (const auto& d : kDevices) {
         TRY_SET(bool there, root.exists(d.path));
-        if (there) continue;
-        TRY(root.mknod(d.path, S_IFCHR | 0666, makedev(1, d.minor)));
-        TRY(root.chmod(d.path, 0666));
+        if (!there) TRY(root.mknod(d.path, S_IFCHR | 0666, makedev(1, d.minor)));
+        if (!there || redo) TRY(root.chmod(d.path, 0666));
     }
     return {};
 }
@@ -295,7 +293,7 @@ bool Installer::run_script(const Installed& p, const std::string& kind,
     if (it == p.scripts.end()) return true;
     const std::string path = std::string(kExecDir) + "/" + p.package.display_name() + "." + kind;
     auto run = [&]() -> Status {
-        TRY(make_devices(root_));
+        TRY(make_devices(root_, redo_));
         TRY(root_.mkdir_all(kExecDir, 0755));
         TRY(root_.write_file(path, it->second, 0755));
         Program program{.path = path,

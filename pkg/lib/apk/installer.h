@@ -47,7 +47,9 @@ class Installer {
     Status open();
     Database& database() { return *db_; }
     // Removes the files of a database that holds nothing: of a prefix that is given up.
-    Status drop_database() { return db_ ? db_->drop() : Status(); }
+    Status drop_database() { return db_->drop(); }
+    // open() has got the database's lock.
+    bool is_open() const { return db_ != nullptr; }
 
     // `chosen` files go into world; what they need and `offers` has comes along.
     Status install(const std::vector<std::string>& chosen, const std::vector<Offer>& offers,
