@@ -46,12 +46,16 @@ Status settle_wrappers(ApkHome& home, const apk::Database& db) {
 }
 
 // A prefix without packages goes: what was made for scripts, its database, its directories.
-Status give_up(ApkHome& home, apk::Installer& installer) {
+Status give_up(const Options& o, ApkHome& home, apk::Installer& installer) {
     for (const char* d : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
         TRY(home.inner->unlink(d));
     (void)home.inner->rmdir("/dev");
     TRY(installer.drop_database());
+    if (o.purge == Purge::yes) TRY(home.outer->remove_tree(home.prefix));
     tidy_prefix(*home.outer, home.prefix);
+    TRY_SET(bool left, home.outer->exists(home.prefix));
+    if (left)
+        printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
     return {};
 }
 
@@ -74,7 +78,7 @@ Status with_installer(const Options& o, ApkHome::Create create,
     TRY_SET(bool waiting, home->inner->exists(apk::kApkTransaction));
     // Not open: somebody else is at work in it.
     if (installer.is_open() && !waiting && installer.database().packages().empty())
-        TRY(give_up(*home, installer));
+        TRY(give_up(o, *home, installer));
     return done;
 }
 

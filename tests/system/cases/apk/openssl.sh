@@ -14,4 +14,4 @@ echo message >/tmp/m; openssl pkeyutl -sign -inkey /tmp/key.pem -rawin -in /tmp/
 ls /usr/local/bin
 pkg remove openssl; echo "status $?"; openssl version; echo "gone $?"
 pkg remove musl; echo "held $?"
-pkg remove libssl3 libcrypto3 busybox musl >/tmp/out 2>&1; echo "status $?"; ls -A /usr/local/bin; pkg list; find /usr/lib/pkg | sort | head
+pkg remove libssl3 libcrypto3 busybox musl >/tmp/out 2>&1; echo "status $?"; ls -A /usr/local/bin; pkg list; find /usr/lib/pkg ! -type l ! -type d
