@@ -54,8 +54,7 @@ Status give_up(const Options& o, ApkHome& home, apk::Installer& installer) {
     if (o.purge == Purge::yes) TRY(home.outer->remove_tree(home.prefix));
     tidy_prefix(*home.outer, home.prefix);
     TRY_SET(bool left, home.outer->exists(home.prefix));
-    if (left)
-        printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
+    if (left) printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
     return {};
 }
 
@@ -157,7 +156,8 @@ Status install_apk(const Options& o, const Words& files, const Words& names) {
         for (const auto& name : names) {
             TRY_SET(auto wanted, apk::Dependency::parse(name));
             const apk::Offer* offer = apk::best_offer(offers, wanted);
-            if (!offer) return fail("there is no package %s in the given directories", name.c_str());
+            if (!offer)
+                return fail("there is no package %s in the given directories", name.c_str());
             chosen.push_back(offer->path);
         }
         TRY_SET(auto keys, keys_of(o, home));

@@ -1,4 +1,5 @@
-// What the verbs share that deal with .apk packages: where they go in this root, and their database.
+// What the verbs share that deal with .apk packages: where they go in this root, and their
+// database.
 #pragma once
 
 #include <functional>

@@ -56,7 +56,8 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
             if (auto now = md5_of_file(root, *at)) contents = *now == digest->second ? '.' : '5';
         // An administrator's link to the same contents is nothing to repair.
         if (contents == '.' && (S_ISREG(st->st_mode) || which == Faults::of_programs)) continue;
-        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind, real.c_str());
+        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind,
+               real.c_str());
         faults++;
     }
     return faults;
@@ -88,8 +89,7 @@ Status run_list(const Options& o, const Words& words) {
         apk.db ? apk.db->packages() : std::vector<const apk::Installed*>();
     size_t width = 0;
     for (const Package* p : db->packages()) width = std::max(width, p->display_name().size());
-    for (const auto* p : apks)
-        width = std::max(width, p->package.name.size() + kApkPrefix.size());
+    for (const auto* p : apks) width = std::max(width, p->package.name.size() + kApkPrefix.size());
     for (const Package* p : db->packages()) {
         if (p->state == State::not_installed) continue;
         std::string version = p->version.str();
@@ -129,7 +129,8 @@ Status run_info(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     TRY_SET(ApkView view, look_at_apk(o));
-    if (const auto* a = meant_as_apk(*db, view, words[0])) return info_of_installed_apk(*a), Status();
+    if (const auto* a = meant_as_apk(*db, view, words[0]))
+        return info_of_installed_apk(*a), Status();
     const Package* p = db->find_spec(words[0]);
     if (p && p->state != State::not_installed) {
         fputs(p->to_status().c_str(), stdout);

@@ -147,19 +147,21 @@ Status run_install(const Options& o, const Words& words) {
     Words files, names;
     Words apks;
     for (const auto& w : words)
-        (names_apk_file(w)    ? apks
-         : names_deb_file(w) ? files
-                             : names)
-            .push_back(w);
+        (names_apk_file(w) ? apks : names_deb_file(w) ? files : names).push_back(w);
     for (const auto& f : apks)
         if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
     TRY_SET(bool alpine, is_alpine(o));
     if (!apks.empty() || (alpine && files.empty())) {
         if (!files.empty() || (!names.empty() && !alpine))
-            return fail("install: .apk files and packages of another family, each in a run of its "
-                        "own");
+            return fail(
+                "install: .apk files and packages of another family, each in a run of its "
+                "own");
         return install_apk(o, apks, names);
     }
+    if (alpine)
+        return fail(
+            "a .deb in a root of Alpine's family would need a prefix of its own, which is "
+            "not there yet");
     for (const auto& f : files)
         if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
     if (names.empty()) {

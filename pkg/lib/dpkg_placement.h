@@ -1,5 +1,5 @@
-// Where a .deb's files go: diversions, statoverrides, conffiles behind links, and whose files may be
-// replaced.  Spec: Debian Policy 7.6.1, 10.7, dpkg-divert(1), dpkg-statoverride(1).
+// Where a .deb's files go: diversions, statoverrides, conffiles behind links, and whose files may
+// be replaced.  Spec: Debian Policy 7.6.1, 10.7, dpkg-divert(1), dpkg-statoverride(1).
 #pragma once
 
 #include "pkg/lib/database.h"

@@ -259,9 +259,11 @@ Status Extractor::link_to_earlier(size_t i, const std::string& at) {
     while (k < i && files_[k].entry.path != files_[i].entry.link) k++;
     if (k == i) return PlaceSink::changed();
     const std::string& target = slots_[k].real;
-    if (!stage_.valid() || files_[k].conffile) return root_.link(target + placement_.new_suffix(), at);
+    if (!stage_.valid() || files_[k].conffile)
+        return root_.link(target + placement_.new_suffix(), at);
     // Links to links: each is NAME.dpkg-new by now, and all are one file.
-    if (files_[k].entry.type == FileType::hard_link) return root_.link(target + placement_.new_suffix(), at);
+    if (files_[k].entry.type == FileType::hard_link)
+        return root_.link(target + placement_.new_suffix(), at);
     return link_staged(k, at);
 }
 
@@ -411,7 +413,8 @@ bool Extractor::rollback() {
                 else
                     (void)root_.unlink(slot.real);
             }
-            if (slot.placed && !slot.renamed) (void)root_.unlink(slot.real + placement_.new_suffix());
+            if (slot.placed && !slot.renamed)
+                (void)root_.unlink(slot.real + placement_.new_suffix());
         }
         if (slot.backed_up) (void)root_.rename(slot.real + placement_.old_suffix(), slot.real);
     }
@@ -425,7 +428,8 @@ bool Extractor::rollback() {
 
 Status Extractor::finish() {
     for (size_t i = 0; i < slots_.size(); i++)
-        if (slots_[i].backed_up || redo_) TRY(root_.remove_tree(slots_[i].real + placement_.old_suffix()));
+        if (slots_[i].backed_up || redo_)
+            TRY(root_.remove_tree(slots_[i].real + placement_.old_suffix()));
     // Files were made in them since, so their times come last: two runs give the same tree.
     for (size_t i = slots_.size(); i-- > 0;)
         if (files_[i].entry.type == FileType::directory && slots_[i].placed)

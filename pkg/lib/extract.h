@@ -111,7 +111,7 @@ class Extractor {
         Action action = Action::keep;
         bool occupied = false;  // something is at `real` that will be replaced
         bool occupied_by_dir = false;
-        bool existed = false;  // a directory that only gets another owner or mode
+        bool existed = false;        // a directory that only gets another owner or mode
         bool placed = false;         // .dpkg-new or the new directory exists
         bool backed_up = false;      // .dpkg-tmp exists
         bool renamed = false;        // the new file is at `real`

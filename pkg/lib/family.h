@@ -1,8 +1,8 @@
 // Which family of packages a root belongs to, and where packages of another one go.
 //
 // A family's packages need their own loader and libraries at their own paths. In a root of another
-// family they get a prefix: a whole root of their own, with their own database, below one directory.
-// Nothing of it lies outside but the wrappers (lib/wrappers).
+// family they get a prefix: a whole root of their own, with their own database, below one
+// directory. Nothing of it lies outside but the wrappers (lib/wrappers).
 #pragma once
 
 #include <string>

@@ -15,8 +15,8 @@ struct Program {
     std::string what;               // "post-install of NAME", for messages
     // In the child, before anything else: its environment.
     std::function<void()> prepare;
-    // 0: it may take as long as it wants. A program with a limit runs in a process group of its own,
-    // without a terminal to read from; when the time is over the group is killed.
+    // 0: it may take as long as it wants. A program with a limit runs in a process group of its
+    // own, without a terminal to read from; when the time is over the group is killed.
     unsigned limit_s = 0;
 };
 

@@ -46,8 +46,8 @@ class Checkpoint {
     ~Checkpoint() = default;
 };
 
-// Makes `path` the same file as `kept`, which a checkpoint holds and nobody writes in place. The old
-// contents or the new, never half.
+// Makes `path` the same file as `kept`, which a checkpoint holds and nobody writes in place. The
+// old contents or the new, never half.
 Status put_in_place(Root& root, const std::string& kept, const std::string& path);
 
 class Transaction {

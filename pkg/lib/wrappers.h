@@ -7,7 +7,8 @@
 //
 // A wrapper never takes a name that the root's own PATH has already: it is NAME.FAMILY then.
 // Its second line says whose it is, and that is all that is known of it: sync_wrappers() compares
-// what there is with what there should be, so it can be repeated, and a crash leaves nothing behind.
+// what there is with what there should be, so it can be repeated, and a crash leaves nothing
+// behind.
 #pragma once
 
 #include <string>
@@ -33,7 +34,8 @@ struct WrapperChange {
     std::string program, wrapper;
     enum class Kind { made, made_beside, no_name, gone } kind;
 };
-// `family`: the suffix, "alpine". The names are not synced to disk: the caller's transaction does that.
+// `family`: the suffix, "alpine". The names are not synced to disk: the caller's transaction does
+// that.
 Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const std::string& prefix,
                                                  const std::string& family,
                                                  const std::vector<PrefixProgram>& programs);

@@ -32,8 +32,7 @@ std::vector<std::string> apks_in(const std::string& dir) {
     std::vector<std::string> out;
     if (DIR* d = opendir(dir.c_str())) {
         while (struct dirent* e = readdir(d))
-            if (std::string_view(e->d_name).ends_with(".apk"))
-                out.push_back(dir + "/" + e->d_name);
+            if (std::string_view(e->d_name).ends_with(".apk")) out.push_back(dir + "/" + e->d_name);
         closedir(d);
     }
     std::sort(out.begin(), out.end());
@@ -56,7 +55,8 @@ class ApkInstall : public testing::Test {
     }
     std::string file(const Made& m) {
         V2Spec s;
-        s.pkginfo = "pkgname = " + m.name + "\npkgver = " + m.version + "\narch = x86_64\n" + m.more;
+        s.pkginfo =
+            "pkgname = " + m.name + "\npkgver = " + m.version + "\narch = x86_64\n" + m.more;
         s.items = m.items;
         s.control = m.scripts;
         return write_temp(scratch_.dir(), m.name + "-" + m.version + ".apk", v2_parts(s).all());
@@ -113,7 +113,8 @@ TEST_F(ApkInstall, files_are_as_the_package_says_and_go_again) {
     EXPECT_EQ(st.st_ino, hard.st_ino);
     ASSERT_EQ(stat(in_root("/usr/share/one").c_str(), &st), 0);
     EXPECT_EQ(st.st_mode & 07777, 0750u);
-    EXPECT_TRUE(read("/lib/apk/db/installed").contains("F:usr/share/one\nM:0:0:750\nR:data\na:0:0:4755\nZ:Q1"))
+    EXPECT_TRUE(read("/lib/apk/db/installed")
+                    .contains("F:usr/share/one\nM:0:0:750\nR:data\na:0:0:4755\nZ:Q1"))
         << read("/lib/apk/db/installed");
     EXPECT_TRUE(read("/etc/apk/world").starts_with("one><Q1")) << read("/etc/apk/world");
     EXPECT_EQ(access(in_root("/var/lib/pkg").c_str(), F_OK), -1);
@@ -178,6 +179,43 @@ TEST_F(ApkInstall, what_cannot_be_is_refused_with_nothing_written) {
     rmdir(in_root("/usr/bin/good").c_str());
     ASSERT_EQ(run("install", {file(program("good"))}), "");
     ASSERT_NE(run("remove", {"nothing"}), "");
+}
+
+TEST_F(ApkInstall, real_packages_that_are_damaged_are_refused_with_nothing_written) {
+    const std::string corpora = PKG_CORPORA;
+    options_.engine.ignore_depends = true;
+    for (const auto& [file, keys] :
+         {std::pair(corpora + "/apk-v2/x86_64/alpine-release-3.19.1-r0.apk",
+                    corpora + "/apk-v2/keys"),
+          std::pair(corpora + "/apk-v3/wireless-regdb-2025.10.07-r2.apk", corpora + "/apk-v3")}) {
+        const std::string good = slurp(file);
+        if (good.empty()) GTEST_SKIP() << "no corpus at " << corpora;
+        options_.keys = keys;
+        auto before = tree();
+        size_t refused = 0;
+        for (size_t i = 0; i < good.size(); i += good.size() / 37) {
+            std::string bad = good;
+            bad[i] = static_cast<char>(bad[i] ^ 0x10);
+            for (const std::string& bytes : {bad, good.substr(0, i)}) {
+                // A flipped bit may change nothing that is said: in gzip's header.
+                if (run("install", {write_temp(scratch_.dir(), "bad.apk", bytes)}).empty()) {
+                    ASSERT_EQ(bytes.size(), good.size()) << file << " cut at " << i;
+                    auto package = ApkFile::open(file, apk::KeyRing());
+                    run("remove", {package->package().name});
+                    shell("rm -rf " + in_root("/lib") + " " + in_root("/etc/apk/world") + " " +
+                          in_root("/etc/apk/arch") + " " + in_root("/dev"));
+                    continue;
+                }
+                refused++;
+                ASSERT_EQ(before, tree()) << file << " byte " << i;
+            }
+        }
+        EXPECT_GT(refused, 70u);
+    }
+    const std::string hostile = corpora + "/hostile/evdotdot.apk";
+    options_.allow_untrusted = true;
+    expect_refused({hostile}, "");
+    EXPECT_NE(run("install", {hostile}), "");
 }
 
 TEST_F(ApkInstall, names_lead_nowhere_out_of_the_root) {
@@ -303,8 +341,9 @@ TEST_F(ApkInstall, files_of_another_package_are_taken_only_with_right) {
 TEST_F(ApkInstall, in_a_root_of_another_family_it_goes_into_a_prefix) {
     options_.initdb = false;
     shell("mkdir -p " + in_root("/var/lib/dpkg") + " " + in_root("/usr/bin"));
-    write_temp(in_root("/var/lib/dpkg"), "status", "Package: x\nStatus: deinstall ok config-files\n"
-                                                   "Version: 1\nArchitecture: amd64\n\n");
+    write_temp(in_root("/var/lib/dpkg"), "status",
+               "Package: x\nStatus: deinstall ok config-files\n"
+               "Version: 1\nArchitecture: amd64\n\n");
     write_temp(in_root("/usr/bin"), "taken", "the root's own");
     auto before = tree();
     std::erase_if(before, [](const auto& e) { return e.first.starts_with("/usr"); });
@@ -404,8 +443,8 @@ TEST_F(ApkInstall, every_file_of_the_corpora_alone) {
     ASSERT_EQ(run("remove", {"one"}), "");
     // Outside of the root: alpine-keys brings the same files.
     options_.keys = scratch_.dir() + "/keys";
-    shell("mkdir " + options_.keys + "; cp " PKG_CORPORA "/apk-v2/keys/* " PKG_CORPORA
-          "/apk-v3/*.pem " + options_.keys);
+    shell("mkdir " + options_.keys +
+          "; cp " PKG_CORPORA "/apk-v2/keys/* " PKG_CORPORA "/apk-v3/*.pem " + options_.keys);
     auto before = tree();
     for (const auto& path : files) {
         // There is no shell for scripts.
@@ -440,19 +479,21 @@ TEST_F(ApkInstall, agrees_with_a_native_apk) {
     Status made = find_verb("install")->run(o, {"apk-tools"});
     testing::internal::GetCapturedStdout();
     ASSERT_TRUE(made) << made.error().text;
-    const std::string native = tool + "/lib/ld-musl-x86_64.so.1 --library-path " + tool + "/lib:" +
-                               tool + "/usr/lib " + tool +
+    const std::string native = tool + "/lib/ld-musl-x86_64.so.1 --library-path " + tool +
+                               "/lib:" + tool + "/usr/lib " + tool +
                                "/sbin/apk --no-network --no-cache --repositories-file /dev/null ";
     Words files;
     std::string listed;
     for (const auto& path : apks_in(dir)) {
         // Those that conflict, or need what the corpus has not.
-        static const char* kLeftOut[] = {"openntpd", "chrony", "openssh", "network-extras",
-                                         "tiny-cloud", "partx", "sfdisk", "alpine-base-",
-                                         "ifupdown", "wpa_", "yx", "bonding", "bridge", "vlan",
-                                         "ppp", "usb-modeswitch", "p11-kit", "gnutls", "wget",
-                                         "dhcpcd", "iw-", "libfdisk", "libsmartcols", "busybox-openrc",
-                                         "busybox-mdev", "mdev-conf", "openrc", "alpine-conf"};
+        static const char* kLeftOut[] = {
+            "openntpd",     "chrony",    "openssh",      "network-extras",
+            "tiny-cloud",   "partx",     "sfdisk",       "alpine-base-",
+            "ifupdown",     "wpa_",      "yx",           "bonding",
+            "bridge",       "vlan",      "ppp",          "usb-modeswitch",
+            "p11-kit",      "gnutls",    "wget",         "dhcpcd",
+            "iw-",          "libfdisk",  "libsmartcols", "busybox-openrc",
+            "busybox-mdev", "mdev-conf", "openrc",       "alpine-conf"};
         std::string name = path.substr(path.rfind('/') + 1);
         bool out = false;
         for (const char* l : kLeftOut) out |= name.starts_with(l);
@@ -487,6 +528,12 @@ TEST_F(ApkInstall, agrees_with_a_native_apk) {
     EXPECT_EQ(run("remove", {"tzdata", "doas"}), "");
     equal();
     EXPECT_EQ(shell(native + "--root " + theirs + " fix 2>&1", &said), 0) << said;
+    // A virtual package is one that we would not install, but read.
+    EXPECT_EQ(shell(native + "--root " + theirs + " add -t .mine=1 busybox 2>&1", &said), 0)
+        << said;
+    EXPECT_EQ(run("list"), "");
+    EXPECT_TRUE(printed_.contains("apk:.mine")) << printed_;
+    EXPECT_EQ(run("remove", {"apk:.mine"}), "");
     EXPECT_EQ(shell(native + "--root " + theirs + " audit --system 2>&1", &said), 0);
     EXPECT_EQ(said, "");
 }

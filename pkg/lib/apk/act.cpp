@@ -1,4 +1,5 @@
 // Installer: what changes the root, and going on with it after an interruption.
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -6,8 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-
-#include <fnmatch.h>
 
 #include "pkg/lib/apk/checkpoint.h"
 #include "pkg/lib/apk/installer.h"
@@ -68,8 +67,8 @@ Status Installer::load_candidate(const std::string& stage) {
 
 // One line a fact: "WORD ARGUMENTS".
 Status Installer::save(Phase phase) {
-    std::string out = format("phase %s\noptions %d\n", phase == Phase::act ? "act" : "done",
-                             options_.purge);
+    std::string out =
+        format("phase %s\noptions %d\n", phase == Phase::act ? "act" : "done", options_.purge);
     for (const auto& c : set_) out += "package " + c->stage + "\n";
     for (const auto& name : removals_) out += "remove " + name + "\n";
     ApkCheckpoint database(db_.get());
@@ -177,10 +176,9 @@ Status Installer::install_one(Candidate& c) {
     TRY(accounts.load(root_));
     auto all = [](const std::string&) { return false; };
     c.package.dirs = records_of(c.files, accounts, c.package.is_sha256(), all);
-    ApkPlacement placement(root_, *db_, protected_, c.package,
-                           [this](const Installed& i, const std::string& path) {
-                               return leaves(i, path);
-                           });
+    ApkPlacement placement(
+        root_, *db_, protected_, c.package,
+        [this](const Installed& i, const std::string& path) { return leaves(i, path); });
     Extractor x(root_, p.name, c.files, placement, geteuid() == 0, nullptr);
     TRY(x.use_stage(c.stage, redo_ ? Extractor::Attempt::redo : Extractor::Attempt::first));
     if (Status s = x.check(); !s) return in_package(s.error());
@@ -338,8 +336,7 @@ Status Installer::run_triggers() {
             for (std::string glob : p->package.triggers) {
                 const bool only_changed = glob.starts_with('+');
                 if (only_changed) glob.erase(0, 1);
-                if (!glob.starts_with('/') ||
-                    fnmatch(glob.c_str(), dir.c_str(), FNM_PATHNAME) != 0)
+                if (!glob.starts_with('/') || fnmatch(glob.c_str(), dir.c_str(), FNM_PATHNAME) != 0)
                     continue;
                 fires = true;
                 if (!only_changed || changed) args.push_back(dir);

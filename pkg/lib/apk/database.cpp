@@ -101,6 +101,15 @@ bool good_name(std::string_view name) {
            !name.contains('\0');
 }
 
+// Beside what packages may be called there are virtual ones, that `apk add -t` makes: ".NAME".
+Status check_installed(const Package& p) {
+    std::string_view name = p.name;
+    if (name.starts_with('.')) name.remove_prefix(1);
+    if (!valid_name(name)) return fail("'%s' is not a package name", p.name.substr(0, 100).c_str());
+    if (p.version.empty()) return fail("%s has no version", p.name.c_str());
+    return {};
+}
+
 bool good_dir(std::string_view name) {
     if (name.empty()) return true;
     for (std::string_view part : split(name, '/'))
@@ -192,7 +201,7 @@ Status Database::apply_installed(std::string_view text) {
     size_t number = 0;
     auto finish = [&]() -> Status {
         if (!any) return {};
-        TRY(p->package.check());
+        TRY(check_installed(p->package));
         if (sha256) p->package.checksum.kind = Checksum::Kind::sha256_160;
         std::string name = p->package.name;
         if (packages_.contains(name)) return fail("%s is there twice", name.c_str());

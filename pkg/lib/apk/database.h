@@ -33,7 +33,7 @@ struct Acl {
 };
 
 struct FileRecord {
-    std::string name;    // the last component
+    std::string name;  // the last component
     Acl acl{0, 0, 0644, {}};
     std::string digest;  // 20 bytes: SHA1, or what of a SHA256 fits; of a link, that of its target
 };

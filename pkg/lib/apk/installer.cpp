@@ -60,8 +60,8 @@ Status Installer::stage(const std::string& path, const KeyRing& keys) {
                              " does not match the root's (" + join(db_->archs(), ", ") + ")"});
     for (const auto& other : set_)
         if (other->package.package.name == name)
-            return in_file(Error{"is the same package as " +
-                                 other->package.package.display_name() + ", which comes along"});
+            return in_file(Error{"is the same package as " + other->package.package.display_name() +
+                                 ", which comes along"});
     c->stage = transaction_->stage_dir(set_.size());
     TRY_SET(Stage contents, Stage::create(root_, c->stage));
     TRY_SET(auto entries, file.check(&contents));
@@ -74,8 +74,8 @@ Status Installer::stage(const std::string& path, const KeyRing& keys) {
 World Installer::world_after() const {
     World world;
     for (const Installed* p : db_->packages()) {
-        bool stays = std::find(removals_.begin(), removals_.end(), p->package.name) ==
-                     removals_.end();
+        bool stays =
+            std::find(removals_.begin(), removals_.end(), p->package.name) == removals_.end();
         for (const auto& c : set_) stays &= c->package.package.name != p->package.name;
         if (stays) world.add(&p->package);
     }

@@ -3,8 +3,9 @@
 //
 //   stage    each package is read once: signature, every digest, every name; its contents go below
 //            /lib/apk/transaction
-//   judge    architecture, dependencies and conflicts of the world afterwards, owners of files, space
-//   act      removals, then each package after what it needs: pre- script, files, what only the old
+//   judge    architecture, dependencies and conflicts of the world afterwards, owners of files,
+//   space act      removals, then each package after what it needs: pre- script, files, what only
+//   the old
 //            version had, post- script; triggers; what `settle` adds
 //   end      the database and world
 //

@@ -39,10 +39,9 @@ std::string digest_of_xattrs(std::vector<Xattr> xattrs, bool sha256) {
     Hash hash(algorithm_of(sha256));
     auto put = [&](std::string_view s) {
         const auto n = static_cast<uint32_t>(s.size());
-        const unsigned char len[4] = {static_cast<unsigned char>(n >> 24),
-                                      static_cast<unsigned char>(n >> 16),
-                                      static_cast<unsigned char>(n >> 8),
-                                      static_cast<unsigned char>(n)};
+        const unsigned char len[4] = {
+            static_cast<unsigned char>(n >> 24), static_cast<unsigned char>(n >> 16),
+            static_cast<unsigned char>(n >> 8), static_cast<unsigned char>(n)};
         hash.update(len, sizeof(len));
         hash.update(s);
     };
@@ -201,9 +200,9 @@ bool ApkPlacement::was_ours(const std::string& path) {
     return owner && owner->package.name == package_.package.name;
 }
 
-std::vector<DirRecord> records_of(
-    const std::vector<PlannedFile>& files, const Accounts& accounts, bool sha256,
-    const std::function<bool(const std::string&)>& left_out) {
+std::vector<DirRecord> records_of(const std::vector<PlannedFile>& files, const Accounts& accounts,
+                                  bool sha256,
+                                  const std::function<bool(const std::string&)>& left_out) {
     std::vector<DirRecord> out;
     std::map<std::string, size_t> at;
     auto dir = [&](const std::string& name) -> DirRecord& {
@@ -227,8 +226,8 @@ std::vector<DirRecord> records_of(
         if (e.type == FileType::hard_link) digest = digests[e.link];
         digests[e.path] = digest;
         if (left_out(e.path)) continue;
-        dir(dir_of(e.path)).files.push_back(
-            {e.path.substr(e.path.rfind('/') + 1), acl, std::move(digest)});
+        dir(dir_of(e.path))
+            .files.push_back({e.path.substr(e.path.rfind('/') + 1), acl, std::move(digest)});
     }
     return out;
 }

@@ -66,6 +66,7 @@ class ApkPlacement final : public Placement {
 // What the database will say of these files, in apk's order: directories as they come, each with
 // its files. `left_out` are not among them.
 std::vector<DirRecord> records_of(const std::vector<PlannedFile>& files, const Accounts& accounts,
-                                  bool sha256, const std::function<bool(const std::string&)>& left_out);
+                                  bool sha256,
+                                  const std::function<bool(const std::string&)>& left_out);
 
 }  // namespace tenon::pkg::apk

@@ -74,19 +74,20 @@ std::vector<std::string> World::problems() const {
     for (const Package* p : packages_) {
         for (const auto& d : p->depends)
             if (const Package* other = d.conflict ? provider(d, p) : nullptr)
-                out.push_back(p->display_name() + " conflicts with " + other->display_name() + " (" +
-                              d.str() + ")");
+                out.push_back(p->display_name() + " conflicts with " + other->display_name() +
+                              " (" + d.str() + ")");
         // What is provided with a version is a name of its own: only one package may have it.
         for (const auto& offered : p->provides) {
             if (offered.version.empty()) continue;
             auto [first, last] = names_.equal_range(offered.name);
             for (auto it = first; it != last; ++it) {
                 const Package* other = it->second;
-                bool versioned = other->name == offered.name ||
-                                 std::any_of(other->provides.begin(), other->provides.end(),
-                                             [&](const Dependency& o) {
-                                                 return o.name == offered.name && !o.version.empty();
-                                             });
+                bool versioned =
+                    other->name == offered.name ||
+                    std::any_of(other->provides.begin(), other->provides.end(),
+                                [&](const Dependency& o) {
+                                    return o.name == offered.name && !o.version.empty();
+                                });
                 if (other == p || !versioned || said.contains({other, p})) continue;
                 if (!said.insert({p, other}).second) continue;
                 out.push_back(p->display_name() + " and " + other->display_name() +

@@ -7,8 +7,8 @@
 //             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
 //             [--seconds S] [--first K]
 //
-// Scenarios apk-install, apk-upgrade and apk-remove are the same with .apk files in a prefix of their
-// own, wrappers and all; the database that counts is apk's then.
+// Scenarios apk-install, apk-upgrade and apk-remove are the same with .apk files in a prefix of
+// their own, wrappers and all; the database that counts is apk's then.
 //
 // --seconds: stops then, and says with which --first the next run goes on.
 // --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
@@ -98,7 +98,8 @@ DebSpec replacement(int i) {
 std::string apk_package(int i, int count, const std::string& version) {
     const std::string name = "p" + std::to_string(i), dir = "usr/share/" + name;
     V2Spec s;
-    s.pkginfo = "pkgname = " + name + "\npkgver = " + version + "-r0\narch = noarch\norigin = all\n";
+    s.pkginfo =
+        "pkgname = " + name + "\npkgver = " + version + "-r0\narch = noarch\norigin = all\n";
     if (i % 3) s.pkginfo += "depend = p" + std::to_string(i - 1) + "\n";
     if (i == 0) s.pkginfo += "triggers = /usr/share/all\n";
     auto add_dir = [&](const std::string& path, unsigned mode = 0755) {
@@ -107,8 +108,8 @@ std::string apk_package(int i, int count, const std::string& version) {
     auto add = [&](const std::string& path, const std::string& data, unsigned mode = 0644) {
         s.items.push_back({.path = path, .data = data, .mode = mode});
     };
-    for (const char* d : {"etc", "usr", "usr/bin", "usr/share", "usr/share/all",
-                          "usr/share/moving"})
+    for (const char* d :
+         {"etc", "usr", "usr/bin", "usr/share", "usr/share/all", "usr/share/moving"})
         add_dir(d);
     add("etc/" + name + ".conf", "conf " + version);
     add("usr/bin/" + name, "#!/bin/sh\necho " + version + "\n", 0755);
@@ -150,9 +151,12 @@ struct Options {
     bool all_losses = true, heed_syncs = true;
 };
 
-const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",    "/var/lib/dpkg/lock",
-                                           "/var/lib/dpkg/triggers/Lock", "/var/lib/dpkg/available",
-                                           "/var/lib/pkg/history",        "/bin/busybox",
+const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",
+                                           "/var/lib/dpkg/lock",
+                                           "/var/lib/dpkg/triggers/Lock",
+                                           "/var/lib/dpkg/available",
+                                           "/var/lib/pkg/history",
+                                           "/bin/busybox",
                                            "/usr/lib/pkg/alpine/lib/apk/db/lock"};
 
 class Campaign {
