@@ -252,6 +252,7 @@ TEST_F(ApkInstall, a_protected_file_that_its_user_changed_stays) {
         m.items.push_back({.path = "etc/", .type = '5', .mode = 0755});
         m.items.push_back({.path = "etc/one.conf", .data = "as shipped " + version});
         m.items.push_back({.path = "etc/two.conf", .data = "as shipped " + version});
+        m.items.push_back({.path = "etc/two.hard", .type = '1', .data = "etc/two.conf"});
         return m;
     };
     ASSERT_EQ(run("install", {file(with_conf("1.0-r0"))}), "");
@@ -261,6 +262,12 @@ TEST_F(ApkInstall, a_protected_file_that_its_user_changed_stays) {
     EXPECT_EQ(read("/etc/one.conf.apk-new"), "as shipped 2.0-r0");
     EXPECT_EQ(read("/etc/two.conf"), "as shipped 2.0-r0");
     EXPECT_EQ(access(in_root("/etc/two.conf.apk-new").c_str(), F_OK), -1);
+    EXPECT_EQ(read("/etc/two.hard"), "as shipped 2.0-r0");
+    // What the package would bring is there already, though nobody knows of it.
+    shell("rm -r " + in_root("/lib/apk"));
+    ASSERT_EQ(run("install", {file(with_conf("2.0-r0"))}), "");
+    EXPECT_EQ(access(in_root("/etc/two.conf.apk-new").c_str(), F_OK), -1);
+    EXPECT_EQ(access(in_root("/etc/two.hard.apk-new").c_str(), F_OK), -1);
     // One that is the new version's already gets no second one beside it.
     write_temp(in_root("/etc"), "one.conf", "as shipped 3.0-r0");
     unlink(in_root("/etc/one.conf.apk-new").c_str());

@@ -137,6 +137,13 @@ bool ApkPlacement::is_left_out(const std::string& path) const {
     return right_to(path) == Right::theirs;
 }
 
+std::string ApkPlacement::digest_of(const std::string& path) const {
+    for (const auto& dir : package_.dirs)
+        for (const auto& file : dir.files)
+            if (Installed::path_of(dir, file) == path) return file.digest;
+    return "";
+}
+
 Result<std::optional<std::string>> ApkPlacement::place_of(size_t, const PlannedFile& f) {
     const std::string& path = f.entry.path;
     if (f.entry.type == FileType::directory) return path;
@@ -155,12 +162,7 @@ Result<std::optional<std::string>> ApkPlacement::place_of(size_t, const PlannedF
     // Changed by its user, or not of any package. When it is the new one already, it stays.
     const bool sha256 = package_.is_sha256();
     TRY_SET(std::string now, digest_on_disk(root_, path, sha256));
-    std::string ours;
-    if (f.entry.type == FileType::symlink) {
-        ours = hash_of(algorithm_of(sha256), f.entry.link).substr(0, kDigestBytes);
-    } else if (f.entry.digest) {
-        ours = f.entry.digest->bytes.substr(0, kDigestBytes);
-    }
+    const std::string ours = digest_of(path);
     if (!ours.empty() && now == ours) return std::nullopt;
     return path + ".apk-new";
 }

@@ -35,7 +35,8 @@ Result<std::string> digest_on_disk(Root& root, const std::string& path, bool sha
 
 class ApkPlacement final : public Placement {
   public:
-    // `gone` says whether a package of the database leaves the file in this transaction.
+    // `package` knows its directories and files (records_of). `gone` says whether a package of the
+    // database leaves the file in this transaction.
     using Gone = std::function<bool(const Installed&, const std::string& path)>;
     ApkPlacement(Root& root, const Database& db, const ProtectedPaths& paths,
                  const Installed& package, Gone gone)
@@ -55,6 +56,8 @@ class ApkPlacement final : public Placement {
   private:
     enum class Right { ours, theirs, unclear };
     Right right_to(const std::string& path) const;
+    // What the package's own record says: of a hard link, what it is linked to.
+    std::string digest_of(const std::string& path) const;
 
     Root& root_;
     const Database& db_;

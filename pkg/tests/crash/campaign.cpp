@@ -112,6 +112,9 @@ std::string apk_package(int i, int count, const std::string& version) {
          {"etc", "usr", "usr/bin", "usr/share", "usr/share/all", "usr/share/moving"})
         add_dir(d);
     add("etc/" + name + ".conf", "conf " + version);
+    s.items.push_back(
+        {.path = "etc/" + name + ".hard", .type = '1', .data = "etc/" + name + ".conf"});
+    s.items.push_back({.path = "etc/" + name + ".soft", .type = '2', .data = "conf" + version});
     add("usr/bin/" + name, "#!/bin/sh\necho " + version + "\n", 0755);
     add("usr/bin/" + name + "-" + version, "#!/bin/sh\n", 0755);
     add("usr/share/all/" + name, version);
