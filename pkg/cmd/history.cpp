@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/text.h"
 
@@ -148,8 +149,7 @@ Status run_repair(const Options& o, const Words& words) {
     Words for_again;
     {
         TRY_SET(Root root, Root::open(o.root));
-        TRY_SET(auto db,
-                o.dry_run ? Database::open(root, Access::read) : open_for_change(root, o.engine));
+        TRY_SET(auto db, o.dry_run ? Database::open(root, Access::read) : open_changing(root, o));
         if (!words.empty()) TRY(packages_named(*db, words));
         TRY_SET(apt::Marks marks, apt::Marks::load(root, db->native_arch()));
         for (Package* p : db->packages()) {

@@ -13,7 +13,8 @@ static const char kHelp[] =
     "Usage: pkg [OPTIONS] VERB [ARGUMENTS]\n"
     "\n"
     "  update                 fetch the lists of the repositories in /etc/apt\n"
-    "  install NAME...        install, with what they need; also NAME=VERSION and FILE.deb\n"
+    "  install NAME...        install, with what they need; also NAME=VERSION, FILE.deb\n"
+    "                         and FILE.apk\n"
     "  upgrade                bring all that is installed to its newest version\n"
     "  remove NAME...         remove; --purge takes the configuration files, too\n"
     "  autoremove             remove what came along with others and is needed no more\n"
@@ -38,9 +39,13 @@ static const char kHelp[] =
     "  --dry-run              say what would be done, and do nothing\n"
     "  --download-only        fetch into /var/cache/pkg/archives, install nothing\n"
     "  --no-recommends        leave out what is only recommended\n"
-    "  --from DIR             take the .deb files in DIR for a repository, too\n"
+    "  --from DIR             take the .deb and .apk files in DIR for a repository, too\n"
     "  --yes                  go on although packages are removed that were not named\n"
     "  --purge                what is removed loses its configuration files, too\n"
+    "  --allow-untrusted      install .apk files that no trusted key has signed\n"
+    "  --initdb               make the root one of Alpine's family: .apk files go into it, not "
+    "into\n"
+    "                         a prefix of their own\n"
     "  --keys DIR             trust the public keys in DIR, not those of the root (etc/apk/keys,\n"
     "                         etc/pki/rpm-gpg)\n"
     "  --archives DIR         where to look for needed packages, inside the root\n"
@@ -93,6 +98,10 @@ int main(int argc, char** argv) {
             options.yes = true;
         else if (a == "--no-recommends")
             options.recommends = false;
+        else if (a == "--allow-untrusted")
+            options.allow_untrusted = true;
+        else if (a == "--initdb")
+            options.initdb = true;
         else if (a == "--purge")
             options.purge = Purge::yes;
         else if (a == "--force-confnew")

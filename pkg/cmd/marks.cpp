@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/needs.h"
 #include "pkg/lib/text.h"
@@ -16,7 +17,7 @@ Status set_want(const Options& o, const Words& words, Want want, const char* ver
     if (words.empty()) return fail("%s: no package named", verb);
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, open_for_change(root, o.engine));
+    TRY_SET(auto db, open_changing(root, o));
     TRY_SET(auto packages, packages_named(*db, words));
     for (Package* p : packages) {
         p->want = want;

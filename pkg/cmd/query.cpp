@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/digest.h"
@@ -16,6 +17,12 @@ Result<const Package*> installed(Database& db, const std::string& spec) {
     const Package* p = db.find_spec(spec);
     if (!p || p->state == State::not_installed) return fail("%s is not installed", spec.c_str());
     return p;
+}
+
+// A name that dpkg's database knows is meant so.
+const apk::Installed* meant_as_apk(Database& db, const ApkView& view, const std::string& word) {
+    const Package* p = db.find_spec(word);
+    return p && p->state != State::not_installed ? nullptr : view.find(word);
 }
 
 }  // namespace
@@ -49,7 +56,8 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
             if (auto now = md5_of_file(root, *at)) contents = *now == digest->second ? '.' : '5';
         // An administrator's link to the same contents is nothing to repair.
         if (contents == '.' && (S_ISREG(st->st_mode) || which == Faults::of_programs)) continue;
-        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind, real.c_str());
+        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind,
+               real.c_str());
         faults++;
     }
     return faults;
@@ -76,14 +84,21 @@ Status run_list(const Options& o, const Words& words) {
     if (!words.empty()) return fail("list: takes no name; 'pkg info NAME' shows one package");
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(ApkView apk, look_at_apk(o));
+    const std::vector<const apk::Installed*> apks =
+        apk.db ? apk.db->packages() : std::vector<const apk::Installed*>();
     size_t width = 0;
     for (const Package* p : db->packages()) width = std::max(width, p->display_name().size());
+    for (const auto* p : apks) width = std::max(width, p->package.name.size() + kApkPrefix.size());
     for (const Package* p : db->packages()) {
         if (p->state == State::not_installed) continue;
         std::string version = p->version.str();
         if (p->state != State::installed) version += format(" [%s]", to_string(p->state));
         printf("%-*s %s\n", static_cast<int>(width), p->display_name().c_str(), version.c_str());
     }
+    for (const auto* p : apks)
+        printf("%-*s %s\n", static_cast<int>(width),
+               (std::string(kApkPrefix) + p->package.name).c_str(), p->package.version.c_str());
     return {};
 }
 
@@ -93,6 +108,13 @@ Status run_files(const Options& o, const Words& words) {
     if (names_rpm_file(words[0])) return files_of_rpm(words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(ApkView view, look_at_apk(o));
+    if (const auto* a = meant_as_apk(*db, view, words[0])) {
+        for (const auto& dir : a->dirs)
+            for (const auto& file : dir.files)
+                puts((view.home->prefix + apk::Installed::path_of(dir, file)).c_str());
+        return {};
+    }
     TRY_SET(const Package* p, installed(*db, words[0]));
     TRY_SET(auto paths, db->read_list(*p));
     for (const auto& path : paths) puts(path.c_str());
@@ -106,6 +128,9 @@ Status run_info(const Options& o, const Words& words) {
     if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(ApkView view, look_at_apk(o));
+    if (const auto* a = meant_as_apk(*db, view, words[0]))
+        return info_of_installed_apk(*a), Status();
     const Package* p = db->find_spec(words[0]);
     if (p && p->state != State::not_installed) {
         fputs(p->to_status().c_str(), stdout);
@@ -131,7 +156,16 @@ Status run_verify(const Options& o, const Words& words) {
         TRY_SET(size_t n, verify_package(root, *db, *p, Faults::all));
         faults += n;
     }
-    for (const auto& w : words) TRY(installed(*db, w));
+    TRY_SET(ApkView view, look_at_apk(o));
+    for (const auto* p : view.db ? view.db->packages() : std::vector<const apk::Installed*>()) {
+        bool asked = words.empty();
+        for (const auto& w : words) asked |= meant_as_apk(*db, view, w) == p;
+        if (!asked) continue;
+        TRY_SET(size_t n, verify_apk(view, *p));
+        faults += n;
+    }
+    for (const auto& w : words)
+        if (!meant_as_apk(*db, view, w)) TRY(installed(*db, w));
     if (faults) return fail("%zu files are not as their packages shipped them", faults);
     return {};
 }

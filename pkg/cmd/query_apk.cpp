@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/apk/file.h"
 #include "pkg/lib/text.h"
@@ -49,6 +50,8 @@ void priority(const char* name, unsigned value) {
     if (value) printf("%s: %u\n", name, value);
 }
 
+}  // namespace
+
 void print_package(const apk::Package& p) {
     field("Package", p.name);
     field("Version", p.version);
@@ -79,6 +82,8 @@ void print_package(const apk::Package& p) {
     field("Tags", join(p.tags, " "));
     field("Checksum", p.checksum.str());
 }
+
+namespace {
 
 char type_letter(FileType type) {
     switch (type) {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/session.h"
+#include "pkg/lib/family.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg {
@@ -14,7 +16,7 @@ Status run_update(const Options& o, const Words& words) {
     if (!words.empty()) return fail("update: takes no name; 'pkg upgrade' installs new versions");
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, open_for_change(root, o.engine));
+    TRY_SET(auto db, open_changing(root, o));
     TRY_SET(auto sources, apt::read_sources(root, db->native_arch()));
     if (sources.empty())
         return fail("there is no source in /etc/apt/sources.list and /etc/apt/sources.list.d");
@@ -131,13 +133,35 @@ Result<bool> knows_repositories(const Options& o) {
     return names && !names->empty();
 }
 
+Result<bool> is_alpine(const Options& o) {
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(Family family, family_of(root));
+    return family == Family::alpine || o.initdb;
+}
+
 }  // namespace
 
 Status run_install(const Options& o, const Words& words) {
     if (words.empty()) return fail("install: no package named");
     if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
     Words files, names;
-    for (const auto& w : words) (names_deb_file(w) ? files : names).push_back(w);
+    Words apks;
+    for (const auto& w : words)
+        (names_apk_file(w) ? apks : names_deb_file(w) ? files : names).push_back(w);
+    for (const auto& f : apks)
+        if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
+    TRY_SET(bool alpine, is_alpine(o));
+    if (!apks.empty() || (alpine && files.empty())) {
+        if (!files.empty() || (!names.empty() && !alpine))
+            return fail(
+                "install: .apk files and packages of another family, each in a run of its "
+                "own");
+        return install_apk(o, apks, names);
+    }
+    if (alpine)
+        return fail(
+            "a .deb in a root of Alpine's family would need a prefix of its own, which is "
+            "not there yet");
     for (const auto& f : files)
         if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
     if (names.empty()) {

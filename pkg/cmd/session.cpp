@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/lib/apt/policy.h"
 #include "pkg/lib/text.h"
 
@@ -21,7 +22,7 @@ Result<Session> Session::open(const Options& o, Access access, const Words& file
     TRY_SET(Root opened, Root::open(o.root));
     s.root = std::make_unique<Root>(std::move(opened));
     if (access == Access::write) {
-        TRY_SET(s.db, open_for_change(*s.root, o.engine));
+        TRY_SET(s.db, open_changing(*s.root, o));
     } else {
         TRY_SET(s.db, Database::open(*s.root, access));
     }

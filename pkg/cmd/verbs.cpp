@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pkg/cmd/apk_session.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
@@ -11,7 +12,7 @@ namespace tenon::pkg {
 Status with_engine(const Options& o, const std::function<Status(Engine&, Database&)>& action) {
     if (geteuid() != 0) return fail("this needs root's rights");
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, open_for_change(root, o.engine));
+    TRY_SET(auto db, open_changing(root, o));
     Engine engine(root, *db, o.engine);
     TRY(engine.start());
     // What scripts make is for everybody to see unless they say otherwise.
@@ -41,7 +42,7 @@ Status run_unpack(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     // An image has no user yet whose data a power cut could take.
     root.set_sync(root.is_system());
-    TRY_SET(auto db, open_for_change(root, o.engine));
+    TRY_SET(auto db, open_changing(root, o));
     OwnershipLog log;
     if (!o.ownership_file.empty()) {
         TRY_SET(log, OwnershipLog::open(o.ownership_file));
@@ -57,12 +58,31 @@ Status run_unpack(const Options& o, const Words& words) {
     return db->checkpoint();
 }
 
+// A name that dpkg's database knows is meant so.
+Result<std::pair<Words, Words>> by_family(const Options& o, const Words& words) {
+    Words debs, apks;
+    TRY_SET(ApkView view, look_at_apk(o));
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    for (const auto& w : words) {
+        Package* p = db->find_spec(w);
+        const bool deb = p && p->state != State::not_installed;
+        (w.starts_with(kApkPrefix) || (!deb && view.find(w)) ? apks : debs).push_back(w);
+    }
+    return std::pair(std::move(debs), std::move(apks));
+}
+
 Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
-    return with_engine(o, [&](Engine& e, Database& db) -> Status {
-        TRY_SET(auto packages, packages_named(db, words));
-        return e.remove(packages, o.purge);
-    });
+    TRY_SET(auto of, by_family(o, words));
+    const auto& [debs, apks] = of;
+    if (!debs.empty())
+        TRY(with_engine(o, [&](Engine& e, Database& db) -> Status {
+            TRY_SET(auto packages, packages_named(db, of.first));
+            return e.remove(packages, o.purge);
+        }));
+    if (!apks.empty()) return remove_apk(o, apks);
+    return {};
 }
 
 Status run_configure(const Options& o, const Words& words) {

@@ -20,6 +20,8 @@ struct Options {
     Words from;        // directories of .deb files that count as repositories
     Purge purge = Purge::no;
     bool dry_run = false, download_only = false, yes = false, recommends = true;
+    bool allow_untrusted = false;  // .apk files that no known key has signed
+    bool initdb = false;           // the root becomes one of Alpine's family
     EngineOptions engine;
 };
 

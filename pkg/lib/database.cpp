@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
+#include "pkg/lib/dpkg_checkpoint.h"
 #include "pkg/lib/text.h"
-#include "pkg/lib/transaction.h"
 
 namespace tenon::pkg {
 
@@ -54,7 +54,7 @@ Result<std::unique_ptr<Database>> Database::open(Root& root, Access access) {
     if (access == Access::write) {
         TRY(db->make_layout());
         TRY(db->take_locks());
-        TRY_SET(db->interrupted_, Transaction::rewind(root));
+        TRY_SET(db->interrupted_, Transaction::rewind(root, DpkgCheckpoint(nullptr)));
     }
     TRY(db->load());
     return db;

@@ -9,13 +9,10 @@
 
 #include <unordered_map>
 
-#include "pkg/lib/digest.h"
+#include "pkg/lib/stage.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg {
-
-static const std::string kNew = ".dpkg-new";
-static const std::string kTmp = ".dpkg-tmp";
 
 Result<OwnershipLog> OwnershipLog::open(const std::string& path) {
     OwnershipLog log;
@@ -77,30 +74,29 @@ Result<std::string> follow_conffile(Root& root, const std::string& path) {
 
 Status Extractor::check() {
     TRY(accounts_.load(root_));
-    slots_.assign(plan_.files.size(), Slot());
-    for (size_t i = 0; i < plan_.files.size(); i++) TRY(check_one(i));
+    slots_.assign(files_.size(), Slot());
+    for (size_t i = 0; i < files_.size(); i++) TRY(check_one(i));
     struct statvfs space;
     if (fstatvfs(root_.fd(), &space) == 0 && space.f_blocks > 0 &&
         (space.f_flag & ST_RDONLY) == 0) {
         uint64_t left = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
-        if (plan_.total_bytes > left)
-            return fail("%s needs %llu KiB, but only %llu KiB are free below %s",
-                        plan_.package.name.c_str(),
-                        static_cast<unsigned long long>(plan_.total_bytes / 1024),
+        uint64_t needed = 0;
+        for (const auto& f : files_)
+            if (f.entry.type == FileType::regular) needed += f.entry.size_bytes;
+        if (needed > left)
+            return fail("%s needs %llu KiB, but only %llu KiB are free below %s", name_.c_str(),
+                        static_cast<unsigned long long>(needed / 1024),
                         static_cast<unsigned long long>(left / 1024), root_.dir().c_str());
     }
     return {};
 }
 
 Status Extractor::check_one(size_t i) {
-    const PlannedFile& f = plan_.files[i];
+    const PlannedFile& f = files_[i];
     Slot& slot = slots_[i];
-    slot.real = f.entry.type == FileType::directory
-                    ? f.entry.path
-                    : db_.overrides().divert(f.entry.path, plan_.package.name);
-    if (f.conffile) {
-        TRY_SET(slot.real, follow_conffile(root_, slot.real));
-    }
+    TRY_SET(auto place, placement_.place_of(i, f));
+    slot.real = place.value_or(f.entry.path);
+    if (!place) return {};
     TRY_SET(auto st, root_.lstat(slot.real));
     bool is_dir = st && S_ISDIR(st->st_mode);
     bool is_dir_link = false;
@@ -110,7 +106,8 @@ Status Extractor::check_one(size_t i) {
     }
     if (f.entry.type == FileType::directory) {
         if (is_dir || is_dir_link) {
-            slot.action = Action::keep;
+            slot.existed = is_dir && placement_.takes_over_directory(f);
+            slot.action = slot.existed ? Action::make_dir : Action::keep;
             return {};
         }
         slot.action = Action::make_dir;
@@ -122,52 +119,7 @@ Status Extractor::check_one(size_t i) {
     }
     slot.occupied = st.has_value();
     slot.occupied_by_dir = is_dir;
-    return check_owner(i);
-}
-
-Status Extractor::check_owner(size_t i) {
-    const PlannedFile& f = plan_.files[i];
-    const Package& us = plan_.package;
-    if (const Diversion* d = db_.overrides().diversion_to(f.entry.path);
-        d && d->package != us.name && f.entry.type != FileType::directory)
-        return fail("trying to overwrite '%s', which is the diverted version of '%s'",
-                    f.entry.path.c_str(), d->from.c_str());
-    TRY_SET(FileIndex * index, db_.file_index());
-    for (const Package* owner : index->owners(f.entry.path)) {
-        if (owner->name == us.name) {
-            // Two architectures of one Multi-Arch: same package share identical files.
-            if (owner->arch == us.arch || us.multi_arch != MultiArch::same) continue;
-            if (f.entry.type == FileType::directory || !slots_[i].occupied) continue;
-            auto md5 = md5_of_file(root_, slots_[i].real);
-            if (md5 && *md5 == f.md5) continue;
-            if (f.entry.type == FileType::symlink) continue;
-            return fail("'%s' differs from the same file of %s", f.entry.path.c_str(),
-                        owner->display_name().c_str());
-        }
-        if (owner->state == State::not_installed || owner->state == State::config_files) continue;
-        if (f.entry.type == FileType::directory && !slots_[i].occupied) continue;
-        if (const Diversion* d = db_.overrides().diversion_from(f.entry.path))
-            if (d->package != us.name || d->package != owner->name)
-                // One of the two has its file elsewhere.
-                if ((d->package == us.name) != (d->package == owner->name)) continue;
-        bool replaces = false;
-        for (const Dependency& dep : us.relations(Field::replaces))
-            for (const Alternative& a : dep)
-                replaces |=
-                    a.name == owner->name && satisfies(owner->version, a.relation, a.version);
-        // The other side may say so as well: it then loses nothing either.
-        for (const Dependency& dep : owner->relations(Field::replaces))
-            for (const Alternative& a : dep)
-                replaces |= a.name == us.name && satisfies(us.version, a.relation, a.version);
-        if (replaces) continue;
-        if (slots_[i].occupied_by_dir)
-            return fail("trying to overwrite directory '%s' in package %s with a non-directory",
-                        f.entry.path.c_str(), owner->display_name().c_str());
-        return fail("trying to overwrite '%s', which is also in package %s %s",
-                    f.entry.path.c_str(), owner->display_name().c_str(),
-                    owner->version.str().c_str());
-    }
-    return {};
+    return placement_.check_owner(f, {slot.real, slot.occupied, slot.occupied_by_dir});
 }
 
 // Second walk over the archive. It must show what the first one showed.
@@ -175,14 +127,14 @@ class PlaceSink final : public EntrySink {
   public:
     explicit PlaceSink(Extractor& x) : x_(x) {}
     Status entry(const TarEntry& e, EntryData& data) override {
-        if (next_ >= x_.plan_.files.size()) return changed();
-        const TarEntry& planned = x_.plan_.files[next_].entry;
+        if (next_ >= x_.files_.size()) return changed();
+        const TarEntry& planned = x_.files_[next_].entry;
         if (planned.path != e.path || planned.type != e.type ||
             planned.size_bytes != e.size_bytes || planned.mode != e.mode || planned.link != e.link)
             return changed();
         return x_.place_one(next_++, &data);
     }
-    bool complete() const { return next_ == x_.plan_.files.size(); }
+    bool complete() const { return next_ == x_.files_.size(); }
     static std::unexpected<Error> changed() {
         return fail("the file changed while it was being read");
     }
@@ -193,9 +145,7 @@ class PlaceSink final : public EntrySink {
 };
 
 Status Extractor::use_stage(const std::string& dir, Attempt attempt) {
-    TRY_SET(Fd at, root_.open_path(dir));
-    stage_ = Fd(openat(at.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!stage_.valid()) return fail_errno("%s", dir.c_str());
+    TRY_SET(stage_, root_.open_dir(dir));
     redo_ = attempt == Attempt::redo;
     if (redo_) {
         TRY_SET(std::string text, root_.read_file(dir + "/new-dirs"));
@@ -207,18 +157,19 @@ Status Extractor::use_stage(const std::string& dir, Attempt attempt) {
 Status Extractor::save_new_dirs(const std::string& dir) const {
     std::string text;
     for (const Slot& slot : slots_)
-        if (slot.action == Action::make_dir) text += slot.real + "\n";
+        if (slot.action == Action::make_dir && !slot.existed) text += slot.real + "\n";
     return root_.write_file(dir + "/new-dirs", text);
 }
 
 Status Extractor::place() {
-    if (stage_.valid()) {
-        for (size_t i = 0; i < slots_.size(); i++) TRY(place_one(i, nullptr));
-        return {};
-    }
+    for (size_t i = 0; i < slots_.size(); i++) TRY(place_one(i, nullptr));
+    return {};
+}
+
+Status Extractor::place_from(const DebFile& deb) {
     PlaceSink sink(*this);
-    TRY(deb_.walk_data(sink));
-    if (!sink.complete()) return std::unexpected(PlaceSink::changed().error().in(deb_.path()));
+    TRY(deb.walk_data(sink));
+    if (!sink.complete()) return std::unexpected(PlaceSink::changed().error().in(deb.path()));
     return {};
 }
 
@@ -265,10 +216,11 @@ Status Extractor::place_staged(size_t i, uid_t uid, gid_t gid, mode_t mode) {
             return fail_errno("cannot set the owner of %s", slot.real.c_str());
         if (fchmod(fd.get(), mode) != 0)
             return fail_errno("cannot set the mode of %s", slot.real.c_str());
+        TRY(set_xattrs(fd.get(), files_[i].entry));
     }
-    if (!plan_.files[i].conffile) return {};
-    TRY(root_.remove_tree(slot.real + kNew));
-    return link_staged(i, slot.real + kNew);
+    if (!files_[i].conffile) return {};
+    TRY(root_.remove_tree(slot.real + placement_.new_suffix()));
+    return link_staged(i, slot.real + placement_.new_suffix());
 }
 
 // By the run that was interrupted.
@@ -285,12 +237,12 @@ Status Extractor::make_directory(size_t i, uid_t uid, gid_t gid, mode_t mode) {
     Slot& slot = slots_[i];
     // The only thing that stands in the way of a directory and may be moved: a file.
     if (slot.occupied) {
-        TRY(root_.rename(slot.real, slot.real + kTmp));
+        TRY(root_.rename(slot.real, slot.real + placement_.old_suffix()));
         slot.backed_up = true;
     }
     // A repeated entry for a directory that this run has made already.
     TRY_SET(bool there, root_.exists(slot.real));
-    const std::string at = there ? slot.real : slot.real + kNew;
+    const std::string at = there ? slot.real : slot.real + placement_.new_suffix();
     if (!there) {
         TRY(root_.remove_tree(at));
         TRY(root_.mkdir(at, 0700));
@@ -299,22 +251,24 @@ Status Extractor::make_directory(size_t i, uid_t uid, gid_t gid, mode_t mode) {
     TRY(root_.chmod(at, as_root_ ? mode : (mode & 01777) | 0700));
     if (!there) TRY(root_.rename(at, slot.real));
     slot.placed = true;
-    return root_.set_mtime_nofollow(slot.real, plan_.files[i].entry.mtime);
+    return root_.set_mtime_nofollow(slot.real, files_[i].entry.mtime);
 }
 
 Status Extractor::link_to_earlier(size_t i, const std::string& at) {
     size_t k = 0;
-    while (k < i && plan_.files[k].entry.path != plan_.files[i].entry.link) k++;
+    while (k < i && files_[k].entry.path != files_[i].entry.link) k++;
     if (k == i) return PlaceSink::changed();
     const std::string& target = slots_[k].real;
-    if (!stage_.valid() || plan_.files[k].conffile) return root_.link(target + kNew, at);
+    if (!stage_.valid() || files_[k].conffile)
+        return root_.link(target + placement_.new_suffix(), at);
     // Links to links: each is NAME.dpkg-new by now, and all are one file.
-    if (plan_.files[k].entry.type == FileType::hard_link) return root_.link(target + kNew, at);
+    if (files_[k].entry.type == FileType::hard_link)
+        return root_.link(target + placement_.new_suffix(), at);
     return link_staged(k, at);
 }
 
 Status Extractor::place_one(size_t i, EntryData* data) {
-    const PlannedFile& f = plan_.files[i];
+    const PlannedFile& f = files_[i];
     Slot& slot = slots_[i];
     if (f.entry.path == "/.") return {};
     // One that the interrupted run made may not have got its owner and mode.
@@ -330,11 +284,9 @@ Status Extractor::place_one(size_t i, EntryData* data) {
     mode_t mode = f.entry.mode;
     if (auto u = accounts_.user(f.entry.user)) uid = *u;
     if (auto g = accounts_.group(f.entry.group)) gid = *g;
-    if (const StatOverride* o = db_.overrides().stat_override(f.entry.path);
-        o && f.entry.type != FileType::symlink)
-        uid = o->uid, gid = o->gid, mode = o->mode;
+    placement_.adjust_owner(f, uid, gid, mode);
 
-    std::string at = slot.real + kNew;
+    std::string at = slot.real + placement_.new_suffix();
     if (f.entry.type == FileType::directory) {
         TRY(make_directory(i, uid, gid, mode));
     } else if (!data && f.entry.type == FileType::regular) {
@@ -409,13 +361,13 @@ Status Extractor::commit() {
 
 Status Extractor::commit_one(size_t i) {
     Slot& slot = slots_[i];
-    if (slot.action != Action::write || !slot.placed || plan_.files[i].conffile) return {};
-    std::string tmp = slot.real + kTmp;
+    if (slot.action != Action::write || !slot.placed || files_[i].conffile) return {};
+    std::string tmp = slot.real + placement_.old_suffix();
     // What an interrupted run kept is older, and so the right thing to keep.
     if (redo_) {
         TRY_SET(slot.backed_up, root_.exists(tmp));
     }
-    const FileType type = plan_.files[i].entry.type;
+    const FileType type = files_[i].entry.type;
     const bool staged = stage_.valid() && type == FileType::regular;
     if (staged) {
         TRY_SET(slot.renamed, is_in_place(i));
@@ -430,7 +382,7 @@ Status Extractor::commit_one(size_t i) {
             TRY(root_.rename(slot.real, tmp));
         slot.backed_up = true;
     }
-    const std::string fresh = slot.real + kNew;
+    const std::string fresh = slot.real + placement_.new_suffix();
     if (staged && !slot.occupied) {
         TRY(link_staged(i, slot.real));
     } else {
@@ -449,28 +401,22 @@ Status Extractor::commit_one(size_t i) {
 bool Extractor::rollback() {
     // Best effort by nature: the error that brought us here is the one to report.
     bool complete = true;
-    // Whether something was there before is only known of what the package had before.
-    auto was_ours = [&](size_t i) {
-        auto index = db_.file_index();
-        if (index)
-            for (const Package* p : (*index)->owners(plan_.files[i].entry.path))
-                if (p->name == plan_.package.name) return true;
-        return false;
-    };
     for (size_t i = slots_.size(); i-- > 0;) {
         Slot& slot = slots_[i];
-        if (plan_.files[i].entry.type == FileType::directory) {
-            if (slot.placed) (void)root_.rmdir(slot.real);
+        if (files_[i].entry.type == FileType::directory) {
+            if (slot.placed && !slot.existed) (void)root_.rmdir(slot.real);
         } else {
             if (slot.renamed && !slot.backed_up) {
-                if (redo_ && was_ours(i))
+                // Whether something was there before is only known of what the package had before.
+                if (redo_ && placement_.was_ours(files_[i].entry.path))
                     complete = false;
                 else
                     (void)root_.unlink(slot.real);
             }
-            if (slot.placed && !slot.renamed) (void)root_.unlink(slot.real + kNew);
+            if (slot.placed && !slot.renamed)
+                (void)root_.unlink(slot.real + placement_.new_suffix());
         }
-        if (slot.backed_up) (void)root_.rename(slot.real + kTmp, slot.real);
+        if (slot.backed_up) (void)root_.rename(slot.real + placement_.old_suffix(), slot.real);
     }
     while (!made_parents_.empty()) {
         (void)root_.rmdir(made_parents_.back());
@@ -482,18 +428,19 @@ bool Extractor::rollback() {
 
 Status Extractor::finish() {
     for (size_t i = 0; i < slots_.size(); i++)
-        if (slots_[i].backed_up || redo_) TRY(root_.remove_tree(slots_[i].real + kTmp));
+        if (slots_[i].backed_up || redo_)
+            TRY(root_.remove_tree(slots_[i].real + placement_.old_suffix()));
     // Files were made in them since, so their times come last: two runs give the same tree.
     for (size_t i = slots_.size(); i-- > 0;)
-        if (plan_.files[i].entry.type == FileType::directory && slots_[i].placed)
-            TRY(root_.set_mtime_nofollow(slots_[i].real, plan_.files[i].entry.mtime));
+        if (files_[i].entry.type == FileType::directory && slots_[i].placed)
+            TRY(root_.set_mtime_nofollow(slots_[i].real, files_[i].entry.mtime));
     if (ownership_) TRY(ownership_->flush());
     return {};
 }
 
 std::vector<std::string> Extractor::listed_paths() const {
     std::vector<std::string> out;
-    for (const auto& f : plan_.files) out.push_back(f.entry.path);
+    for (const auto& f : files_) out.push_back(f.entry.path);
     return out;
 }
 

@@ -1,4 +1,5 @@
-// Writes the files of one plan below a root, so that every step before the last can be taken back.
+// Writes the files of one package below a root, so that every step before the last can be taken
+// back. What differs between the families is asked of a Placement (dpkg_placement, apk/placement).
 //
 //   check    looks at the root: what is there, whose it is. Nothing is written.
 //   place    writes every file beside its place as NAME.dpkg-new, makes new directories. In a
@@ -8,7 +9,7 @@
 //   finish   throws the kept ones away.
 //   rollback undoes place and commit, from any point before finish.
 //
-// The names are dpkg's, so that dpkg cleans up after us and we after it.
+// For a .deb the names are dpkg's, so that dpkg cleans up after us and we after it.
 //
 //                      | new file, node | new symlink        | new directory
 //   nothing there      | made           | made               | made
@@ -22,8 +23,9 @@
 #include <string>
 #include <vector>
 
-#include "pkg/lib/database.h"
+#include "pkg/lib/overrides.h"
 #include "pkg/lib/plan.h"
+#include "pkg/lib/root.h"
 
 namespace tenon::pkg {
 
@@ -41,12 +43,41 @@ class OwnershipLog {
     std::string text_;
 };
 
+// What a family says about the places of one package's files.
+class Placement {
+  public:
+    virtual const char* new_suffix() const = 0;
+    virtual const char* old_suffix() const = 0;
+    // Where file `i` goes; nullopt: nowhere, what is there stays.
+    virtual Result<std::optional<std::string>> place_of(size_t i, const PlannedFile& f) = 0;
+    struct Found {
+        std::string real;
+        bool occupied = false, is_dir = false;
+    };
+    // Refuses what another package has. Called for what will be written, not for kept directories.
+    virtual Status check_owner(const PlannedFile& f, const Found& found) = 0;
+    // An administrator's own choice.
+    virtual void adjust_owner(const PlannedFile& f, uid_t& uid, gid_t& gid, mode_t& mode) = 0;
+    // A directory that is there gets the package's owner and mode.
+    virtual bool takes_over_directory(const PlannedFile& f) = 0;
+    // Did the package have this path before?
+    virtual bool was_ours(const std::string& path) = 0;
+
+  protected:
+    ~Placement() = default;
+};
+
 class Extractor {
   public:
-    // `as_root`: owners and device nodes can really be set.
-    Extractor(Root& root, Database& db, const Plan& plan, const DebFile& deb, bool as_root,
-              OwnershipLog* ownership)
-        : root_(root), db_(db), plan_(plan), deb_(deb), as_root_(as_root), ownership_(ownership) {}
+    // `name` is the package's, for messages. `as_root`: owners and device nodes can really be set.
+    Extractor(Root& root, std::string name, const std::vector<PlannedFile>& files,
+              Placement& placement, bool as_root, OwnershipLog* ownership)
+        : root_(root),
+          name_(std::move(name)),
+          files_(files),
+          placement_(placement),
+          as_root_(as_root),
+          ownership_(ownership) {}
 
     // Contents come from this directory (lib/stage), not from the archive. Redo: an earlier run may
     // have done any part of place() and commit() already.
@@ -56,7 +87,10 @@ class Extractor {
     Status check();
     // After check(): notes in the stage which directories are not there yet, for a redo.
     Status save_new_dirs(const std::string& dir) const;
+    // From the stage.
     Status place();
+    // By a second walk over the archive.
+    Status place_from(const DebFile& deb);
     Status commit();
     // False when a redo could not find all that an interrupted run had replaced.
     bool rollback();
@@ -77,6 +111,7 @@ class Extractor {
         Action action = Action::keep;
         bool occupied = false;  // something is at `real` that will be replaced
         bool occupied_by_dir = false;
+        bool existed = false;        // a directory that only gets another owner or mode
         bool placed = false;         // .dpkg-new or the new directory exists
         bool backed_up = false;      // .dpkg-tmp exists
         bool renamed = false;        // the new file is at `real`
@@ -84,7 +119,6 @@ class Extractor {
     };
 
     Status check_one(size_t i);
-    Status check_owner(size_t i);
     // `data` is null when the contents are staged.
     Status place_one(size_t i, EntryData* data);
     Status place_staged(size_t i, uid_t uid, gid_t gid, mode_t mode);
@@ -96,9 +130,9 @@ class Extractor {
     Status commit_one(size_t i);
 
     Root& root_;
-    Database& db_;
-    const Plan& plan_;
-    const DebFile& deb_;
+    std::string name_;
+    const std::vector<PlannedFile>& files_;
+    Placement& placement_;
     bool as_root_;
     OwnershipLog* ownership_;
     Fd stage_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pkg/lib/apt/marks.h"
+#include "pkg/lib/dpkg_checkpoint.h"
 #include "pkg/lib/engine.h"
 #include "pkg/lib/history.h"
 #include "pkg/lib/stage.h"
@@ -112,7 +113,8 @@ Status Engine::write_marks() {
 }
 
 Status Engine::save_progress(Phase phase) {
-    return transaction_.save(db_, state_text(phase));
+    DpkgCheckpoint database(&db_);
+    return transaction_.save(database, state_text(phase));
 }
 
 Status Engine::note_prerm(Package& p) {

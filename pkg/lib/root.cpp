@@ -36,6 +36,15 @@ Result<Root> Root::open(const std::string& dir) {
     return r;
 }
 
+Result<Root> Root::open_inner(const std::string& path) {
+    Root r;
+    TRY_SET(r.fd_, resolve(path, O_PATH | O_DIRECTORY));
+    r.dir_ = (is_system() ? "" : dir_) + "/" + str(strip(path));
+    r.use_openat2_ = use_openat2_;
+    r.sync_ = sync_;
+    return r;
+}
+
 Result<Fd> Root::resolve(std::string_view path, int flags) {
     path = strip(path);
     if (path.empty()) path = ".";
@@ -129,6 +138,10 @@ Result<Fd> Root::open_path(std::string_view path) {
     return resolve(path, O_PATH);
 }
 
+Result<Fd> Root::open_dir(std::string_view path) {
+    return resolve(path, O_RDONLY | O_DIRECTORY);
+}
+
 Result<std::optional<struct stat>> Root::lstat(std::string_view path) {
     struct stat st;
     if (strip(path).empty() || strip(path) == ".") {
@@ -175,6 +188,10 @@ Result<Fd> Root::open_read(std::string_view path) {
     Fd fd(openat(at.dir_fd, at.leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd.valid()) return fail_errno("%s", str(path).c_str());
     return fd;
+}
+
+Result<Fd> Root::open_read_follow(std::string_view path) {
+    return resolve(path, O_RDONLY | O_NONBLOCK);
 }
 
 Result<Fd> Root::create_exclusive(std::string_view path, mode_t mode) {

@@ -30,6 +30,8 @@ namespace tenon::pkg {
 class Root {
   public:
     static Result<Root> open(const std::string& dir);
+    // A root of its own that lies in this one: a directory, found beneath this root.
+    Result<Root> open_inner(const std::string& path);
 
     const std::string& dir() const { return dir_; }
     bool is_system() const { return dir_ == "/"; }
@@ -46,6 +48,8 @@ class Root {
     Result<Place> place(std::string_view path);
     // Follows the last component as well.
     Result<Fd> open_path(std::string_view path);
+    // A directory open for reading, for linkat, fsync and the like; links are followed.
+    Result<Fd> open_dir(std::string_view path);
 
     // nullopt when nothing is there.
     Result<std::optional<struct stat>> lstat(std::string_view path);
@@ -54,6 +58,8 @@ class Root {
     Result<std::string> readlink(std::string_view path);
     // Opens what is there without following a link in the last component.
     Result<Fd> open_read(std::string_view path);
+    // The same, links followed inside the root.
+    Result<Fd> open_read_follow(std::string_view path);
     Result<Fd> create_exclusive(std::string_view path, mode_t mode);
     Status mkdir(std::string_view path, mode_t mode);
     // Missing parents too; existing directories, or links to them, are left alone.

@@ -1,9 +1,12 @@
 #include "pkg/lib/stage.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "pkg/lib/text.h"
@@ -53,13 +56,22 @@ class Fields {
 
 }  // namespace
 
+Status set_xattrs(int fd, const TarEntry& e) {
+    for (const auto& x : e.xattrs) {
+        if (fsetxattr(fd, x.name.c_str(), x.value.data(), x.value.size(), 0) == 0) continue;
+        if (errno != EOPNOTSUPP)
+            return fail_errno("cannot set %s of %s", x.name.c_str(), e.path.c_str());
+        fprintf(stderr, "pkg: warning: the file system does not take %s of %s\n", x.name.c_str(),
+                e.path.c_str());
+    }
+    return {};
+}
+
 Result<Stage> Stage::create(Root& root, const std::string& dir) {
     Stage s;
     TRY(root.remove_tree(dir));
     TRY(root.mkdir(dir, 0700));
-    TRY_SET(Fd at, root.open_path(dir));
-    s.dir_ = Fd(openat(at.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!s.dir_.valid()) return fail_errno("%s", dir.c_str());
+    TRY_SET(s.dir_, root.open_dir(dir));
     TRY(s.accounts_.load(root));
     s.shown_ = dir;
     s.as_root_ = geteuid() == 0;
@@ -95,6 +107,7 @@ Status Stage::end() {
     // Last, and by descriptor: no moment in which somebody else's file is setuid.
     if (fchmod(file_.get(), entry_.mode) != 0)
         return fail_errno("cannot set the mode of %s", entry_.path.c_str());
+    TRY(set_xattrs(file_.get(), entry_));
     struct timespec times[2] = {{.tv_sec = entry_.mtime, .tv_nsec = 0},
                                 {.tv_sec = entry_.mtime, .tv_nsec = 0}};
     futimens(file_.get(), times);
@@ -102,16 +115,10 @@ Status Stage::end() {
     return {};
 }
 
-Status Stage::save(Root& root, const std::string& dir, const DebFile& deb, const Plan& plan) {
-    std::string control, files;
-    for (const auto& [name, file] : deb.files()) {
-        put(control, name);
-        put(control, file.mode);
-        put(control, format("%lld", static_cast<long long>(file.mtime)));
-        put(control, file.data.size());
-        control += file.data;
-    }
-    for (const auto& f : plan.files) {
+Status Stage::save_files(Root& root, const std::string& dir,
+                         const std::vector<PlannedFile>& planned) {
+    std::string files;
+    for (const auto& f : planned) {
         const TarEntry& e = f.entry;
         put(files, e.path);
         put(files, static_cast<unsigned>(e.type));
@@ -126,16 +133,67 @@ Status Stage::save(Root& root, const std::string& dir, const DebFile& deb, const
         put(files, e.device_major);
         put(files, e.device_minor);
         put(files, f.md5);
+        put(files, e.digest ? to_hex(e.digest->bytes) : "");
+        put(files, e.digest ? static_cast<unsigned>(e.digest->algorithm) : 0);
+        put(files, e.xattrs.size());
+        for (const auto& x : e.xattrs) {
+            put(files, x.name);
+            put(files, to_hex(x.value));
+        }
+    }
+    return root.write_file(dir + "/plan", files);
+}
+
+Result<std::vector<PlannedFile>> Stage::load_files(Root& root, const std::string& dir) {
+    TRY_SET(std::string list, root.read_file(dir + "/plan"));
+    std::vector<PlannedFile> out;
+    for (Fields f(list); !f.at_end();) {
+        PlannedFile p;
+        p.entry.path = f.text();
+        p.entry.type = static_cast<FileType>(f.number());
+        p.entry.mode = static_cast<mode_t>(f.number());
+        p.entry.uid = static_cast<uid_t>(f.number());
+        p.entry.gid = static_cast<gid_t>(f.number());
+        p.entry.user = f.text();
+        p.entry.group = f.text();
+        p.entry.link = f.text();
+        p.entry.size_bytes = f.number();
+        p.entry.mtime = strtoll(f.text().c_str(), nullptr, 10);
+        p.entry.device_major = static_cast<unsigned>(f.number());
+        p.entry.device_minor = static_cast<unsigned>(f.number());
+        p.md5 = f.text();
+        ContentDigest digest;
+        bool good = from_hex(f.text(), digest.bytes);
+        digest.algorithm = static_cast<HashAlgorithm>(f.number());
+        if (!digest.bytes.empty()) p.entry.digest = std::move(digest);
+        for (auto n = f.number(); n > 0 && f.good(); n--) {
+            Xattr x{f.text(), {}};
+            good &= from_hex(f.text(), x.value);
+            p.entry.xattrs.push_back(std::move(x));
+        }
+        if (!f.good() || !good) return fail("%s/plan is damaged", dir.c_str());
+        out.push_back(std::move(p));
+    }
+    return out;
+}
+
+Status Stage::save(Root& root, const std::string& dir, const DebFile& deb, const Plan& plan) {
+    std::string control;
+    for (const auto& [name, file] : deb.files()) {
+        put(control, name);
+        put(control, file.mode);
+        put(control, format("%lld", static_cast<long long>(file.mtime)));
+        put(control, file.data.size());
+        control += file.data;
     }
     TRY(root.write_file(dir + "/path", deb.path()));
     TRY(root.write_file(dir + "/control", control));
-    return root.write_file(dir + "/plan", files);
+    return save_files(root, dir, plan.files);
 }
 
 Result<Stage::Loaded> Stage::load(Root& root, const std::string& dir) {
     TRY_SET(std::string path, root.read_file(dir + "/path"));
     TRY_SET(std::string control, root.read_file(dir + "/control"));
-    TRY_SET(std::string list, root.read_file(dir + "/plan"));
     std::map<std::string, ControlFile> parts;
     for (size_t at = 0; at < control.size();) {
         Fields f(std::string_view(control).substr(at));
@@ -152,25 +210,9 @@ Result<Stage::Loaded> Stage::load(Root& root, const std::string& dir) {
     Loaded out;
     TRY_SET(out.deb, DebFile::from_parts(path, std::move(parts)));
     TRY_SET(out.plan, plan_of_control(out.deb));
-    for (Fields f(list); !f.at_end();) {
-        PlannedFile p;
-        p.entry.path = f.text();
-        p.entry.type = static_cast<FileType>(f.number());
-        p.entry.mode = static_cast<mode_t>(f.number());
-        p.entry.uid = static_cast<uid_t>(f.number());
-        p.entry.gid = static_cast<gid_t>(f.number());
-        p.entry.user = f.text();
-        p.entry.group = f.text();
-        p.entry.link = f.text();
-        p.entry.size_bytes = f.number();
-        p.entry.mtime = strtoll(f.text().c_str(), nullptr, 10);
-        p.entry.device_major = static_cast<unsigned>(f.number());
-        p.entry.device_minor = static_cast<unsigned>(f.number());
-        p.md5 = f.text();
-        if (!f.good()) return fail("%s/plan is damaged", dir.c_str());
-        if (p.entry.type == FileType::regular) out.plan.total_bytes += p.entry.size_bytes;
-        out.plan.files.push_back(std::move(p));
-    }
+    TRY_SET(out.plan.files, load_files(root, dir));
+    for (const auto& f : out.plan.files)
+        if (f.entry.type == FileType::regular) out.plan.total_bytes += f.entry.size_bytes;
     TRY(mark_conffiles(out.plan));
     return out;
 }

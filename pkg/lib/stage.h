@@ -11,6 +11,9 @@
 
 namespace tenon::pkg {
 
+// Of a file that is complete and has its owner: a change of owner takes capabilities away.
+Status set_xattrs(int fd, const TarEntry& e);
+
 class Stage final : public ContentSink {
   public:
     // Makes `dir`, a path in the root.
@@ -22,6 +25,10 @@ class Stage final : public ContentSink {
     Status end() override;
 
     static std::string content(const std::string& dir, size_t index);
+    // The list of files, of any family.
+    static Status save_files(Root& root, const std::string& dir,
+                             const std::vector<PlannedFile>& files);
+    static Result<std::vector<PlannedFile>> load_files(Root& root, const std::string& dir);
     // Control files and plan, enough to go on without the .deb.
     static Status save(Root& root, const std::string& dir, const DebFile& deb, const Plan& plan);
     struct Loaded {

@@ -1,6 +1,7 @@
 // Engine: unpacking one package over what is there.  Spec: Debian Policy 6.6.
 #include <stdio.h>
 
+#include "pkg/lib/dpkg_placement.h"
 #include "pkg/lib/engine.h"
 #include "pkg/lib/install_info.h"
 #include "pkg/lib/text.h"
@@ -168,7 +169,8 @@ Status Engine::run_preinst(const Plan& plan, Package& target, State old_state, U
 
 // Names, owners, space: nothing is written or run.
 Status Engine::look_over(const Candidate& c) {
-    Extractor x(root_, db_, c.plan, c.deb, true, nullptr);
+    DpkgPlacement placement(db_, c.plan.package);
+    Extractor x(root_, c.plan.package.name, c.plan.files, placement, true, nullptr);
     if (Status s = x.check(); !s) return std::unexpected(Error(s.error()).in(c.deb.path()));
     return x.save_new_dirs(c.stage);
 }
@@ -188,7 +190,8 @@ Status Engine::unpack(const Candidate& c) {
                          : &db_.add(plan.package.name, plan.package.arch);
     }
     // A look before anything is written or run: names, owners, space.
-    Extractor x(root_, db_, plan, deb, true, nullptr);
+    DpkgPlacement placement(db_, plan.package);
+    Extractor x(root_, plan.package.name, plan.files, placement, true, nullptr);
     TRY(x.use_stage(c.stage, redo_ ? Extractor::Attempt::redo : Extractor::Attempt::first));
     if (Status s = x.check(); !s) return in_deb(s.error());
 

@@ -1,5 +1,6 @@
 #include "pkg/lib/unpack_only.h"
 
+#include "pkg/lib/dpkg_placement.h"
 #include "pkg/lib/install_info.h"
 #include "pkg/lib/text.h"
 #include "pkg/lib/triggers.h"
@@ -38,13 +39,14 @@ Status unpack_only(Root& root, Database& db, const DebFile& deb, bool as_root,
             return in_deb(Error{other->display_name() + " " + other->version.str() +
                                 " is in the root already; unpack only fills new roots"});
 
-    Extractor x(root, db, plan, deb, as_root, ownership);
+    DpkgPlacement placement(db, package);
+    Extractor x(root, package.name, plan.files, placement, as_root, ownership);
     if (Status s = x.check(); !s) return in_deb(s.error());
     auto undo = [&](Error e) {
         x.rollback();
         return in_deb(std::move(e));
     };
-    if (Status s = x.place(); !s) return undo(s.error());
+    if (Status s = x.place_from(deb); !s) return undo(s.error());
     if (Status s = x.commit(); !s) return undo(s.error());
 
     Package& target = db.add(package.name, package.arch);

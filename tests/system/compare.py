@@ -5,6 +5,7 @@ import argparse
 import fnmatch
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +58,14 @@ def package_files(suite: str) -> list[str]:
         found = [f for f in apt.resolve([name]) if f.name.startswith(name + "_")]
         files.append(f"{found[0]}:/{name}.deb")
     return files
+
+
+def corpus_files(suite: str) -> list[str] | None:
+    """`corpora-in-root`: a file or folder of shared/corpora, and where it lies in the root. None: there are no corpora."""
+    lines = words(HERE / "cases" / suite / "corpora-in-root")
+    corpora = Path(os.environ.get("TENON_CORPORA", paths.ROOT.parent / "shared" / "corpora"))
+    pairs = [line.split(":") for line in lines]
+    return [f"{corpora / a}:{b}" for a, b in pairs] if all((corpora / a).exists() for a, _ in pairs) else None
 
 
 def script_text(script: Path) -> str:
@@ -199,6 +208,11 @@ def main() -> int:
     cases, files = collect(suite, "bash" if args.profile == "debian" else "sh", args.names)
     if not cases:
         raise SystemExit("no such case")
+    corpus = corpus_files(suite)
+    if corpus is None:
+        print("skipped: the corpora are not here")
+        return 77
+    files += corpus
 
     def options(kernel: str) -> Options:
         return Options(profile=args.profile, debs=debs, files=files, smp=args.smp,

@@ -7,8 +7,13 @@ namespace tenon::pkg::apk {
 
 namespace {
 
+// The longest that is ever put behind a file's name: it waits beside one that its user changed.
+constexpr size_t kSuffixMax = sizeof(".apk-new.pkg-new") - 1;
+
 class CheckSink final : public EntrySink {
   public:
+    explicit CheckSink(ContentSink* contents) : contents_(contents) {}
+
     std::vector<TarEntry> entries;
 
     Status entry(const TarEntry& e, EntryData& data) override {
@@ -20,14 +25,18 @@ class CheckSink final : public EntrySink {
                 return fail("'%s' is a hard link to '%s', which is no file that came before it",
                             e.path.c_str(), e.link.c_str());
         }
+        const bool taken = contents_ && e.type == FileType::regular;
+        if (taken) TRY(contents_->begin(entries.size(), e));
         uint64_t total = 0;
         char buffer[32768];
         for (;;) {
             TRY_SET(size_t n, data.read(buffer, sizeof(buffer)));
             if (n == 0) break;
+            if (taken) TRY(contents_->write(buffer, n));
             total += n;
         }
         if (total != e.size_bytes) return fail("'%s' is truncated", e.path.c_str());
+        if (taken) TRY(contents_->end());
         seen_.emplace(e.path, entries.size());
         entries.push_back(e);
         return {};
@@ -35,6 +44,8 @@ class CheckSink final : public EntrySink {
 
   private:
     Status check_place(const TarEntry& e) {
+        if (contents_ && e.path.size() - e.path.rfind('/') - 1 + kSuffixMax > 255)
+            return fail("'%s' has a name too long to be replaced safely", e.path.c_str());
         if (e.path == "/." && e.type != FileType::directory)
             return fail("'%s' would replace the root directory", e.path.c_str());
         if (auto it = seen_.find(e.path); it != seen_.end())
@@ -53,6 +64,7 @@ class CheckSink final : public EntrySink {
         return {};
     }
 
+    ContentSink* contents_;
     std::unordered_map<std::string, size_t> seen_;
     std::unordered_set<std::string> parents_;
 };
@@ -113,8 +125,8 @@ Status ApkFile::walk_data(EntrySink& sink) const {
     return {};
 }
 
-Result<std::vector<TarEntry>> ApkFile::check() const {
-    CheckSink sink;
+Result<std::vector<TarEntry>> ApkFile::check(ContentSink* contents) const {
+    CheckSink sink(contents);
     TRY(walk_data(sink));
     return std::move(sink.entries);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "pkg/lib/apk/contents.h"
+#include "pkg/lib/plan.h"
 
 namespace tenon::pkg::apk {
 
@@ -33,8 +34,9 @@ class ApkFile {
     Status walk_data(EntrySink& sink) const;
     // All that can be known without a root: every digest; no name leaves the root or lies below
     // what this package makes a link; hard links name files that came before. Gives the entries,
-    // in the order of the package.
-    Result<std::vector<TarEntry>> check() const;
+    // in the order of the package. With `contents` the files go there while they are checked, and a
+    // name has to leave room for a suffix beside it.
+    Result<std::vector<TarEntry>> check(ContentSink* contents = nullptr) const;
 
   private:
     ApkFile(std::string path, Source source) : path_(std::move(path)), source_(std::move(source)) {}

@@ -13,8 +13,13 @@ constexpr size_t kIdBytes = 16;
 
 Result<KeyRing> KeyRing::load(Root& root, const std::string& dir) {
     KeyRing ring;
+    TRY(ring.load_more(root, dir));
+    return ring;
+}
+
+Status KeyRing::load_more(Root& root, const std::string& dir) {
     TRY_SET(auto there, root.stat_follow(dir));
-    if (!there) return ring;
+    if (!there) return {};
     TRY_SET(auto names, root.list(dir));
     for (const auto& name : names) {
         std::string path = dir + "/" + name;
@@ -22,9 +27,9 @@ Result<KeyRing> KeyRing::load(Root& root, const std::string& dir) {
         if (!st || !S_ISREG(st->st_mode) || st->st_size > kKeyFileMaxBytes || name[0] == '.')
             continue;
         TRY_SET(std::string text, root.read_file(path));
-        (void)ring.add(name, text);
+        (void)add(name, text);
     }
-    return ring;
+    return {};
 }
 
 Result<KeyRing> KeyRing::load_host(const std::string& dir) {

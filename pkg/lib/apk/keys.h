@@ -27,6 +27,8 @@ class KeyRing {
     // Every plain file of the folder that holds a public key; other files are passed over. A
     // folder that is not there is an empty ring.
     static Result<KeyRing> load(Root& root, const std::string& dir = "/etc/apk/keys");
+    // Adds those of another root.
+    Status load_more(Root& root, const std::string& dir = "/etc/apk/keys");
     // The same outside of any root.
     static Result<KeyRing> load_host(const std::string& dir);
 

@@ -7,6 +7,9 @@
 //             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
 //             [--seconds S] [--first K]
 //
+// Scenarios apk-install, apk-upgrade and apk-remove are the same with .apk files in a prefix of
+// their own, wrappers and all; the database that counts is apk's then.
+//
 // --seconds: stops then, and says with which --first the next run goes on.
 // --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
 // --no-syncs: a disk that lies about syncs. Must fail: the test of this test.
@@ -19,6 +22,7 @@
 
 #include <algorithm>
 
+#include "pkg/tests/apk_builder.h"
 #include "pkg/tests/crash/model.h"
 #include "pkg/tests/deb_builder.h"
 #include "pkg/tests/host_tools.h"
@@ -89,6 +93,59 @@ DebSpec replacement(int i) {
     return s;
 }
 
+// The same in Alpine's form. Scripts come without "triggered", and may not rely on more than apk
+// promises.
+std::string apk_package(int i, int count, const std::string& version) {
+    const std::string name = "p" + std::to_string(i), dir = "usr/share/" + name;
+    V2Spec s;
+    s.pkginfo =
+        "pkgname = " + name + "\npkgver = " + version + "-r0\narch = noarch\norigin = all\n";
+    if (i % 3) s.pkginfo += "depend = p" + std::to_string(i - 1) + "\n";
+    if (i == 0) s.pkginfo += "triggers = /usr/share/all\n";
+    auto add_dir = [&](const std::string& path, unsigned mode = 0755) {
+        s.items.push_back({.path = path + "/", .type = '5', .mode = mode});
+    };
+    auto add = [&](const std::string& path, const std::string& data, unsigned mode = 0644) {
+        s.items.push_back({.path = path, .data = data, .mode = mode});
+    };
+    for (const char* d :
+         {"etc", "usr", "usr/bin", "usr/share", "usr/share/all", "usr/share/moving"})
+        add_dir(d);
+    add("etc/" + name + ".conf", "conf " + version);
+    s.items.push_back(
+        {.path = "etc/" + name + ".hard", .type = '1', .data = "etc/" + name + ".conf"});
+    s.items.push_back({.path = "etc/" + name + ".soft", .type = '2', .data = "conf" + version});
+    add("usr/bin/" + name, "#!/bin/sh\necho " + version + "\n", 0755);
+    add("usr/bin/" + name + "-" + version, "#!/bin/sh\n", 0755);
+    add("usr/share/all/" + name, version);
+    add_dir(dir, version == "1" ? 0755 : 0750);
+    add(dir + "/common", name + " common " + version, i % 4 ? 0644 : 04755);
+    add(dir + "/only-" + version, name + version);
+    add(dir + "/same", name + " same");
+    add(dir + "/big", std::string(20000 + 7000u * static_cast<unsigned>(i % 5), version[0]));
+    s.items.push_back({.path = dir + "/hard", .type = '1', .data = dir + "/common"});
+    s.items.push_back({.path = dir + "/soft", .type = '2', .data = "only-" + version});
+    if (version == "1") {
+        add(dir + "/changing", "a file");
+    } else {
+        add_dir(dir + "/changing");
+        add(dir + "/changing/inner", "below a directory");
+    }
+    int owner = version == "1" ? i : (i + count - 1) % count;
+    if (version == "1" || i > 0) add("usr/share/moving/" + std::to_string(owner), "moving");
+    const std::string head = "#!/bin/sh\nset -e\n";
+    const std::string state = "mkdir -p /state\necho " + version + " > /state/" + name +
+                              ".new\nmv -f /state/" + name + ".new /state/" + name + "\n";
+    s.control = {{".pre-upgrade", head + "test -e /" + dir + "/common\n"},
+                 {".post-install", head + "test -e /" + dir + "/only-" + version + "\n" + state},
+                 {".post-upgrade", head + "test ! -e /" + dir + "/only-1\n" + state},
+                 {".pre-deinstall", head + "test -e /" + dir + "/common\n"},
+                 {".post-deinstall", head + "rm -f /state/" + name + " /state/" + name + ".new\n"},
+                 {".trigger", head + "ls /usr/share/all > /state/all\n"}};
+    if (i > 0) s.control.pop_back();
+    return v2_parts(s).all();
+}
+
 struct Options {
     std::string pkg, scenario = "upgrade", boundaries = "all";
     int packages = 5, nested = 0, seconds = 0;
@@ -97,9 +154,13 @@ struct Options {
     bool all_losses = true, heed_syncs = true;
 };
 
-const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",    "/var/lib/dpkg/lock",
-                                           "/var/lib/dpkg/triggers/Lock", "/var/lib/dpkg/available",
-                                           "/var/lib/pkg/history",        "/bin/busybox"};
+const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",
+                                           "/var/lib/dpkg/lock",
+                                           "/var/lib/dpkg/triggers/Lock",
+                                           "/var/lib/dpkg/available",
+                                           "/var/lib/pkg/history",
+                                           "/bin/busybox",
+                                           "/usr/lib/pkg/alpine/lib/apk/db/lock"};
 
 class Campaign {
   public:
@@ -157,6 +218,7 @@ class Campaign {
                   "root/var/lib/dpkg/status root/var/lib/dpkg/available && echo 1 > "
                   "root/var/lib/dpkg/info/format") != 0)
             return puts("needs root's rights and busybox-static"), false;
+        if (o_.scenario.starts_with("apk-")) return prepare_apk();
         std::string debs[3], names;
         for (int i = 0; i < o_.packages; i++) {
             for (const char* v : {"1", "2"}) {
@@ -184,6 +246,36 @@ class Campaign {
         if (o_.scenario == "replace") verb = "install" + debs[0];
         if (o_.scenario == "remove") verb = "remove" + names;
         if (o_.scenario == "purge") verb = "--purge remove" + names;
+        command_ = {"/bin/sh", "-c", "exec " + base + verb + " </dev/null >/dev/null 2>&1"};
+        return !verb.empty();
+    }
+
+    bool prepare_apk() {
+        const std::string root = dir_ + "/root", prefix = root + "/usr/lib/pkg/alpine";
+        shell("mkdir -p " + root + "/etc/apk/keys " + root + "/usr/local/bin " + root +
+              "/usr/local/sbin " + prefix + "/bin && cp -a " + root + "/bin/. " + prefix + "/bin");
+        write_temp(root + "/etc/apk/keys", "test.rsa.pub", rsa_pem());
+        std::string apks[3], names;
+        for (int i = 0; i < o_.packages; i++) {
+            for (const char* v : {"1", "2"}) {
+                std::string file = "p" + std::to_string(i) + "_" + v + ".apk";
+                write_temp(dir_, file, apk_package(i, o_.packages, v));
+                apks[v[0] - '0'] += " " + dir_ + "/" + file;
+            }
+            names += " p" + std::to_string(i);
+        }
+        const std::string base = o_.pkg + " --root " + root + " ";
+        std::string output, verb;
+        if (shell(base + "configure", &output) != 0)
+            return printf("an empty root: %s\n", output.c_str()), false;
+        if (o_.scenario == "apk-install") verb = "install" + apks[1];
+        if (o_.scenario == "apk-upgrade") verb = "install" + apks[2];
+        if (o_.scenario == "apk-remove") verb = "remove" + names;
+        if (o_.scenario != "apk-install") {
+            if (shell(base + "install" + apks[1], &output) != 0)
+                return printf("the first installation: %s\n", output.c_str()), false;
+            write_temp(prefix + "/etc", "p1.conf", "mine");
+        }
         command_ = {"/bin/sh", "-c", "exec " + base + verb + " </dev/null >/dev/null 2>&1"};
         return !verb.empty();
     }

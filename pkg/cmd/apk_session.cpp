@@ -1,0 +1,213 @@
+#include "pkg/cmd/apk_session.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "pkg/lib/apk/checkpoint.h"
+#include "pkg/lib/family.h"
+#include "pkg/lib/text.h"
+#include "pkg/lib/wrappers.h"
+
+namespace tenon::pkg {
+
+namespace {
+
+constexpr const char* kFamilyName = "alpine";
+constexpr const char* kArchives = "/var/cache/pkg/archives";
+
+Status settle_wrappers(ApkHome& home, const apk::Database& db) {
+    if (home.prefix.empty()) return {};
+    std::vector<PrefixProgram> programs;
+    for (const apk::Installed* p : db.packages())
+        for (const auto& dir : p->dirs) {
+            if (!is_program_dir(dir.name)) continue;
+            for (const auto& file : dir.files)
+                programs.push_back({p->package.name, apk::Installed::path_of(dir, file)});
+        }
+    TRY_SET(auto changes,
+            sync_wrappers(*home.outer, *home.inner, home.prefix, kFamilyName, programs));
+    if (!changes.empty()) TRY(home.outer->sync_all());
+    using Kind = WrapperChange::Kind;
+    std::vector<std::string> made;
+    for (const auto& c : changes) {
+        if (c.kind == Kind::made) made.push_back(c.wrapper);
+        if (c.kind == Kind::made_beside)
+            printf("%s is %s here: there is a program of that name already\n", c.program.c_str(),
+                   c.wrapper.c_str());
+        if (c.kind == Kind::no_name)
+            printf("%s%s gets no name on the PATH: both that would do are taken\n",
+                   home.prefix.c_str(), c.program.c_str());
+    }
+    if (!made.empty()) printf("On the PATH: %s\n", join(made, ", ").c_str());
+    return {};
+}
+
+// A prefix without packages goes: what was made for scripts, its database, its directories.
+Status give_up(const Options& o, ApkHome& home, apk::Installer& installer) {
+    for (const char* d : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
+        TRY(home.inner->unlink(d));
+    (void)home.inner->rmdir("/dev");
+    TRY(installer.drop_database());
+    if (o.purge == Purge::yes) TRY(home.outer->remove_tree(home.prefix));
+    tidy_prefix(*home.outer, home.prefix);
+    TRY_SET(bool left, home.outer->exists(home.prefix));
+    if (left) printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
+    return {};
+}
+
+apk::InstallOptions options_of(const Options& o) {
+    return {.allow_untrusted = o.allow_untrusted,
+            .ignore_depends = o.engine.ignore_depends,
+            .purge = o.purge == Purge::yes};
+}
+
+Status with_installer(const Options& o, ApkHome::Create create,
+                      const std::function<Status(ApkHome&, apk::Installer&)>& action) {
+    TRY_SET(auto home, ApkHome::find(o, create));
+    if (!home) return fail("no package of Alpine's family is installed");
+    apk::Installer installer(home->root(), options_of(o),
+                             [&](const apk::Database& db) { return settle_wrappers(*home, db); });
+    Status done = installer.open();
+    if (done) done = action(*home, installer);
+    if (home->prefix.empty()) return done;
+    // A refused first installation leaves no prefix, a last removal neither.
+    TRY_SET(bool waiting, home->inner->exists(apk::kApkTransaction));
+    // Not open: somebody else is at work in it.
+    if (installer.is_open() && !waiting && installer.database().packages().empty())
+        TRY(give_up(o, *home, installer));
+    return done;
+}
+
+Result<apk::KeyRing> keys_of(const Options& o, ApkHome& home) {
+    if (!o.keys.empty()) return apk::KeyRing::load_host(o.keys);
+    TRY_SET(apk::KeyRing ring, apk::KeyRing::load(*home.outer));
+    if (!home.inner) return ring;
+    // A prefix trusts what the root around it trusts.
+    TRY(ring.load_more(*home.inner));
+    return ring;
+}
+
+}  // namespace
+
+Result<std::optional<ApkHome>> ApkHome::find(const Options& o, Create create) {
+    ApkHome home;
+    TRY_SET(Root root, Root::open(o.root));
+    home.outer = std::make_unique<Root>(std::move(root));
+    TRY_SET(Family family, family_of(*home.outer));
+    if (family == Family::alpine || o.initdb) return home;
+    TRY_SET(auto there, home.outer->lstat(kAlpinePrefix));
+    if (!there && create == Create::no) return std::nullopt;
+    if (!there) TRY(home.outer->mkdir_all(kAlpinePrefix, 0755));
+    home.prefix = kAlpinePrefix;
+    TRY_SET(Root inner, home.outer->open_inner(home.prefix));
+    home.inner = std::make_unique<Root>(std::move(inner));
+    return home;
+}
+
+Status finish_apk(const Options& o) {
+    TRY_SET(auto home, ApkHome::find(o, ApkHome::Create::no));
+    if (!home) return {};
+    TRY_SET(bool waiting, home->root().exists(apk::kApkTransaction));
+    if (home->inner) {
+        // Or a prefix that was just begun, or was about to go.
+        TRY_SET(auto installed, home->inner->stat_follow("/lib/apk/db/installed"));
+        waiting |= !installed || installed->st_size == 0;
+    }
+    if (!waiting) return {};
+    umask(022);
+    return with_installer(o, ApkHome::Create::no,
+                          [](ApkHome&, apk::Installer&) { return Status(); });
+}
+
+Result<std::unique_ptr<Database>> open_changing(Root& root, const Options& o) {
+    TRY(finish_apk(o));
+    return open_for_change(root, o.engine);
+}
+
+const apk::Installed* ApkView::find(const std::string& word) const {
+    if (!db) return nullptr;
+    std::string_view name = word;
+    if (name.starts_with(kApkPrefix)) name.remove_prefix(kApkPrefix.size());
+    return db->find(name);
+}
+
+Result<ApkView> look_at_apk(const Options& o) {
+    ApkView view;
+    TRY_SET(view.home, ApkHome::find(o, ApkHome::Create::no));
+    if (!view.home) return view;
+    TRY_SET(view.db, apk::Database::open(view.home->root(), apk::Database::Access::read));
+    return view;
+}
+
+Status install_apk(const Options& o, const Words& files, const Words& names) {
+    if (geteuid() != 0) return fail("this needs root's rights");
+    if (o.dry_run || o.download_only)
+        return fail("--dry-run and --download-only are not there yet for .apk files");
+    umask(022);
+    return with_installer(o, ApkHome::Create::yes, [&](ApkHome& home, apk::Installer& i) -> Status {
+        std::vector<std::string> directories = o.from;
+        const std::string archives = o.engine.archives.empty() ? kArchives : o.engine.archives;
+        directories.push_back((home.outer->is_system() ? "" : home.outer->dir()) + archives);
+        auto offers = apk::read_offers(directories);
+        Words chosen = files;
+        for (const auto& name : names) {
+            TRY_SET(auto wanted, apk::Dependency::parse(name));
+            const apk::Offer* offer = apk::best_offer(offers, wanted);
+            if (!offer)
+                return fail("there is no package %s in the given directories", name.c_str());
+            chosen.push_back(offer->path);
+        }
+        TRY_SET(auto keys, keys_of(o, home));
+        return i.install(chosen, offers, keys);
+    });
+}
+
+Status remove_apk(const Options& o, const Words& words) {
+    if (geteuid() != 0) return fail("this needs root's rights");
+    umask(022);
+    return with_installer(o, ApkHome::Create::no, [&](ApkHome&, apk::Installer& i) -> Status {
+        Words names;
+        for (const auto& w : words)
+            names.push_back(w.starts_with(kApkPrefix) ? w.substr(kApkPrefix.size()) : w);
+        return i.remove(names);
+    });
+}
+
+void info_of_installed_apk(const apk::Installed& p) {
+    print_package(p.package);
+    std::string scripts;
+    size_t files = 0;
+    for (const auto& [kind, text] : p.scripts) scripts += (scripts.empty() ? "" : ", ") + kind;
+    for (const auto& dir : p.dirs) files += dir.files.size();
+    printf("\ninstalled, %zu files; scripts: %s\n", files,
+           scripts.empty() ? "none" : scripts.c_str());
+}
+
+// In the words of verify_package().
+Result<size_t> verify_apk(ApkView& view, const apk::Installed& p) {
+    TRY_SET(auto paths, apk::ProtectedPaths::load(view.home->root()));
+    size_t faults = 0;
+    for (const auto& dir : p.dirs)
+        for (const auto& file : dir.files) {
+            const std::string path = apk::Installed::path_of(dir, file);
+            const char kind = paths.covers(path) ? 'c' : ' ';
+            const std::string shown = view.home->prefix + path;
+            TRY_SET(auto st, view.home->root().lstat(path));
+            if (!st) {
+                printf("missing   %c %s\n", kind, shown.c_str());
+                faults++;
+                continue;
+            }
+            if (file.digest.empty()) continue;
+            TRY_SET(std::string now, apk::digest_on_disk(view.home->root(), path, p.is_sha256()));
+            if (now == file.digest) continue;
+            printf("??5?????? %c %s\n", kind, shown.c_str());
+            faults++;
+        }
+    return faults;
+}
+
+}  // namespace tenon::pkg

@@ -1,0 +1,48 @@
+// What the verbs share that deal with .apk packages: where they go in this root, and their
+// database.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pkg/cmd/verbs.h"
+#include "pkg/lib/apk/installer.h"
+
+namespace tenon::pkg {
+
+// The root itself when it is one of Alpine's family, else the prefix in it.
+struct ApkHome {
+    std::unique_ptr<Root> outer, inner;
+    std::string prefix;  // empty: inner is the root itself
+
+    // nullopt: there is none, and nothing of Alpine's family is installed. Create::yes makes it.
+    enum class Create { no, yes };
+    static Result<std::optional<ApkHome>> find(const Options& o, Create create);
+    Root& root() { return inner ? *inner : *outer; }
+};
+
+// Finishes what a run with .apk files began. Before every verb that changes something.
+Status finish_apk(const Options& o);
+// The database of a run that changes .deb packages, after finish_apk().
+Result<std::unique_ptr<Database>> open_changing(Root& root, const Options& o);
+
+// For those that only look: the packages, sorted. Empty when there is no home.
+struct ApkView {
+    std::optional<ApkHome> home;
+    std::unique_ptr<apk::Database> db;
+    // "apk:NAME", or NAME.
+    const apk::Installed* find(const std::string& word) const;
+};
+Result<ApkView> look_at_apk(const Options& o);
+// "apk:NAME" names the package of Alpine's family where another one has the name, too.
+inline constexpr std::string_view kApkPrefix = "apk:";
+
+Status install_apk(const Options& o, const Words& files, const Words& names);
+Status remove_apk(const Options& o, const Words& names);
+void info_of_installed_apk(const apk::Installed& p);
+void print_package(const apk::Package& p);
+Result<size_t> verify_apk(ApkView& view, const apk::Installed& p);
+
+}  // namespace tenon::pkg
