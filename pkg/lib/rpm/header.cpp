@@ -322,7 +322,7 @@ Status Header::check_entries(HeaderKind kind) {
         end = e.offset + e.len_bytes;
         if (has_region_ && e.offset < region_end_ && end > region_end_ - kEntryBytes)
             return bad("overlaps the region's trailer");
-        if (kind == HeaderKind::main) {
+        if (kind != HeaderKind::signature) {
             bool known;
             TagClass c = class_of(e.tag, known);
             if (known && (c == TagClass::text ? !is_text(e.type) : !is_number(e.type)))
@@ -386,6 +386,14 @@ std::vector<uint64_t> Header::numbers(Tag tag) const {
 uint64_t Header::number(Tag tag, uint64_t otherwise) const {
     auto all = numbers(tag);
     return all.empty() ? otherwise : all.front();
+}
+
+std::vector<HeaderEntry> Header::entries() const {
+    std::vector<HeaderEntry> out;
+    out.reserve(entries_.size());
+    for (const Entry& e : entries_)
+        out.push_back({e.tag, e.type, e.count, data().substr(e.offset, e.len_bytes)});
+    return out;
 }
 
 std::string_view Header::bytes(Tag tag) const {

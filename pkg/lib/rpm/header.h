@@ -18,7 +18,15 @@
 
 namespace tenon::pkg::rpm {
 
-enum class HeaderKind { signature, main };
+// installed: a main header with what an installation has added behind its immutable region.
+enum class HeaderKind { signature, main, installed };
+
+// One tag as it is stored.
+struct HeaderEntry {
+    Tag tag = 0;
+    uint32_t type = 0, count = 0;
+    std::string_view data;
+};
 
 class Header {
   public:
@@ -38,6 +46,11 @@ class Header {
     uint64_t number(Tag tag, uint64_t otherwise = 0) const;
     std::string_view bytes(Tag tag) const;
 
+    // Without the region's own, by tag.
+    std::vector<HeaderEntry> entries() const;
+
+    // Does an immutable region hold all that the package's builder wrote? rpm 3 made none.
+    bool has_region() const { return has_region_; }
     // All of it, magic included: what the header's digests and signatures are made of.
     std::string_view raw() const { return raw_; }
 

@@ -358,6 +358,10 @@ Status RpmFile::walk(EntrySink& sink) const {
 
 Result<Verdict> RpmFile::verify(const openpgp::Keyring& keys) const {
     NullSink sink;
+    return verify(keys, sink);
+}
+
+Result<Verdict> RpmFile::verify(const openpgp::Keyring& keys, EntrySink& sink) const {
     auto verdict = run(sink, &keys);
     if (!verdict) return std::unexpected(std::move(verdict.error()).in(path_));
     return verdict;

@@ -57,6 +57,8 @@ class RpmFile {
     Status walk(EntrySink& sink) const;
     // An error only when the file cannot be read; what is wrong with it is in the verdict.
     Result<Verdict> verify(const openpgp::Keyring& keys) const;
+    // Both in one pass. What `sink` was given counts only if the verdict says so.
+    Result<Verdict> verify(const openpgp::Keyring& keys, EntrySink& sink) const;
 
   private:
     Result<Source> reopen() const;

@@ -62,6 +62,11 @@ inline constexpr Tag kPayloadFormat = 1124, kPayloadCompressor = 1125;
 inline constexpr Tag kPayloadSha256 = 5092, kPayloadSha256Alt = 5097;
 inline constexpr Tag kPayloadSha512 = 5121, kPayloadSha512Alt = 5122;
 inline constexpr Tag kPayloadSha3 = 5123, kPayloadSha3Alt = 5124;
+// What an installation adds, and the signature header's tags under the numbers that they have then.
+inline constexpr Tag kSigMd5 = 261, kSha1Header = 269, kHeaderI18nTable = 100;
+inline constexpr Tag kInstallTime = 1008, kFileStates = 1029, kArchiveSize = 1046;
+inline constexpr Tag kPrefixes = 1098, kInstallPrefixes = 1099;
+inline constexpr Tag kInstallColor = 1127, kInstallTid = 1128;
 }  // namespace tag
 
 // In the signature header.

@@ -1,0 +1,83 @@
+#include "pkg/lib/rpm/install/checkpoint.h"
+
+#include <algorithm>
+
+#include "pkg/lib/text.h"
+
+// gen.N/rpmdb.sqlite is the copy; gen.N/rpm says in lines "dir PATH", "tid NUMBER",
+// "removes NUMBER" what the transaction does to it.
+namespace tenon::pkg::rpm {
+
+namespace {
+
+constexpr const char* kName = "/rpmdb.sqlite";
+
+struct Notes {
+    std::string dir;
+    uint32_t tid = 0;
+    std::vector<uint64_t> removes;
+};
+
+Result<Notes> read_notes(Root& root, const std::string& gen) {
+    TRY_SET(std::string text, root.read_file(gen + "/rpm"));
+    Notes n;
+    for (std::string_view line : split_lines(text)) {
+        auto w = split_words(line);
+        unsigned long long number = 0;
+        if (w.size() != 2) return fail("%s/rpm is damaged", gen.c_str());
+        if (w[0] == "dir")
+            n.dir = w[1];
+        else if (!parse_u64(w[1], number))
+            return fail("%s/rpm is damaged", gen.c_str());
+        else if (w[0] == "tid")
+            n.tid = static_cast<uint32_t>(number);
+        else
+            n.removes.push_back(number);
+    }
+    return n;
+}
+
+}  // namespace
+
+Status RpmCheckpoint::copy(Root& root, const std::string& gen) {
+    TRY(db_->fold());
+    TRY_SET(Fd dir, root.open_dir(db_->dir()));
+    TRY(root.copy_in(dir.get(), kName + 1, gen + kName));
+    std::string notes = "dir " + db_->dir() + "\n" + format("tid %u\n", tid_);
+    for (uint64_t n : removes_)
+        notes += format("removes %llu\n", static_cast<unsigned long long>(n));
+    return root.write_file(gen + "/rpm", notes);
+}
+
+// What the interrupted run has done to the file cannot be told by its bytes. What another tool has
+// done can: a package that is in the database now and has come in another transaction, or one that
+// is there no more and was not to go.
+Result<bool> RpmCheckpoint::is_ours(Root& root, const std::string& gen) const {
+    TRY_SET(Notes notes, read_notes(root, gen));
+    TRY_SET(bool there, root.exists(notes.dir + kName));
+    if (!there) return true;
+    auto before = RpmDatabase::numbers_in(root, gen);
+    auto now = RpmDatabase::numbers_in(root, notes.dir);
+    // One that the crash has torn: nobody else has worked with it.
+    if (!before || !now) return true;
+    for (const auto& [number, tid] : *now)
+        if (!before->contains(number) && tid != notes.tid) return false;
+    for (const auto& [number, tid] : *before)
+        if (!now->contains(number) &&
+            std::find(notes.removes.begin(), notes.removes.end(), number) == notes.removes.end())
+            return false;
+    return true;
+}
+
+Status RpmCheckpoint::restore(Root& root, const std::string& gen) const {
+    TRY_SET(Notes notes, read_notes(root, gen));
+    const std::string path = notes.dir + kName, beside = path + "-new";
+    TRY(root.unlink(beside));
+    TRY_SET(Fd dir, root.open_dir(gen));
+    TRY(root.copy_in(dir.get(), kName + 1, beside));
+    // What is in them belongs to the file that goes.
+    for (const char* part : {"-wal", "-shm", "-journal"}) TRY(root.unlink(path + part));
+    return root.rename(beside, path);
+}
+
+}  // namespace tenon::pkg::rpm
