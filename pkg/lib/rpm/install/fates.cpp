@@ -87,6 +87,8 @@ Result<std::string> Fates::disk_digest(const std::string& path,
 Result<FileAction> Fates::over_known(const File& old, std::optional<HashAlgorithm> old_digest,
                                      const File& now, std::optional<HashAlgorithm> digest) {
     const FileAction keep = now.flags & kFileNoReplace ? FileAction::alternate : FileAction::save;
+    // A change of a file that the new version brings unchanged stays, but only as configuration.
+    const bool still_config = now.flags & kFileConfig;
     TRY_SET(auto st, root_.lstat(now.path));
     if (!st) return now.flags & kFileMissingOk ? FileAction::skip : FileAction::create;
     if (S_ISREG(old.mode)) {
@@ -98,7 +100,7 @@ Result<FileAction> Fates::over_known(const File& old, std::optional<HashAlgorith
                 if (!on_disk.empty() && on_disk == now.digest) return FileAction::create;
             }
         }
-        if (S_ISREG(now.mode) && old_digest == digest && !old.digest.empty() &&
+        if (still_config && S_ISREG(now.mode) && old_digest == digest && !old.digest.empty() &&
             old.digest == now.digest)
             return FileAction::skip;
         return keep;
@@ -109,7 +111,7 @@ Result<FileAction> Fates::over_known(const File& old, std::optional<HashAlgorith
             if (target == old.link) return FileAction::create;
             if (S_ISLNK(now.mode) && target == now.link) return FileAction::create;
         }
-        if (S_ISLNK(now.mode) && old.link == now.link) return FileAction::skip;
+        if (still_config && S_ISLNK(now.mode) && old.link == now.link) return FileAction::skip;
         return keep;
     }
     return FileAction::create;
@@ -205,10 +207,12 @@ Result<FileAction> Fates::outgoing(const Element& e, size_t i) {
             o.state == FileState::normal)
             return FileAction::skip;
     }
-    if (!S_ISREG(f.mode) || !(f.flags & kFileConfig)) return FileAction::erase;
-    TRY_SET(std::string on_disk, disk_digest(f.path, e.package.file_digest));
-    return !on_disk.empty() && !f.digest.empty() && on_disk != f.digest ? FileAction::save
-                                                                        : FileAction::erase;
+    if ((!S_ISREG(f.mode) && !S_ISLNK(f.mode)) || !(f.flags & kFileConfig))
+        return FileAction::erase;
+    // Nobody knows what it should have been.
+    if (f.flags & kFileGhost) return FileAction::skip;
+    TRY_SET(bool differs, differs_on_disk(f, e.package.file_digest));
+    return differs ? FileAction::save : FileAction::erase;
 }
 
 Status Fates::decide() {
