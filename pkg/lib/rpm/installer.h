@@ -15,13 +15,13 @@ struct InstallOptions {
     bool ignore_arch = false, ignore_os = false;  // rpm's --ignorearch, --ignoreos
     bool ignore_depends = false;                  // --nodeps
     bool run_scripts = true;                      // else --noscripts --notriggers
-    bool replace_older = true;     // as rpm -U; else -i: beside an older version
-    bool allow_downgrade = false;  // --oldpackage
-    bool reinstall = false;        // --replacepkgs: a version that is installed already, again
+    bool replace_older = true;                    // as rpm -U; else -i: beside an older version
+    bool allow_downgrade = false;                 // --oldpackage
+    bool reinstall = false;  // --replacepkgs: a version that is installed already, again
     // A file that nobody has signed, or with a key that is not known, is refused. One with a wrong
     // signature always is.
     bool require_signature = false;
-    unsigned script_limit_s = 3600;        // 0: none
+    unsigned script_limit_s = 3600;          // 0: none
     const openpgp::Keyring* keys = nullptr;  // whom to trust
 };
 

@@ -56,7 +56,8 @@ Status Run::install_one(Element& e) {
     const Live coming{0, &p, &e.states, &e.prefixes};
     TRY(triggers_set_off_by(p, When::pre_in, 0));
     TRY(own_triggers(coming, When::pre_in, 0));
-    TRY(run_script(e, ScriptKind::pre_in, count(p.name) + 1));
+    const long instances = count(p.name) + 1;
+    TRY(run_script(e, ScriptKind::pre_in, instances));
     TRY(place_files(e));
     TRY(add_to_database(e));
 
@@ -65,7 +66,7 @@ Status Run::install_one(Element& e) {
     const auto files = files_of(p, e.states);
     warn(file_triggers_set_off_by(files, When::in, TriggerScope::file, Range::upper, live_));
     warn(own_file_triggers(self, When::in, TriggerScope::file, Range::upper));
-    warn(run_script(e, ScriptKind::post_in, count(p.name)));
+    warn(run_script(e, ScriptKind::post_in, instances));
     warn(triggers_set_off_by(p, When::in, 0));
     warn(own_triggers(self, When::in, 0));
     warn(file_triggers_set_off_by(files, When::in, TriggerScope::file, Range::lower, live_));

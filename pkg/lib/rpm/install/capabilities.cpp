@@ -13,14 +13,46 @@ namespace {
 
 // By number.
 constexpr const char* kNames[] = {
-    "chown",           "dac_override",     "dac_read_search", "fowner",        "fsetid",
-    "kill",            "setgid",           "setuid",          "setpcap",       "linux_immutable",
-    "net_bind_service", "net_broadcast",   "net_admin",       "net_raw",       "ipc_lock",
-    "ipc_owner",       "sys_module",       "sys_rawio",       "sys_chroot",    "sys_ptrace",
-    "sys_pacct",       "sys_admin",        "sys_boot",        "sys_nice",      "sys_resource",
-    "sys_time",        "sys_tty_config",   "mknod",           "lease",         "audit_write",
-    "audit_control",   "setfcap",          "mac_override",    "mac_admin",     "syslog",
-    "wake_alarm",      "block_suspend",    "audit_read",      "perfmon",       "bpf",
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
     "checkpoint_restore",
 };
 constexpr uint64_t kAll = (uint64_t{1} << std::size(kNames)) - 1;
@@ -47,7 +79,9 @@ Result<uint64_t> named(std::string_view list) {
 Result<std::string> capability_xattr(std::string_view text) {
     uint64_t sets[3] = {};
     for (std::string_view clause : split_words(text)) {
-        auto bad = [&] { return fail("the capabilities '%s' are wrong", std::string(text).c_str()); };
+        auto bad = [&] {
+            return fail("the capabilities '%s' are wrong", std::string(text).c_str());
+        };
         size_t at = clause.find_first_of("=+-");
         if (at == std::string_view::npos) return bad();
         TRY_SET(uint64_t which, named(clause.substr(0, at)));
@@ -80,8 +114,7 @@ Result<std::string> capability_xattr(std::string_view text) {
     }
     // The kernel keeps one bit for the effective set.
     vfs_cap_data data = {};
-    data.magic_etc =
-        htole32(VFS_CAP_REVISION_2 | (sets[effective] ? VFS_CAP_FLAGS_EFFECTIVE : 0u));
+    data.magic_etc = htole32(VFS_CAP_REVISION_2 | (sets[effective] ? VFS_CAP_FLAGS_EFFECTIVE : 0u));
     for (int half = 0; half < 2; half++) {
         data.data[half].permitted = htole32(static_cast<uint32_t>(sets[permitted] >> 32 * half));
         data.data[half].inheritable =

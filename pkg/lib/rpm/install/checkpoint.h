@@ -9,9 +9,12 @@ namespace tenon::pkg::rpm {
 class RpmCheckpoint final : public Checkpoint {
   public:
     // Null: for what needs the files only, is_ours() and restore().
-    // `removes`: the numbers of packages that the transaction takes out of the database.
-    RpmCheckpoint(RpmDatabase* db, uint32_t tid, std::vector<uint64_t> removes)
-        : db_(db), tid_(tid), removes_(std::move(removes)) {}
+    struct Changes {
+        uint32_t tid = 0;
+        std::vector<std::string> adds;  // names of packages
+        std::vector<uint64_t> removes;  // numbers
+    };
+    RpmCheckpoint(RpmDatabase* db, Changes changes) : db_(db), changes_(std::move(changes)) {}
 
     const char* family() const override { return "rpm"; }
     Status copy(Root& root, const std::string& gen) override;
@@ -21,8 +24,7 @@ class RpmCheckpoint final : public Checkpoint {
 
   private:
     RpmDatabase* db_;
-    uint32_t tid_;
-    std::vector<uint64_t> removes_;
+    Changes changes_;
 };
 
 }  // namespace tenon::pkg::rpm

@@ -80,9 +80,10 @@ Result<std::string> database_dir(Root& root) {
         for (const char* other : kOtherKinds) {
             TRY_SET(bool old, root.exists(std::string(dir) + "/" + other));
             if (old)
-                return fail("%s/%s is an rpm database of a kind that pkg does not know; "
-                            "'rpm --rebuilddb' makes one of SQLite of it",
-                            dir, other);
+                return fail(
+                    "%s/%s is an rpm database of a kind that pkg does not know; "
+                    "'rpm --rebuilddb' makes one of SQLite of it",
+                    dir, other);
         }
     }
     TRY_SET(std::string configured, configured_dir(root));
@@ -120,20 +121,22 @@ Result<bool> RpmDatabase::exists(Root& root) {
     return root.exists(dir + "/" + kName);
 }
 
-Result<std::map<uint64_t, uint32_t>> RpmDatabase::numbers_in(Root& root, const std::string& dir) {
+Result<std::map<uint64_t, RpmDatabase::Row>> RpmDatabase::rows_in(Root& root,
+                                                                  const std::string& dir) {
     RpmDatabase d(root);
     d.dir_ = dir;
     TRY(d.attach());
-    std::map<uint64_t, uint32_t> out;
-    TRY_SET(Statement s,
-            prepare(d.db_.get(), "SELECT p.hnum, t.key FROM Packages p LEFT JOIN Installtid t ON "
-                                 "t.hnum = p.hnum"));
+    std::map<uint64_t, Row> out;
+    TRY_SET(Statement s, prepare(d.db_.get(),
+                                 "SELECT p.hnum, t.key, n.key FROM Packages p LEFT JOIN Installtid "
+                                 "t ON t.hnum = p.hnum LEFT JOIN Name n ON n.hnum = p.hnum"));
     int r;
     while ((r = sqlite3_step(s.get())) == SQLITE_ROW) {
-        uint32_t tid = 0;
+        Row& row = out[static_cast<uint64_t>(sqlite3_column_int64(s.get(), 0))];
         std::string_view key = blob_of(s, 1);
-        if (key.size() == sizeof(tid)) memcpy(&tid, key.data(), sizeof(tid));
-        out[static_cast<uint64_t>(sqlite3_column_int64(s.get(), 0))] = tid;
+        if (key.size() == sizeof(row.transaction_id))
+            memcpy(&row.transaction_id, key.data(), sizeof(row.transaction_id));
+        row.name = blob_of(s, 2);
     }
     if (r != SQLITE_DONE) return fail("rpm's database: %s", sqlite3_errmsg(d.db_.get()));
     return out;
@@ -280,8 +283,9 @@ Result<uint64_t> RpmDatabase::add(const std::string& blob) {
             return fail("rpm's database: %s", sqlite3_errmsg(db_.get()));
         sqlite3_int64 number = sqlite3_last_insert_rowid(db_.get());
         for (size_t t = 0; t < kIndexTables.size(); t++) {
-            TRY_SET(Statement row, prepare(db_.get(), "INSERT INTO " + quoted(kIndexTables[t].name) +
-                                                          " VALUES (?, ?, ?)"));
+            TRY_SET(Statement row,
+                    prepare(db_.get(),
+                            "INSERT INTO " + quoted(kIndexTables[t].name) + " VALUES (?, ?, ?)"));
             for (const IndexRow& r : index_rows(header, t)) {
                 bind_key(row, 1, r.key, kIndexTables[t].is_blob);
                 sqlite3_bind_int64(row.get(), 2, number);

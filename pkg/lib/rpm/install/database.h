@@ -55,9 +55,12 @@ class RpmDatabase {
     const std::string& dir() const { return dir_; }
     // Is there a database in the root?
     static Result<bool> exists(Root& root);
-    // Of the database in any directory of the root: each package's number, and the transaction that
-    // it came in. Takes no lock.
-    static Result<std::map<uint64_t, uint32_t>> numbers_in(Root& root, const std::string& dir);
+    struct Row {
+        uint32_t transaction_id = 0;
+        std::string name;
+    };
+    // Of the database in any directory of the root, by number. Takes no lock.
+    static Result<std::map<uint64_t, Row>> rows_in(Root& root, const std::string& dir);
 
     // By number.
     Result<std::vector<Installed>> all();

@@ -17,6 +17,7 @@ namespace tenon::pkg::rpm {
 
 // What becomes of one file. For a package that comes:
 //   create     it gets its place
+//   shared     a package before it in the transaction has brought the same, if it did not fail
 //   skip       what is there stays
 //   alternate  what is there stays, the file goes beside it as NAME.rpmnew
 //   save       what is there is kept as NAME.rpmsave
@@ -24,6 +25,7 @@ namespace tenon::pkg::rpm {
 // For one that goes: erase, skip, save. The letters are how the journal says it.
 enum class FileAction : char {
     create = 'c',
+    shared = '=',
     skip = '-',
     alternate = 'n',
     save = 's',

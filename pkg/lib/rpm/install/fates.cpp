@@ -51,8 +51,7 @@ Status Fates::collect() {
         for (size_t i = 0; i < p.package.files.size(); i++) {
             TRY_SET(std::string key, keys_.of(p.package.files[i].path));
             if (auto it = owners_.find(key); it != owners_.end())
-                it->second.push_back(
-                    {&p.package, &p.package.files[i], i, p.state(i), &p});
+                it->second.push_back({&p.package, &p.package.files[i], i, p.state(i), &p});
         }
     return {};
 }
@@ -139,36 +138,34 @@ Result<FileAction> Fates::incoming(const Element& e, size_t i) {
     if (f.flags & kFileGhost) return FileAction::skip;
     TRY_SET(std::string key, keys_.of(f.path));
     FileAction action = FileAction::create;
-    bool known = false;
+    bool known = false, shared = false;
     for (const Owner& o : owners_[key]) {
         if (o.package == &p) continue;
         if (!o.installed) {
-            if (o.package < &p && differ(*o.file, f))
+            if (!before_.contains(o.package)) continue;
+            if (differ(*o.file, f))
                 conflict(format("%s and %s both have %s, and not the same", p.nevra().c_str(),
                                 o.package->nevra().c_str(), f.path.c_str()));
+            else if (!(o.file->flags & kFileGhost) && !S_ISDIR(f.mode))
+                shared = true;
             continue;
         }
         const bool is_config = (o.file->flags | f.flags) & kFileConfig;
-        if (!is_config && !goes(o.installed->number) && o.state == FileState::normal &&
-            differ(*o.file, f))
+        if (!goes(o.installed->number) && o.state == FileState::normal && differ(*o.file, f))
             conflict(format("%s has %s, and %s, which is installed, has it, too, and not the same",
                             p.nevra().c_str(), f.path.c_str(), o.package->nevra().c_str()));
-        if (!is_config) {
-            known = true;
-            continue;
-        }
         known = true;
+        if (!is_config) continue;
         TRY_SET(FileAction one, over_known(*o.file, o.package->file_digest, f, p.file_digest));
         if (one != FileAction::create) action = one;
     }
     if (!known && (f.flags & kFileConfig)) {
         TRY_SET(bool differs, differs_on_disk(f, p.file_digest));
         if (differs)
-            action =
-                f.flags & kFileNoReplace ? FileAction::alternate : FileAction::original;
+            action = f.flags & kFileNoReplace ? FileAction::alternate : FileAction::original;
     }
     if (action != FileAction::skip) TRY(check_place(e, f));
-    return action;
+    return shared && action == FileAction::create ? FileAction::shared : action;
 }
 
 // What could only be found out half-way is refused here.
@@ -225,6 +222,7 @@ Status Fates::decide() {
             if (!action) return std::unexpected(action.error());
             e.actions.push_back(*action);
         }
+        if (e.is_install()) before_.insert(&e.package);
     }
     if (conflicts_.empty()) return {};
     size_t more = conflicts_.size() > kMostConflicts ? conflicts_.size() - kMostConflicts : 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -52,6 +53,7 @@ class Fates {
     std::unordered_map<std::string, std::vector<Owner>> owners_;
     std::unordered_map<std::string, bool> checked_parents_;
     std::vector<std::string> conflicts_;
+    std::set<const Package*> before_;  // those that come before the one at hand
 };
 
 }  // namespace tenon::pkg::rpm

@@ -9,34 +9,38 @@
 namespace tenon::pkg::rpm {
 
 const std::vector<IndexTable> kIndexTables = {
-    {"Name", false, true, false},
-    {"Basenames", false, true, true},
-    {"Group", false, true, false},
-    {"Requirename", false, true, true},
-    {"Providename", false, true, true},
-    {"Conflictname", false, true, true},
-    {"Obsoletename", false, true, true},
-    {"Triggername", false, true, true},
-    {"Dirnames", false, true, true},
-    {"Installtid", true, false, false},
-    {"Sigmd5", true, false, false},
-    {"Sha1header", false, true, false},
-    {"Filetriggername", false, true, true},
-    {"Transfiletriggername", false, true, true},
-    {"Recommendname", false, true, true},
-    {"Suggestname", false, true, true},
-    {"Supplementname", false, true, true},
-    {"Enhancename", false, true, true},
+    {"Name", false, true, false},           {"Basenames", false, true, true},
+    {"Group", false, true, false},          {"Requirename", false, true, true},
+    {"Providename", false, true, true},     {"Conflictname", false, true, true},
+    {"Obsoletename", false, true, true},    {"Triggername", false, true, true},
+    {"Dirnames", false, true, true},        {"Installtid", true, false, false},
+    {"Sigmd5", true, false, false},         {"Sha1header", false, true, false},
+    {"Filetriggername", false, true, true}, {"Transfiletriggername", false, true, true},
+    {"Recommendname", false, true, true},   {"Suggestname", false, true, true},
+    {"Supplementname", false, true, true},  {"Enhancename", false, true, true},
 };
 
 namespace {
 
 constexpr Tag kTags[] = {
-    tag::kName,         tag::kBaseNames,          tag::kGroup,        tag::kRequireName,
-    tag::kProvideName,  tag::kConflictName,       tag::kObsoleteName, tag::kTriggerName,
-    tag::kDirNames,     tag::kInstallTid,         tag::kSigMd5,       tag::kSha1Header,
-    tag::kFileTriggerName, tag::kTransFileTriggerName, tag::kRecommendName, tag::kSuggestName,
-    tag::kSupplementName,  tag::kEnhanceName,
+    tag::kName,
+    tag::kBaseNames,
+    tag::kGroup,
+    tag::kRequireName,
+    tag::kProvideName,
+    tag::kConflictName,
+    tag::kObsoleteName,
+    tag::kTriggerName,
+    tag::kDirNames,
+    tag::kInstallTid,
+    tag::kSigMd5,
+    tag::kSha1Header,
+    tag::kFileTriggerName,
+    tag::kTransFileTriggerName,
+    tag::kRecommendName,
+    tag::kSuggestName,
+    tag::kSupplementName,
+    tag::kEnhanceName,
 };
 
 // Needed for installing only, or for erasing as well.

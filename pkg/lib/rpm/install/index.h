@@ -12,7 +12,7 @@ namespace tenon::pkg::rpm {
 
 struct IndexTable {
     const char* name;
-    bool is_blob;                 // of its key
+    bool is_blob;                  // of its key
     bool key_index, number_index;  // which columns rpm makes indexes of
 };
 // In the order in which rpm makes them.

@@ -37,8 +37,8 @@ Result<std::vector<InstalledSummary>> installed(Root& root) {
     TRY_SET(auto all, db->all());
     std::vector<InstalledSummary> out;
     for (const Installed& p : all) {
-        InstalledSummary s{p.package.name, p.package.evr.str(), p.package.arch, p.package.summary,
-                           {}};
+        InstalledSummary s{
+            p.package.name, p.package.evr.str(), p.package.arch, p.package.summary, {}};
         for (const File& f : p.package.files) s.files.push_back(f.path);
         out.push_back(std::move(s));
     }

@@ -101,7 +101,10 @@ Status Run::find_replaced_by(size_t element) {
             if (order == 0 && p.arch == q.arch) {
                 if (!options_.reinstall)
                     return fail("%s: %s is installed already", who.c_str(), q.nevra().c_str());
-                elements_[element]->replaces = old.number;
+                if (options_.replace_older)
+                    TRY(add_erasure(old, element));
+                else
+                    elements_[element]->replaces = old.number;
                 continue;
             }
             if (!options_.replace_older) continue;
@@ -172,9 +175,10 @@ Status Run::check_world() {
             if (is_new) continue;
             for (const Relation& r : p->requirements)
                 if (!next.holds(r) && old.holds(r))
-                    problems.push_back(format("%s, which stays, needs %s, which nothing would "
-                                              "provide any more",
-                                              p->nevra().c_str(), r.str().c_str()));
+                    problems.push_back(
+                        format("%s, which stays, needs %s, which nothing would "
+                               "provide any more",
+                               p->nevra().c_str(), r.str().c_str()));
             for (const Relation& r : p->obsoletes)
                 for (const Package* n : new_ones)
                     if (n->name != p->name && r.name == n->name &&
@@ -229,8 +233,7 @@ Status Run::erase(const std::vector<std::string>& names) {
         for (const Installed& p : installed_)
             if (is_named(p.package, n)) found.push_back(&p);
         if (found.empty()) return fail("%s is not installed", n.c_str());
-        if (found.size() > 1 &&
-            std::any_of(found.begin(), found.end(), [&](const Installed* p) {
+        if (found.size() > 1 && std::any_of(found.begin(), found.end(), [&](const Installed* p) {
                 return p->package.evr.str() != found[0]->package.evr.str();
             }))
             return fail("'%s' is installed in several versions; name one of them", n.c_str());

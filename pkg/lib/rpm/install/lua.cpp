@@ -17,6 +17,7 @@ namespace {
 
 // What is easier said in Lua.
 constexpr const char* kPrelude = R"lua(
+package.loaded.posix, package.loaded.rpm = posix, rpm
 local posix, rpm, io, plain_dir, plain_mkstemp = posix, rpm, io, posix.dir, posix.mkstemp
 function posix.files(path)
     local list, at = plain_dir(path), 0
@@ -26,7 +27,7 @@ end
 function posix.mkstemp(template)
     local path, why, code = plain_mkstemp(template)
     if not path then return nil, why, code end
-    return path, io.open(path, "r+")
+    return io.open(path, "r+"), path
 end
 local macros = {}
 local standard = {

@@ -20,6 +20,7 @@
 
 #include "pkg/lib/hash.h"
 #include "pkg/lib/rpm/install/lua.h"
+#include "pkg/lib/rpm/install/lua_text.h"
 #include "pkg/lib/rpm/version.h"
 
 namespace tenon::pkg::rpm::lua {
@@ -65,82 +66,6 @@ void field(lua_State* l, const char* name, const char* value) {
     api.setfield(l, -2, name);
 }
 
-// "755", "rwxr-xr-x", or "u+x,go-w" over what is there. False when it is none of these.
-bool parse_mode(const char* s, mode_t& mode) {
-    if (*s >= '0' && *s <= '7') {
-        char* end;
-        mode = static_cast<mode_t>(strtoul(s, &end, 8)) & 07777;
-        return *end == 0;
-    }
-    if (strlen(s) == 9 && strspn(s, "rwxsStT-") == 9) {
-        mode_t out = 0;
-        for (int i = 0; i < 9; i++) {
-            char c = s[i];
-            mode_t bit = 1u << (8 - i);
-            if (c == '-') continue;
-            if (c != 'S' && c != 'T') out |= bit;
-            if (c == 's' || c == 'S') out |= i == 2 ? S_ISUID : S_ISGID;
-            if (c == 't' || c == 'T') out |= S_ISVTX;
-        }
-        mode = out;
-        return true;
-    }
-    while (*s) {
-        mode_t who = 0;
-        for (; strchr("ugoa", *s) && *s; s++)
-            who |= *s == 'u' ? 04700u : *s == 'g' ? 02070u : *s == 'o' ? 01007u : 07777u;
-        if (!who) who = 07777;
-        char op = *s++;
-        if (op != '+' && op != '-' && op != '=') return false;
-        mode_t bits = 0;
-        for (; *s && *s != ','; s++) {
-            switch (*s) {
-                case 'r':
-                    bits |= 0444;
-                    break;
-                case 'w':
-                    bits |= 0222;
-                    break;
-                case 'x':
-                    bits |= 0111;
-                    break;
-                case 's':
-                    bits |= 06000;
-                    break;
-                case 't':
-                    bits |= 01000;
-                    break;
-                default:
-                    return false;
-            }
-        }
-        bits &= who;
-        mode = op == '+' ? mode | bits : op == '-' ? mode & ~bits : (mode & ~who) | bits;
-        if (*s == ',') s++;
-    }
-    return true;
-}
-
-// The line of /etc/passwd or /etc/group whose name or number is `key`, cut into fields.
-bool account(const char* file, const char* key, char* line, size_t line_bytes, char** fields) {
-    FILE* f = fopen(file, "re");
-    if (!f) return false;
-    bool found = false;
-    while (!found && fgets(line, static_cast<int>(line_bytes), f)) {
-        line[strcspn(line, "\n")] = 0;
-        char* rest = line;
-        for (int i = 0; i < 7; i++) {
-            char* part = strsep(&rest, ":");
-            static char empty[] = "";
-            fields[i] = part ? part : empty;
-        }
-        found = strcmp(fields[0], key) == 0 || strcmp(fields[2], key) == 0;
-    }
-    fclose(f);
-    if (!found) errno = ENOENT;
-    return found;
-}
-
 // A name or a number; (unsigned)-1 leaves the owner as it is.
 bool number_of(lua_State* l, int at, const char* file, unsigned& out) {
     const char* key = text_or(l, at, "-1");
@@ -159,7 +84,8 @@ bool number_of(lua_State* l, int at, const char* file, unsigned& out) {
 int f_access(lua_State* l) {
     const char *path = text(l, 1), *mode = text_or(l, 2, "f");
     int bits = F_OK;
-    for (; *mode; mode++) bits |= *mode == 'r' ? R_OK : *mode == 'w' ? W_OK : *mode == 'x' ? X_OK : 0;
+    for (; *mode; mode++)
+        bits |= *mode == 'r' ? R_OK : *mode == 'w' ? W_OK : *mode == 'x' ? X_OK : 0;
     return result(l, access(path, bits), path);
 }
 
@@ -557,7 +483,8 @@ int f_unlink(lua_State* l) {
 }
 
 int f_unsetenv(lua_State* l) {
-    return result(l, unsetenv(text(l, 1)), text(l, 1));
+    unsetenv(text(l, 1));
+    return 0;
 }
 
 int f_utime(lua_State* l) {
@@ -610,19 +537,19 @@ int f_vercmp(lua_State* l) {
 }  // namespace
 
 const Named kPosix[] = {
-    {"access", f_access},       {"chdir", f_chdir},         {"chmod", f_chmod},
-    {"chown", f_chown},         {"ctermid", f_ctermid},     {"dir", f_dir},
-    {"errno", f_errno},         {"exec", f_exec},           {"fork", f_fork},
-    {"getcwd", f_getcwd},       {"getenv", f_getenv},       {"getgroup", f_getgroup},
-    {"getlogin", f_getlogin},   {"getpasswd", f_getpasswd}, {"getprocessid", f_getprocessid},
-    {"kill", f_kill},           {"link", f_link},           {"mkdir", f_mkdir},
-    {"mkfifo", f_mkfifo},       {"mkstemp", f_mkstemp},     {"pathconf", f_pathconf},
-    {"putenv", f_putenv},       {"readlink", f_readlink},   {"redirect2null", f_redirect2null},
-    {"rmdir", f_rmdir},         {"setenv", f_setenv},       {"setgid", f_setgid},
-    {"setuid", f_setuid},       {"sleep", f_sleep},         {"stat", f_stat},
-    {"symlink", f_symlink},     {"sysconf", f_sysconf},     {"times", f_times},
-    {"ttyname", f_ttyname},     {"umask", f_umask},         {"uname", f_uname},
-    {"unlink", f_unlink},       {"unsetenv", f_unsetenv},   {"utime", f_utime},
+    {"access", f_access},     {"chdir", f_chdir},         {"chmod", f_chmod},
+    {"chown", f_chown},       {"ctermid", f_ctermid},     {"dir", f_dir},
+    {"errno", f_errno},       {"exec", f_exec},           {"fork", f_fork},
+    {"getcwd", f_getcwd},     {"getenv", f_getenv},       {"getgroup", f_getgroup},
+    {"getlogin", f_getlogin}, {"getpasswd", f_getpasswd}, {"getprocessid", f_getprocessid},
+    {"kill", f_kill},         {"link", f_link},           {"mkdir", f_mkdir},
+    {"mkfifo", f_mkfifo},     {"mkstemp", f_mkstemp},     {"pathconf", f_pathconf},
+    {"putenv", f_putenv},     {"readlink", f_readlink},   {"redirect2null", f_redirect2null},
+    {"rmdir", f_rmdir},       {"setenv", f_setenv},       {"setgid", f_setgid},
+    {"setuid", f_setuid},     {"sleep", f_sleep},         {"stat", f_stat},
+    {"symlink", f_symlink},   {"sysconf", f_sysconf},     {"times", f_times},
+    {"ttyname", f_ttyname},   {"umask", f_umask},         {"uname", f_uname},
+    {"unlink", f_unlink},     {"unsetenv", f_unsetenv},   {"utime", f_utime},
     {"wait", f_wait},
 };
 const size_t kPosixCount = std::size(kPosix);

@@ -67,6 +67,11 @@ Result<std::optional<std::string>> RpmPlacement::place_of(size_t i, const Planne
         case FileAction::skip:
         case FileAction::erase:
             return std::nullopt;
+        case FileAction::shared: {
+            TRY_SET(bool there, root_.exists(f.entry.path));
+            if (there) return std::nullopt;
+            break;
+        }
         case FileAction::alternate:
             return f.entry.path + kNewSuffix;
         case FileAction::create:
@@ -99,7 +104,7 @@ Status Run::place_files(Element& e) {
     TRY_SET(auto files, planned_files(e.package));
     Accounts accounts;
     TRY(accounts.load(root_));
-    RpmPlacement placement(e, accounts);
+    RpmPlacement placement(root_, e, accounts);
     Extractor x(root_, label(e.package), files, placement, geteuid() == 0, nullptr);
     TRY(x.use_stage(transaction_->stage_dir(e.stage),
                     redo_ ? Extractor::Attempt::redo : Extractor::Attempt::first));

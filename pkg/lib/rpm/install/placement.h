@@ -15,8 +15,8 @@ Result<std::vector<PlannedFile>> planned_files(const Package& package);
 
 class RpmPlacement final : public Placement {
   public:
-    RpmPlacement(const Element& element, const Accounts& accounts)
-        : element_(element), accounts_(accounts) {}
+    RpmPlacement(Root& root, const Element& element, const Accounts& accounts)
+        : root_(root), element_(element), accounts_(accounts) {}
 
     const char* new_suffix() const override { return ";pkg-new"; }
     const char* old_suffix() const override { return ";pkg-old"; }
@@ -28,6 +28,7 @@ class RpmPlacement final : public Placement {
     bool was_ours(const std::string&) override { return true; }
 
   private:
+    Root& root_;
     const Element& element_;
     const Accounts& accounts_;
 };

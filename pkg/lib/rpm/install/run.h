@@ -101,8 +101,7 @@ class Run {
                                     TriggerScope scope, Range range,
                                     const std::vector<Live>& owners);
     Status own_file_triggers(const Live& owner, When when, TriggerScope scope, Range range);
-    std::vector<std::string> files_of(const Package& p,
-                                      const std::vector<FileState>& states) const;
+    std::vector<std::string> files_of(const Package& p, const std::vector<FileState>& states) const;
     std::vector<std::string> files_that_go(const Element& e) const;
     Status transaction_triggers_before();
     Status transaction_triggers_after();
@@ -119,7 +118,7 @@ class Run {
     std::vector<Installed> installed_;  // as it was before
     std::vector<std::unique_ptr<Element>> elements_;
     std::vector<size_t> order_;
-    std::vector<Live> live_;       // by number
+    std::vector<Live> live_;        // by number
     std::set<size_t> after_preun_;  // stages of elements whose %preun is done
     std::set<std::pair<uint64_t, size_t>> post_triggers_;  // owner's number, place of the trigger
     std::vector<std::string> made_dirs_;

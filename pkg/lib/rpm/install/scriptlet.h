@@ -2,9 +2,9 @@
 // docs/manual/triggers.md, file_triggers.md.
 //
 // A script's program is started in the root with the script's file and the instance counts as
-// arguments; "<lua>" is run by this process's child itself. Standard input is empty, or the names of
-// the files that set a file trigger off. What is printed is passed on and kept. A script that runs
-// over the time limit is killed with everything that it started.
+// arguments; "<lua>" is run by this process's child itself. Standard input is empty, or the names
+// of the files that set a file trigger off. What is printed is passed on and kept. A script that
+// runs over the time limit is killed with everything that it started.
 #pragma once
 
 #include <string>

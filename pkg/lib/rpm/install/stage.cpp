@@ -1,4 +1,6 @@
 // Run: what is staged of a package, and the transaction around the work.
+#include "pkg/lib/stage.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -10,7 +12,6 @@
 #include "pkg/lib/rpm/install/checkpoint.h"
 #include "pkg/lib/rpm/install/placement.h"
 #include "pkg/lib/rpm/install/run.h"
-#include "pkg/lib/stage.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg::rpm {
@@ -46,16 +47,22 @@ class StageSink final : public EntrySink {
 };
 
 // What `uname -m` of this machine can run.
-constexpr const char* kArchitectures[] = {"noarch", "x86_64", "amd64", "ia32e", "x86_64_v2", "i686",
-                                          "i586",   "i486",   "i386",  "athlon"};
+constexpr const char* kArchitectures[] = {"noarch", "x86_64", "amd64", "ia32e", "x86_64_v2",
+                                          "i686",   "i586",   "i486",  "i386",  "athlon"};
 
 bool is_one_of(const auto& list, std::string_view word) {
     return std::find(std::begin(list), std::end(list), word) != std::end(list);
 }
 
-// A file below something of the package's own that is no directory.
+// A file gets its place under a longer name first.
+constexpr size_t kMaxNameBytes = 255 - sizeof(";pkg-new") + 1;
+
+// A file below something of the package's own that is no directory; a name that is too long.
 Status check_paths(const Package& p) {
     std::set<std::string_view> plain;
+    for (const File& f : p.files)
+        if (f.path.size() - f.path.rfind('/') - 1 > kMaxNameBytes)
+            return fail("the name of '%s' is too long", f.path.c_str());
     for (const File& f : p.files)
         if (!S_ISDIR(f.mode) && !(f.flags & kFileGhost)) plain.insert(f.path);
     for (const File& f : p.files)
@@ -69,8 +76,7 @@ Status check_paths(const Package& p) {
 
 }  // namespace
 
-Run::Run(Root& root, const InstallOptions& options)
-    : root_(root), options_(options), keys_(root) {}
+Run::Run(Root& root, const InstallOptions& options) : root_(root), options_(options), keys_(root) {}
 
 Run::~Run() {
     bool unused = transaction_ && !transaction_->has_begun();
@@ -154,7 +160,7 @@ Status Run::save_element(const Element& e) {
     if (e.is_install()) {
         TRY_SET(auto files, planned_files(e.package));
         Accounts accounts;
-        RpmPlacement placement(e, accounts);
+        RpmPlacement placement(root_, e, accounts);
         Extractor x(root_, label(e.package), files, placement, geteuid() == 0, nullptr);
         TRY(x.check());
         TRY(x.save_new_dirs(dir));
@@ -183,7 +189,7 @@ Status Run::save(Phase phase) {
     constexpr const char* kPhases[] = {"act", "after", "done"};
     std::string out = format("phase %s\n", kPhases[static_cast<int>(phase)]);
     out += format("options %d %u %u\n", options_.run_scripts, options_.script_limit_s, tid_);
-    std::vector<uint64_t> removes;
+    RpmCheckpoint::Changes changes{tid_, {}, {}};
     for (size_t i : order_) {
         const Element& e = *elements_[i];
         auto number = static_cast<unsigned long long>(e.number);
@@ -195,12 +201,15 @@ Status Run::save(Phase phase) {
         else
             out += format("erase %zu %d %llu %zu\n", e.stage, e.failed, number,
                           e.replaced_by ? elements_[*e.replaced_by]->stage + 1 : 0);
-        if (!e.is_install()) removes.push_back(e.number);
-        if (e.replaces) removes.push_back(e.replaces);
+        if (e.is_install())
+            changes.adds.push_back(e.package.name);
+        else
+            changes.removes.push_back(e.number);
+        if (e.replaces) changes.removes.push_back(e.replaces);
     }
     for (const auto& [number, place] : post_triggers_)
         out += format("posttrigger %llu %zu\n", static_cast<unsigned long long>(number), place);
-    RpmCheckpoint database(db_.get(), tid_, std::move(removes));
+    RpmCheckpoint database(db_.get(), std::move(changes));
     return transaction_->save(database, out);
 }
 
@@ -227,9 +236,10 @@ Status Run::open() {
     if (!there && !pending) return load_installed();
     if (pending) {
         // Under rpm's lock, and before anything is read.
-        auto lock = RpmDatabase::open(root_, RpmDatabase::Access::write, RpmDatabase::Tables::later);
+        auto lock =
+            RpmDatabase::open(root_, RpmDatabase::Access::write, RpmDatabase::Tables::later);
         if (!lock) return std::unexpected(lock.error());
-        TRY_SET(bool resumes, Transaction::rewind(root_, RpmCheckpoint(nullptr, 0, {})));
+        TRY_SET(bool resumes, Transaction::rewind(root_, RpmCheckpoint(nullptr, {})));
         TRY((*lock)->make_ready());
         db_ = std::move(*lock);
         TRY(load_installed());

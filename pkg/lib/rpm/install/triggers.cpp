@@ -198,9 +198,10 @@ Status Run::transaction_triggers_before() {
     return {};
 }
 
-// %transfiletriggerpostun runs when all is over, but what sets it off is gone then.
+// %transfiletriggerpostun runs when all is over, but what sets it off is gone then. All files of
+// the package do, also those that a new version has again.
 void Run::note_post_triggers(const Element& e) {
-    const auto files = files_that_go(e);
+    const auto files = files_of(e.package, e.states);
     for (const Live& owner : live_)
         for (size_t i = 0; i < owner.package->triggers.size(); i++) {
             const Trigger& t = owner.package->triggers[i];
