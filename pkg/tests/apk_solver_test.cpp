@@ -205,6 +205,15 @@ TEST(ApkSolver, provides_without_a_version_are_not_chosen) {
     b = {"x 1 p:mail k:1\ny 1 p:mail k:5\nuser 1 D:mail\nz 1 D:x\nz 0 D:x\n", "", ""};
     EXPECT_EQ(did(b, "add user"), "Installing y (1), Installing user (1)");
     EXPECT_EQ(did(b, "add user z"), "Installing x (1), Installing user (1), Installing z (1)");
+    // The highest priority counts even where the lower one comes with it.
+    EXPECT_EQ(did({"all 1 D:one p:any k:2\none 1 p:any k:1\n", "", ""}, "add any"),
+              "Installing one (1), Installing all (1)");
+    // And not where it cannot be.
+    EXPECT_EQ(did({"x 1 p:any k:2 D:!z\ny 1 p:any k:1\nz 1\n", "", ""}, "add any z"),
+              "Installing y (1), Installing z (1)");
+    EXPECT_EQ(
+        did({"x 1 p:m k:2 D:!p\ny 1 p:m k:1\np 1 p:n k:2 D:!x\nq 1 p:n k:1\n", "", ""}, "add m n"),
+        "Installing x (1), Installing q (1)");
     b.installed = "x 1 p:mail k:1\nuser 1 D:mail\n";
     b.world = "user";
     EXPECT_EQ(did(b, "add"), "");
@@ -273,6 +282,12 @@ TEST(ApkSolver, pinned_repositories) {
     b.installed = "a 2 D:b @edge\nb 1\n";
     EXPECT_EQ(did(b, "add a"), "Updating pinning a (2)");
     EXPECT_EQ(did(b, "upgrade --ignore a"), "Installing a-doc@edge (2)");
+    b.world = "a";
+    EXPECT_EQ(did(b, "upgrade"), "Updating pinning a (2)");
+    EXPECT_EQ(did(b, "upgrade --available"), "Downgrading a (2 -> 1)");
+    // What came from a tag because of a need follows it from then on.
+    b = {"@\nlib 1\n@edge\nlib 3\napp 2 D:lib\n", "lib 2 @edge\napp 1 D:lib @edge\n", "app@edge"};
+    EXPECT_EQ(did(b, "upgrade"), "Upgrading lib@edge (2 -> 3), Upgrading app@edge (1 -> 2)");
 }
 
 TEST(ApkSolver, repositories_in_order) {
@@ -362,6 +377,21 @@ TEST(ApkSolver, problems_are_told_with_their_chain) {
               "the world needs left\nleft 1 needs lib=2\nthe world needs right\n"
               "right 1 needs other\nonly one of lib 2 and other 1 can be installed: both are lib");
     EXPECT_EQ(why(b, "add a=x"), "bad dependency 'a=x'");
+}
+
+// Of many that could join, the few that cannot do not keep the others away.
+TEST(ApkSolver, install_if_of_many) {
+    std::string text = "docs 1\n", arguments = "add docs";
+    for (int i = 0; i < 200; i++) {
+        std::string n = std::to_string(i);
+        text += "p" + n + " 1\np" + n + "-doc 1 i:docs,p" + n + "=1" +
+                (i % 50 == 7 ? " D:missing" : "") + "\n";
+        arguments += " p" + n;
+    }
+    ApkCase c = make({text, "", ""}, arguments);
+    auto answer = solve_apk(c.system, c.request);
+    ASSERT_TRUE(answer && answer->possible);
+    EXPECT_EQ(answer->stages[0].changes.size(), 1u + 200 + 196);
 }
 
 // Many owners of one name exclude each other by another way than few do.

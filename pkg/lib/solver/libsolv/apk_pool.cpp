@@ -254,6 +254,8 @@ std::optional<std::vector<NodeId>> ApkPool::solve(const Jobs& jobs) {
             queue_push2(&queue, SOLVER_ERASE | SOLVER_SOLVABLE_PROVIDES, forbidden_ids_[a]);
     for (NodeId n : jobs.forced)
         queue_push2(&queue, SOLVER_INSTALL | SOLVER_SOLVABLE, solvables_[n]);
+    for (auto [atom, n] : jobs.chosen)
+        queue_push2(&queue, SOLVER_INSTALL | SOLVER_SOLVABLE, solvables_[n]);
     for (NodeId n : jobs.banned) queue_push2(&queue, SOLVER_ERASE | SOLVER_SOLVABLE, solvables_[n]);
     for (AtomId a : jobs.active)
         if (not_yet_[a]) queue_push2(&queue, SOLVER_ERASE | SOLVER_SOLVABLE, not_yet_[a]);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -51,6 +52,7 @@ class ApkPool {
     struct Jobs {
         std::vector<AtomId> wanted, unwanted;  // the world
         std::set<AtomId> active;
+        std::map<AtomId, NodeId> chosen;  // for active ones
         std::vector<NodeId> forced, banned;
     };
     // `better(name, a, b)`: is claim a preferred to b?

@@ -4,6 +4,19 @@
 
 namespace tenon::pkg::solver {
 
+namespace {
+
+// Who among several is in the way is found by halves.
+size_t half_of(size_t count) {
+    return count > 1 ? count / 2 : SIZE_MAX;
+}
+
+size_t twice(size_t limit) {
+    return limit > SIZE_MAX / 2 ? SIZE_MAX : limit * 2;
+}
+
+}  // namespace
+
 Status ApkSelection::read_world() {
     pins_.resize(u_.names());
     for (const apk::Dependency& d : wish_.world) {
@@ -87,8 +100,14 @@ Status ApkSelection::reach() {
     reached_.resize(u_.nodes());
     checked_.resize(u_.nodes());
     unusable_.resize(u_.nodes());
-    for (NodeId n = 0; n < u_.nodes(); n++)
-        if (u_.node(n).installed >= 0) TRY(u_.expand(n));
+    followed_.resize(u_.names());
+    for (NodeId n = 0; n < u_.nodes(); n++) {
+        if (u_.node(n).installed < 0) continue;
+        TRY(u_.expand(n));
+        const auto& from = u_.system().installed[static_cast<size_t>(u_.node(n).installed)];
+        if (unsigned tag = u_.tag_number(from.tag); tag != kNone)
+            followed_[u_.node(n).name] |= uint64_t{1} << tag;
+    }
     for (AtomId a : jobs_.wanted) {
         NameId name = u_.atom(a).name;
         TRY(reach_atom(a, name == kNone ? 0 : pins_[name]));
@@ -110,13 +129,13 @@ bool ApkSelection::pinned_here(NameId name, NodeId n) const {
     return (u_.tags_of(n) & (pins_[name] | pins_[u_.node(n).name])) != 0;
 }
 
-// 0: as good as any. 1: only because something that needs it was pinned.
+// 0: as good as any. 1: only because something that needs it was pinned, and not yet installed from
+// there.
 unsigned ApkSelection::tag_class(NameId name, NodeId n) const {
     const ApkNode& node = u_.node(n);
     uint64_t tags = u_.tags_of(n);
-    if ((tags & 1) || tags == 0 || pinned_here(name, n)) return 0;
-    if (node.installed < 0) return 1;
-    return !u_.system().installed[static_cast<size_t>(node.installed)].tag.empty();
+    return !(node.installed >= 0 || tags == 0 || (tags & (1 | followed_[node.name])) ||
+             pinned_here(name, n));
 }
 
 // The order of Alpine's preferences for a name. Spec: apk-world(5), apk-package(5).
@@ -126,10 +145,11 @@ bool ApkSelection::better(NameId name, const ApkClaim& a, const ApkClaim& b) con
     auto of_both = [&](unsigned flag) { return ((flags(na.name) | flags(nb.name)) & flag) != 0; };
     if (bool ra = flags(na.name) & kApkRemove, rb = flags(nb.name) & kApkRemove; ra != rb)
         return rb;
+    auto available = [&](NodeId n) {
+        return u_.node(n).made || (u_.tags_of(n) & allowed_tags(n)) != 0;
+    };
     if (of_both(kApkAvailable))
-        if (bool va = u_.available(a.node) || na.made, vb = u_.available(b.node) || nb.made;
-            va != vb)
-            return va;
+        if (bool va = available(a.node), vb = available(b.node); va != vb) return va;
     bool ia = na.installed >= 0, ib = nb.installed >= 0;
     if (ia != ib && !of_both(kApkUpgrade | kApkLatest | kApkAvailable)) return ia;
     if (!of_both(kApkLatest))
@@ -216,10 +236,15 @@ bool ApkSelection::take_up_needs() {
     bool again = false;
     AtomId stuck = kNone;
     std::vector<NodeId> who;  // need it; kNone: the world
+    if (!choosing_.empty()) choice_limit_ = twice(choice_limit_);
+    choosing_.clear();
     auto look = [&](AtomId a, NodeId n) {
         if (satisfied(a)) return;
-        if (pool_->may_activate(a) && jobs_.active.insert(a).second) {
+        if (pool_->may_activate(a) && !jobs_.active.contains(a)) {
             again = true;
+            if (choosing_.size() >= choice_limit_) return;
+            jobs_.active.insert(a);
+            choose(a);
             return;
         }
         if (stuck == kNone) stuck = a;
@@ -248,6 +273,19 @@ bool ApkSelection::take_up_needs() {
     return true;
 }
 
+// Where several that provide a name can stand together, the engine would rather take one that
+// comes anyway, because of the preferred one perhaps. So the preferred one is told to it.
+void ApkSelection::choose(AtomId a) {
+    const ApkAtom& atom = u_.atom(a);
+    const ApkClaim* best = nullptr;
+    for (const ApkClaim& c : atom.claims)
+        if (pool_->has(c.node) && u_.selectable(c) && (!best || better(atom.name, c, *best)))
+            best = &c;
+    if (!best || best->version) return;
+    choosing_.push_back(a);
+    jobs_.chosen[a] = best->node;
+}
+
 bool ApkSelection::pass_flags_on() {
     bool changed = false;
     std::vector<NodeId> queue;
@@ -269,6 +307,8 @@ bool ApkSelection::pass_flags_on() {
     }
     if (!changed) return false;
     jobs_.active.clear();
+    jobs_.chosen.clear();
+    choosing_.clear();
     jobs_.forced.clear();
     jobs_.banned.clear();
     given_up_.clear();
@@ -310,24 +350,38 @@ bool ApkSelection::join_triggered() {
         const auto claim = [&](NodeId m) { return ApkClaim{m, &u_.package(m).version}; };
         if (!is_new && better(name, claim(n), claim(at->second))) at->second = n;
     }
+    if (!batch_.empty()) join_limit_ = twice(join_limit_);
     batch_.clear();
     for (const auto& [name, n] : joining) {
         batch_.push_back(n);
         jobs_.forced.push_back(n);
-        if (one_at_a_time_) break;
+        if (batch_.size() >= join_limit_) break;
     }
     return !batch_.empty();
 }
 
 // It was impossible: is there something that need not be?
 bool ApkSelection::give_way() {
+    if (!choosing_.empty()) {
+        for (AtomId a : choosing_) {
+            jobs_.chosen.erase(a);
+            if (choosing_.size() > 1) jobs_.active.erase(a);
+        }
+        choice_limit_ = half_of(choosing_.size());
+        choosing_.clear();
+        return true;
+    }
+    if (!jobs_.chosen.empty()) {
+        // What was preferred before stands against what came later.
+        jobs_.chosen.clear();
+        return true;
+    }
     if (!batch_.empty()) {
         for (NodeId n : batch_) {
             std::erase(jobs_.forced, n);
             if (batch_.size() == 1) given_up_.insert(n);
         }
-        // Which of them it is shows one after the other.
-        one_at_a_time_ = true;
+        join_limit_ = half_of(batch_.size());
         batch_.clear();
         return true;
     }
@@ -391,7 +445,8 @@ Result<bool> ApkSelection::run() {
     in_.assign(u_.nodes(), false);
     set_preferences();
     // Each round adds something to sets that are finite; the limit is for what nobody means.
-    for (int round = 0; round < 10000; round++) {
+    constexpr size_t kMaxWork = 50'000'000;
+    for (size_t work = 0; work < kMaxWork; work += pool_->nodes().size() + 1000) {
         auto solution = pool_->solve(jobs_);
         if (!solution) {
             if (give_way()) continue;

@@ -78,6 +78,7 @@ class ApkSelection {
     // Of run()'s loop: true when something was found that the engine has to be asked again for.
     bool give_way();
     bool take_up_needs();
+    void choose(AtomId a);
     bool pass_flags_on();
     bool join_triggered();
     bool leave_untriggered();
@@ -94,14 +95,16 @@ class ApkSelection {
     std::unique_ptr<ApkPool> pool_;
     std::vector<unsigned> own_, inherited_;  // by name
     std::vector<bool> ignored_;
-    std::vector<uint64_t> pins_;   // by name: tags of the world's constraints
-    std::vector<uint64_t> masks_;  // by node
+    std::vector<uint64_t> pins_;      // by name: tags of the world's constraints
+    std::vector<uint64_t> followed_;  // by name: the tag that the installed one came from
+    std::vector<uint64_t> masks_;     // by node
     std::vector<bool> in_, reached_, checked_, unusable_;
     std::vector<NodeId> reached_list_, queue_;
     std::vector<bool> latest_banned_;
     std::vector<NodeId> selected_, candidates_;
     std::vector<NodeId> batch_;  // what joined last
-    bool one_at_a_time_ = false;
+    size_t join_limit_ = SIZE_MAX, choice_limit_ = SIZE_MAX;
+    std::vector<AtomId> choosing_;  // what was chosen last
     std::set<NodeId> given_up_;
     AtomId stuck_ = kNone;
     NodeId stuck_for_ = kNone;
