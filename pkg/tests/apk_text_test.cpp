@@ -100,6 +100,11 @@ TEST(ApkPackage, dependencies) {
     ASSERT_TRUE(pinned);
     EXPECT_EQ(pinned->tag, "edge");
     EXPECT_EQ(pinned->str(), "a@edge>1");
+    // Two bits of the last digit say nothing.
+    EXPECT_EQ(*Checksum::parse("Q1WSZm6vVnuSFZGYSmMTBVt3iXDpJ="),
+              *Checksum::parse("Q1WSZm6vVnuSFZGYSmMTBVt3iXDpI="));
+    EXPECT_NE(*Checksum::parse("Q1WSZm6vVnuSFZGYSmMTBVt3iXDpM="),
+              *Checksum::parse("Q1WSZm6vVnuSFZGYSmMTBVt3iXDpI="));
     for (const char* bad : {"", "!", "=1", "a=", "a=x", "a?1", "a=<>1", "a@edge", "a><Q1", "a b"})
         EXPECT_FALSE(Dependency::parse(bad)) << bad;
 }

@@ -115,7 +115,14 @@ Result<Checksum> Checksum::parse(std::string_view text) {
     std::string_view prefix = text.substr(0, 2);
     bool read = false;
     if (prefix == "Q1" || prefix == "Q2") {
-        read = from_base64(text.substr(2), c.bytes);
+        // The last digit before a "=" has two bits to spare, which apk does not look at.
+        std::string digits(text.substr(2));
+        constexpr std::string_view kDigits =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        if (digits.size() >= 2 && digits.ends_with('=') && digits[digits.size() - 2] != '=')
+            if (size_t at = kDigits.find(digits[digits.size() - 2]); at != kDigits.npos)
+                digits[digits.size() - 2] = kDigits[at & ~size_t{3}];
+        read = from_base64(digits, c.bytes);
     } else if (prefix == "X1" || prefix == "X2") {
         read = from_hex(text.substr(2), c.bytes);
     }

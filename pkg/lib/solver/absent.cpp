@@ -1,4 +1,5 @@
 // For builds without libsolv: the static pkg of the minimal image.
+#include "pkg/lib/solver/apk_solver.h"
 #include "pkg/lib/solver/solver.h"
 
 namespace tenon::pkg::solver {
@@ -10,6 +11,10 @@ bool present() {
 Result<Answer> solve(Database&, const apt::Available&, const std::vector<uint32_t>&,
                      const Request&) {
     return fail("this pkg was built without the solver: it installs .deb files, not names");
+}
+
+Result<ApkAnswer> solve_apk(const ApkSystem&, const ApkRequest&) {
+    return fail("this pkg was built without the solver: it installs .apk files, not names");
 }
 
 }  // namespace tenon::pkg::solver
