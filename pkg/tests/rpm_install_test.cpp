@@ -342,7 +342,7 @@ TEST_F(RpmInstall, an_interrupted_run_is_finished) {
         int status = 0;
         waitpid(child, &status, 0);
         ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        ASSERT_EQ(access((ours() + "/var/lib/pkg/transaction/current").c_str(), F_OK), 0);
+        ASSERT_EQ(access((ours() + "/var/lib/pkg/rpm/current").c_str(), F_OK), 0);
         auto root = Root::open(ours());
         auto report = rpm::resume(*root);
         ASSERT_TRUE(report) << report.error().text;

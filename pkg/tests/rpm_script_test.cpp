@@ -94,7 +94,7 @@ TEST_F(RpmScript, programs_get_what_rpm_gives_them) {
     in_both(
         "printf '#!/bin/sh\\necho \"show [$@] stdin:$(cat)\" | sed -e s:/var/tmp/rpm-tmp[^]\\ "
         "]*:SCRIPT: "
-        "-e s:/var/lib/pkg/transaction/script:SCRIPT: >> /log\\n' > bin/show; chmod 755 bin/show; "
+        "-e s:/var/lib/pkg/rpm/script:SCRIPT: >> /log\\n' > bin/show; chmod 755 bin/show; "
         "ln -s busybox bin/sed; ln -s busybox bin/grep");
     std::string file = build("p", "1", R"(Prefix: /opt
 Prefix: /usr

@@ -6,6 +6,8 @@
 
 namespace tenon::pkg::rpm {
 
+inline constexpr const char* kRpmTransaction = "/var/lib/pkg/rpm";
+
 class RpmCheckpoint final : public Checkpoint {
   public:
     // Null: for what needs the files only, is_ours() and restore().
@@ -16,7 +18,7 @@ class RpmCheckpoint final : public Checkpoint {
     };
     RpmCheckpoint(RpmDatabase* db, Changes changes) : db_(db), changes_(std::move(changes)) {}
 
-    const char* family() const override { return "rpm"; }
+    std::string directory() const override { return kRpmTransaction; }
     Status copy(Root& root, const std::string& gen) override;
     Status adopt(Root&, const std::string&, bool) override { return {}; }
     Result<bool> is_ours(Root& root, const std::string& gen) const override;

@@ -1,7 +1,7 @@
 // A transaction of RPM packages.
 //
 //   stage   each file is read once: digests, signatures, every name; its contents go below
-//           /var/lib/pkg/transaction
+//           /var/lib/pkg/rpm
 //   judge   architecture, what is replaced, dependencies and conflicts of the world afterwards,
 //           whose the files are, what becomes of each (FileAction)
 //   act     %pretrans; each package that comes after what it needs: %pre, files, database, %post;

@@ -228,10 +228,10 @@ Status Run::open() {
         TRY_SET(bool there, root_.exists(d));
         if (!there) made_dirs_.push_back(d);
     }
-    transaction_ = std::make_unique<Transaction>(root_);
-    scripts_ = std::make_unique<ScriptHost>(root_, kTransaction, options_.script_limit_s);
+    transaction_ = std::make_unique<Transaction>(root_, kRpmTransaction);
+    scripts_ = std::make_unique<ScriptHost>(root_, kRpmTransaction, options_.script_limit_s);
     TRY_SET(bool there, RpmDatabase::exists(root_));
-    TRY_SET(bool pending, Transaction::is_pending(root_));
+    TRY_SET(bool pending, Transaction::is_pending(root_, kRpmTransaction));
     // A new database is made when there is something to write into it.
     if (!there && !pending) return load_installed();
     if (pending) {
@@ -313,7 +313,7 @@ Status Run::resume() {
     if (phase != Phase::done)
         fprintf(stderr, "pkg: going on with what was interrupted:%s\n",
                 names.empty() ? " a removal" : names.c_str());
-    scripts_ = std::make_unique<ScriptHost>(root_, kTransaction, options_.script_limit_s);
+    scripts_ = std::make_unique<ScriptHost>(root_, kRpmTransaction, options_.script_limit_s);
     Status done = phase == Phase::done ? Status{} : carry_out(phase);
     TRY(finish());
     // What fails now has been unwound, or is told by the database: the run that found it goes on.
@@ -327,8 +327,8 @@ Status Run::resume() {
     after_preun_.clear();
     redo_ = false;
     options_ = kept;
-    scripts_ = std::make_unique<ScriptHost>(root_, kTransaction, options_.script_limit_s);
-    transaction_ = std::make_unique<Transaction>(root_);
+    scripts_ = std::make_unique<ScriptHost>(root_, kRpmTransaction, options_.script_limit_s);
+    transaction_ = std::make_unique<Transaction>(root_, kRpmTransaction);
     return {};
 }
 
