@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "pkg/cmd/rpm_session.h"
 #include "pkg/lib/apk/checkpoint.h"
 #include "pkg/lib/family.h"
 #include "pkg/lib/text.h"
@@ -18,8 +19,11 @@ namespace {
 constexpr const char* kFamilyName = "alpine";
 constexpr const char* kArchives = "/var/cache/pkg/archives";
 
-Status settle_wrappers(ApkHome& home, const apk::Database& db) {
-    if (home.prefix.empty()) return {};
+Result<std::optional<Home>> apk_home(const Options& o, Home::Create create) {
+    return Home::find(o, Family::alpine, kAlpinePrefix, create);
+}
+
+Status settle(Home& home, const apk::Database& db) {
     std::vector<PrefixProgram> programs;
     for (const apk::Installed* p : db.packages())
         for (const auto& dir : p->dirs) {
@@ -27,26 +31,11 @@ Status settle_wrappers(ApkHome& home, const apk::Database& db) {
             for (const auto& file : dir.files)
                 programs.push_back({p->package.name, apk::Installed::path_of(dir, file)});
         }
-    TRY_SET(auto changes,
-            sync_wrappers(*home.outer, *home.inner, home.prefix, kFamilyName, programs));
-    if (!changes.empty()) TRY(home.outer->sync_all());
-    using Kind = WrapperChange::Kind;
-    std::vector<std::string> made;
-    for (const auto& c : changes) {
-        if (c.kind == Kind::made) made.push_back(c.wrapper);
-        if (c.kind == Kind::made_beside)
-            printf("%s is %s here: there is a program of that name already\n", c.program.c_str(),
-                   c.wrapper.c_str());
-        if (c.kind == Kind::no_name)
-            printf("%s%s gets no name on the PATH: both that would do are taken\n",
-                   home.prefix.c_str(), c.program.c_str());
-    }
-    if (!made.empty()) printf("On the PATH: %s\n", join(made, ", ").c_str());
-    return {};
+    return settle_wrappers(home, {.prefix = home.prefix, .family = kFamilyName}, programs);
 }
 
 // A prefix without packages goes: what was made for scripts, its database, its directories.
-Status give_up(const Options& o, ApkHome& home, apk::Installer& installer) {
+Status give_up(const Options& o, Home& home, apk::Installer& installer) {
     for (const char* d : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
         TRY(home.inner->unlink(d));
     (void)home.inner->rmdir("/dev");
@@ -64,12 +53,12 @@ apk::InstallOptions options_of(const Options& o) {
             .purge = o.purge == Purge::yes};
 }
 
-Status with_installer(const Options& o, ApkHome::Create create,
-                      const std::function<Status(ApkHome&, apk::Installer&)>& action) {
-    TRY_SET(auto home, ApkHome::find(o, create));
+Status with_installer(const Options& o, Home::Create create,
+                      const std::function<Status(Home&, apk::Installer&)>& action) {
+    TRY_SET(auto home, apk_home(o, create));
     if (!home) return fail("no package of Alpine's family is installed");
     apk::Installer installer(home->root(), options_of(o),
-                             [&](const apk::Database& db) { return settle_wrappers(*home, db); });
+                             [&](const apk::Database& db) { return settle(*home, db); });
     Status done = installer.open();
     if (done) done = action(*home, installer);
     if (home->prefix.empty()) return done;
@@ -81,7 +70,7 @@ Status with_installer(const Options& o, ApkHome::Create create,
     return done;
 }
 
-Result<apk::KeyRing> keys_of(const Options& o, ApkHome& home) {
+Result<apk::KeyRing> keys_of(const Options& o, Home& home) {
     if (!o.keys.empty()) return apk::KeyRing::load_host(o.keys);
     TRY_SET(apk::KeyRing ring, apk::KeyRing::load(*home.outer));
     if (!home.inner) return ring;
@@ -92,23 +81,8 @@ Result<apk::KeyRing> keys_of(const Options& o, ApkHome& home) {
 
 }  // namespace
 
-Result<std::optional<ApkHome>> ApkHome::find(const Options& o, Create create) {
-    ApkHome home;
-    TRY_SET(Root root, Root::open(o.root));
-    home.outer = std::make_unique<Root>(std::move(root));
-    TRY_SET(Family family, family_of(*home.outer));
-    if (family == Family::alpine || o.initdb) return home;
-    TRY_SET(auto there, home.outer->lstat(kAlpinePrefix));
-    if (!there && create == Create::no) return std::nullopt;
-    if (!there) TRY(home.outer->mkdir_all(kAlpinePrefix, 0755));
-    home.prefix = kAlpinePrefix;
-    TRY_SET(Root inner, home.outer->open_inner(home.prefix));
-    home.inner = std::make_unique<Root>(std::move(inner));
-    return home;
-}
-
 Status finish_apk(const Options& o) {
-    TRY_SET(auto home, ApkHome::find(o, ApkHome::Create::no));
+    TRY_SET(auto home, apk_home(o, Home::Create::no));
     if (!home) return {};
     TRY_SET(bool waiting, home->root().exists(apk::kApkTransaction));
     if (home->inner) {
@@ -118,12 +92,12 @@ Status finish_apk(const Options& o) {
     }
     if (!waiting) return {};
     umask(022);
-    return with_installer(o, ApkHome::Create::no,
-                          [](ApkHome&, apk::Installer&) { return Status(); });
+    return with_installer(o, Home::Create::no, [](Home&, apk::Installer&) { return Status(); });
 }
 
 Result<std::unique_ptr<Database>> open_changing(Root& root, const Options& o) {
     TRY(finish_apk(o));
+    TRY(finish_rpm(o));
     return open_for_change(root, o.engine);
 }
 
@@ -136,7 +110,7 @@ const apk::Installed* ApkView::find(const std::string& word) const {
 
 Result<ApkView> look_at_apk(const Options& o) {
     ApkView view;
-    TRY_SET(view.home, ApkHome::find(o, ApkHome::Create::no));
+    TRY_SET(view.home, apk_home(o, Home::Create::no));
     if (!view.home) return view;
     TRY_SET(view.db, apk::Database::open(view.home->root(), apk::Database::Access::read));
     return view;
@@ -147,7 +121,7 @@ Status install_apk(const Options& o, const Words& files, const Words& names) {
     if (o.dry_run || o.download_only)
         return fail("--dry-run and --download-only are not there yet for .apk files");
     umask(022);
-    return with_installer(o, ApkHome::Create::yes, [&](ApkHome& home, apk::Installer& i) -> Status {
+    return with_installer(o, Home::Create::yes, [&](Home& home, apk::Installer& i) -> Status {
         std::vector<std::string> directories = o.from;
         const std::string archives = o.engine.archives.empty() ? kArchives : o.engine.archives;
         directories.push_back((home.outer->is_system() ? "" : home.outer->dir()) + archives);
@@ -168,7 +142,7 @@ Status install_apk(const Options& o, const Words& files, const Words& names) {
 Status remove_apk(const Options& o, const Words& words) {
     if (geteuid() != 0) return fail("this needs root's rights");
     umask(022);
-    return with_installer(o, ApkHome::Create::no, [&](ApkHome&, apk::Installer& i) -> Status {
+    return with_installer(o, Home::Create::no, [&](Home&, apk::Installer& i) -> Status {
         Words names;
         for (const auto& w : words)
             names.push_back(w.starts_with(kApkPrefix) ? w.substr(kApkPrefix.size()) : w);

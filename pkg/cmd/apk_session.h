@@ -7,30 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "pkg/cmd/home.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/apk/installer.h"
 
 namespace tenon::pkg {
 
-// The root itself when it is one of Alpine's family, else the prefix in it.
-struct ApkHome {
-    std::unique_ptr<Root> outer, inner;
-    std::string prefix;  // empty: inner is the root itself
-
-    // nullopt: there is none, and nothing of Alpine's family is installed. Create::yes makes it.
-    enum class Create { no, yes };
-    static Result<std::optional<ApkHome>> find(const Options& o, Create create);
-    Root& root() { return inner ? *inner : *outer; }
-};
-
 // Finishes what a run with .apk files began. Before every verb that changes something.
 Status finish_apk(const Options& o);
-// The database of a run that changes .deb packages, after finish_apk().
+// The database of a run that changes .deb packages, after finish_apk() and finish_rpm().
 Result<std::unique_ptr<Database>> open_changing(Root& root, const Options& o);
 
 // For those that only look: the packages, sorted. Empty when there is no home.
 struct ApkView {
-    std::optional<ApkHome> home;
+    std::optional<Home> home;
     std::unique_ptr<apk::Database> db;
     // "apk:NAME", or NAME.
     const apk::Installed* find(const std::string& word) const;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/digest.h"
@@ -23,6 +24,14 @@ Result<const Package*> installed(Database& db, const std::string& spec) {
 const apk::Installed* meant_as_apk(Database& db, const ApkView& view, const std::string& word) {
     const Package* p = db.find_spec(word);
     return p && p->state != State::not_installed ? nullptr : view.find(word);
+}
+
+// The families in this order: dpkg's, Alpine's, rpm's.
+const rpm::Installed* meant_as_rpm(Database& db, const ApkView& apk, const RpmView& view,
+                                   const std::string& word) {
+    const Package* p = db.find_spec(word);
+    if ((p && p->state != State::not_installed) || apk.find(word)) return nullptr;
+    return view.find(word);
 }
 
 }  // namespace
@@ -85,11 +94,14 @@ Status run_list(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     TRY_SET(ApkView apk, look_at_apk(o));
+    TRY_SET(RpmView rpms, look_at_rpm(o));
     const std::vector<const apk::Installed*> apks =
         apk.db ? apk.db->packages() : std::vector<const apk::Installed*>();
     size_t width = 0;
     for (const Package* p : db->packages()) width = std::max(width, p->display_name().size());
     for (const auto* p : apks) width = std::max(width, p->package.name.size() + kApkPrefix.size());
+    for (const auto& p : rpms.packages)
+        width = std::max(width, p.package.name.size() + kRpmWord.size());
     for (const Package* p : db->packages()) {
         if (p->state == State::not_installed) continue;
         std::string version = p->version.str();
@@ -99,6 +111,9 @@ Status run_list(const Options& o, const Words& words) {
     for (const auto* p : apks)
         printf("%-*s %s\n", static_cast<int>(width),
                (std::string(kApkPrefix) + p->package.name).c_str(), p->package.version.c_str());
+    for (const auto& p : rpms.packages)
+        printf("%-*s %s\n", static_cast<int>(width),
+               (std::string(kRpmWord) + p.package.name).c_str(), p.package.evr.str().c_str());
     return {};
 }
 
@@ -113,6 +128,11 @@ Status run_files(const Options& o, const Words& words) {
         for (const auto& dir : a->dirs)
             for (const auto& file : dir.files)
                 puts((view.home->prefix + apk::Installed::path_of(dir, file)).c_str());
+        return {};
+    }
+    TRY_SET(RpmView rpms, look_at_rpm(o));
+    if (const auto* r = meant_as_rpm(*db, view, rpms, words[0])) {
+        for (const auto& f : r->package.files) puts((rpms.home->prefix + f.path).c_str());
         return {};
     }
     TRY_SET(const Package* p, installed(*db, words[0]));
@@ -131,6 +151,9 @@ Status run_info(const Options& o, const Words& words) {
     TRY_SET(ApkView view, look_at_apk(o));
     if (const auto* a = meant_as_apk(*db, view, words[0]))
         return info_of_installed_apk(*a), Status();
+    TRY_SET(RpmView rpms, look_at_rpm(o));
+    if (const auto* r = meant_as_rpm(*db, view, rpms, words[0]))
+        return info_of_installed_rpm(*r), Status();
     const Package* p = db->find_spec(words[0]);
     if (p && p->state != State::not_installed) {
         fputs(p->to_status().c_str(), stdout);
@@ -164,8 +187,17 @@ Status run_verify(const Options& o, const Words& words) {
         TRY_SET(size_t n, verify_apk(view, *p));
         faults += n;
     }
+    TRY_SET(RpmView rpms, look_at_rpm(o));
+    for (const auto& p : rpms.packages) {
+        bool asked = words.empty();
+        for (const auto& w : words) asked |= meant_as_rpm(*db, view, rpms, w) == &p;
+        if (!asked) continue;
+        TRY_SET(size_t n, verify_installed_rpm(rpms, p));
+        faults += n;
+    }
     for (const auto& w : words)
-        if (!meant_as_apk(*db, view, w)) TRY(installed(*db, w));
+        if (!meant_as_apk(*db, view, w) && !meant_as_rpm(*db, view, rpms, w))
+            TRY(installed(*db, w));
     if (faults) return fail("%zu files are not as their packages shipped them", faults);
     return {};
 }

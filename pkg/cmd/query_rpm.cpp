@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/rpm/rpm_file.h"
 
@@ -14,20 +15,6 @@ using rpm::CheckState;
 
 // Where rpm's distributions keep the keys that they trust.
 constexpr const char* kKeyDirectories[] = {"/etc/pki/rpm-gpg", "/usr/lib/sysimage/rpm/pubkeys"};
-
-Result<openpgp::Keyring> keyring_of(const Options& o) {
-    openpgp::Keyring keys;
-    if (!o.keys.empty()) {
-        TRY(keys.add_directory(o.keys));
-        return keys;
-    }
-    for (const char* d : kKeyDirectories) {
-        std::string path = (o.root == "/" ? "" : o.root) + d;
-        struct stat st;
-        if (stat(path.c_str(), &st) == 0) TRY(keys.add_directory(path));
-    }
-    return keys;
-}
 
 const char* word_of(CheckState state) {
     switch (state) {
@@ -82,13 +69,39 @@ void print_package(const rpm::Package& p) {
 
 }  // namespace
 
+Result<openpgp::Keyring> rpm_keyring_of(const Options& o) {
+    openpgp::Keyring keys;
+    if (!o.keys.empty()) {
+        TRY(keys.add_directory(o.keys));
+        return keys;
+    }
+    for (const char* d : kKeyDirectories) {
+        std::string path = (o.root == "/" ? "" : o.root) + d;
+        struct stat st;
+        if (stat(path.c_str(), &st) == 0) TRY(keys.add_directory(path));
+    }
+    return keys;
+}
+
+void info_of_installed_rpm(const rpm::Installed& p) {
+    print_package(p.package);
+    printf("\ninstalled, %zu files\n", p.package.files.size());
+}
+
+Result<size_t> verify_installed_rpm(RpmView& view, const rpm::Installed& p) {
+    TRY_SET(auto faults, rpm::verify(view.home->root(), p));
+    for (const auto& f : faults)
+        printf("%s  %c %s%s\n", f.what.c_str(), f.kind, view.home->prefix.c_str(), f.path.c_str());
+    return faults.size();
+}
+
 bool names_rpm_file(const std::string& word) {
     return word.ends_with(".rpm") || (word.contains('/') && rpm::looks_like_rpm(word));
 }
 
 Status info_of_rpm(const Options& o, const std::string& path) {
     TRY_SET(auto file, rpm::RpmFile::open(path));
-    TRY_SET(openpgp::Keyring keys, keyring_of(o));
+    TRY_SET(openpgp::Keyring keys, rpm_keyring_of(o));
     TRY_SET(rpm::Verdict verdict, file.verify(keys));
     if (!verdict.damage.empty()) return fail("%s: %s", path.c_str(), verdict.damage.c_str());
     print_package(file.package());
@@ -111,7 +124,7 @@ Status files_of_rpm(const std::string& path) {
 }
 
 Status verify_rpm(const Options& o, const std::string& path) {
-    TRY_SET(openpgp::Keyring keys, keyring_of(o));
+    TRY_SET(openpgp::Keyring keys, rpm_keyring_of(o));
     TRY_SET(auto file, rpm::RpmFile::open(path));
     TRY_SET(rpm::Verdict verdict, file.verify(keys));
     for (const auto& c : verdict.checks)

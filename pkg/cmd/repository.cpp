@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/family.h"
 #include "pkg/lib/text.h"
@@ -133,10 +134,9 @@ Result<bool> knows_repositories(const Options& o) {
     return names && !names->empty();
 }
 
-Result<bool> is_alpine(const Options& o) {
+Result<Family> family_here(const Options& o) {
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(Family family, family_of(root));
-    return family == Family::alpine || o.initdb;
+    return family_of(root);
 }
 
 }  // namespace
@@ -145,12 +145,24 @@ Status run_install(const Options& o, const Words& words) {
     if (words.empty()) return fail("install: no package named");
     if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
     Words files, names;
-    Words apks;
+    Words apks, rpms;
     for (const auto& w : words)
-        (names_apk_file(w) ? apks : names_deb_file(w) ? files : names).push_back(w);
-    for (const auto& f : apks)
-        if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
-    TRY_SET(bool alpine, is_alpine(o));
+        (names_apk_file(w)   ? apks
+         : names_rpm_file(w) ? rpms
+         : names_deb_file(w) ? files
+                             : names)
+            .push_back(w);
+    for (const Words* list : {&apks, &rpms})
+        for (const auto& f : *list)
+            if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
+    TRY_SET(Family family, family_here(o));
+    if (!rpms.empty()) {
+        if (rpms.size() != words.size())
+            return fail(
+                "install: .rpm files and packages of another family, each in a run of its own");
+        return install_rpm(o, rpms);
+    }
+    const bool alpine = family == Family::alpine || o.initdb;
     if (!apks.empty() || (alpine && files.empty())) {
         if (!files.empty() || (!names.empty() && !alpine))
             return fail(
@@ -162,6 +174,10 @@ Status run_install(const Options& o, const Words& words) {
         return fail(
             "a .deb in a root of Alpine's family would need a prefix of its own, which is "
             "not there yet");
+    if (family == Family::rpm)
+        return fail(
+            "this root is of rpm's family: .rpm files can be installed; repositories of them and "
+            "a prefix for .deb files are not there yet");
     for (const auto& f : files)
         if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
     if (names.empty()) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/rpm_session.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
@@ -58,30 +59,41 @@ Status run_unpack(const Options& o, const Words& words) {
     return db->checkpoint();
 }
 
-// A name that dpkg's database knows is meant so.
-Result<std::pair<Words, Words>> by_family(const Options& o, const Words& words) {
-    Words debs, apks;
-    TRY_SET(ApkView view, look_at_apk(o));
+struct ByFamily {
+    Words debs, apks, rpms;
+};
+
+// A name that dpkg's database knows is meant so; then Alpine's, then rpm's.
+Result<ByFamily> by_family(const Options& o, const Words& words) {
+    ByFamily out;
+    TRY_SET(ApkView apk, look_at_apk(o));
+    TRY_SET(RpmView rpm, look_at_rpm(o));
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     for (const auto& w : words) {
         Package* p = db->find_spec(w);
-        const bool deb = p && p->state != State::not_installed;
-        (w.starts_with(kApkPrefix) || (!deb && view.find(w)) ? apks : debs).push_back(w);
+        if (p && p->state != State::not_installed)
+            out.debs.push_back(w);
+        else if (w.starts_with(kApkPrefix) || apk.find(w))
+            out.apks.push_back(w);
+        else if (w.starts_with(kRpmWord) || rpm.find(w))
+            out.rpms.push_back(w);
+        else
+            out.debs.push_back(w);
     }
-    return std::pair(std::move(debs), std::move(apks));
+    return out;
 }
 
 Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
-    TRY_SET(auto of, by_family(o, words));
-    const auto& [debs, apks] = of;
-    if (!debs.empty())
+    TRY_SET(ByFamily of, by_family(o, words));
+    if (!of.debs.empty())
         TRY(with_engine(o, [&](Engine& e, Database& db) -> Status {
-            TRY_SET(auto packages, packages_named(db, of.first));
+            TRY_SET(auto packages, packages_named(db, of.debs));
             return e.remove(packages, o.purge);
         }));
-    if (!apks.empty()) return remove_apk(o, apks);
+    if (!of.apks.empty()) TRY(remove_apk(o, of.apks));
+    if (!of.rpms.empty()) return remove_rpm(o, of.rpms);
     return {};
 }
 

@@ -79,9 +79,19 @@ std::string base_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
 
-Result<std::vector<std::string>> command_for(Root& inner, const std::string& prefix,
+// Where the program's loader is, as the wrapper will name it; empty when there is none.
+Result<std::string> loader_of(Root& outer, Root& inner, const PrefixLayout& layout,
+                              const std::string& interpreter) {
+    if (auto own = real_path(inner, interpreter)) return layout.prefix + *own;
+    if (!layout.borrows_loader || !interpreter.starts_with('/')) return std::string();
+    TRY_SET(auto st, outer.stat_follow(interpreter));
+    return st && S_ISREG(st->st_mode) && (st->st_mode & 0111) ? interpreter : std::string();
+}
+
+Result<std::vector<std::string>> command_for(Root& outer, Root& inner, const PrefixLayout& layout,
                                              const std::string& path, int depth) {
     std::vector<std::string> none;
+    const std::string& prefix = layout.prefix;
     auto real = real_path(inner, path);
     if (!real) return none;
     TRY_SET(auto st, inner.lstat(*real));
@@ -98,22 +108,20 @@ Result<std::vector<std::string>> command_for(Root& inner, const std::string& pre
         auto interpreter = elf_interpreter(fd.get(), elf);
         if (!interpreter) return none;
         if (interpreter->empty()) return std::vector<std::string>{program};
-        auto loader = real_path(inner, *interpreter);
-        if (!loader) return none;
-        return std::vector<std::string>{
-            prefix + *loader,
-            "--library-path",
-            prefix + "/lib:" + prefix + "/usr/lib:" + prefix + "/usr/local/lib",
-            "--argv0",
-            base_name(path),
-            program};
+        TRY_SET(std::string loader, loader_of(outer, inner, layout, *interpreter));
+        if (loader.empty()) return none;
+        std::string libraries;
+        for (const auto& d : layout.library_dirs)
+            libraries += (libraries.empty() ? "" : ":") + prefix + d;
+        return std::vector<std::string>{loader,    "--library-path", libraries,
+                                        "--argv0", base_name(path),  program};
     }
     if (!std::string_view(head, 2).starts_with("#!") || depth == 0) return none;
     std::string_view line(head + 2, static_cast<size_t>(n) - 2);
     line = trim(line.substr(0, line.find('\n')));
     auto words = split_words(line);
     if (words.empty()) return none;
-    TRY_SET(auto command, command_for(inner, prefix, std::string(words[0]), depth - 1));
+    TRY_SET(auto command, command_for(outer, inner, layout, std::string(words[0]), depth - 1));
     // The root's own interpreter, then.
     if (command.empty()) return std::vector<std::string>{program};
     // As the kernel does it: all that follows is one argument.
@@ -179,14 +187,15 @@ bool is_program_dir(std::string_view dir) {
     return false;
 }
 
-Result<std::vector<std::string>> command_of(Root& inner, const std::string& prefix,
+Result<std::vector<std::string>> command_of(Root& outer, Root& inner, const PrefixLayout& layout,
                                             const std::string& path) {
-    return command_for(inner, prefix, path, kInterpretersMax);
+    return command_for(outer, inner, layout, path, kInterpretersMax);
 }
 
-Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const std::string& prefix,
-                                                 const std::string& family,
+Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner,
+                                                 const PrefixLayout& layout,
                                                  const std::vector<PrefixProgram>& programs) {
+    const std::string& family = layout.family;
     using Kind = WrapperChange::Kind;
     std::vector<WrapperChange> changes;
     TRY_SET(auto there, wrappers_there(root, family));
@@ -195,7 +204,7 @@ Result<std::vector<WrapperChange>> sync_wrappers(Root& root, Root& inner, const 
     std::map<std::string, bool> wanted;
     std::map<std::string, std::string> fresh;  // place -> text
     for (const auto& p : programs) {
-        TRY_SET(auto command, command_of(inner, prefix, p.path));
+        TRY_SET(auto command, command_of(root, inner, layout, p.path));
         if (command.empty()) continue;
         const std::string line = marker(family, p);
         wanted[line] = true;

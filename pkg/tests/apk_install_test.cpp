@@ -398,7 +398,7 @@ TEST_F(ApkInstall, a_wrapper_finds_loader_and_interpreter_in_the_prefix) {
     shell("chmod 755 " + in_root("/usr/bin") + "/*; ln -s script " + in_root("/usr/bin/link"));
     auto root = Root::open(scratch_.root_dir());
     auto words = [&](const char* path) {
-        auto w = command_of(*root, "/P", path);
+        auto w = command_of(*root, *root, {.prefix = "/P", .family = "alpine"}, path);
         return w ? join(*w, " ") : w.error().text;
     };
     const std::string loader =

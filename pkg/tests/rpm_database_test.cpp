@@ -100,8 +100,8 @@ TEST_F(RpmDatabase, what_rpm_installed_is_seen) {
     ASSERT_TRUE(all) << all.error().text;
     std::string names, files;
     for (const auto& p : *all) {
-        names += p.name + " " + p.version + " " + p.arch + "\n";
-        for (const auto& f : p.files) files += f + "\n";
+        names += p.package.name + " " + p.package.evr.str() + " " + p.package.arch + "\n";
+        for (const auto& f : p.package.files) files += f.path + "\n";
     }
     EXPECT_EQ(names, "b 1-1 noarch\neverything 2:1.0-1 noarch\n");
     EXPECT_EQ(files, rpm("-ql everything"));
@@ -150,7 +150,7 @@ TEST_F(RpmDatabase, keys_in_it_are_no_packages_to_stumble_over) {
     auto all = rpm::installed(*root);
     ASSERT_TRUE(all) << all.error().text;
     ASSERT_EQ(all->size(), 1u);
-    EXPECT_EQ((*all)[0].name, "gpg-pubkey");
+    EXPECT_EQ((*all)[0].package.name, "gpg-pubkey");
     install_both({build("b", "1", kNoFiles)}, kPlainly);
     EXPECT_EQ(rpm("-qa", nullptr, ours()), rpm("-qa"));
 }

@@ -344,7 +344,7 @@ TEST_F(RpmInstall, an_interrupted_run_is_finished) {
         ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         ASSERT_EQ(access((ours() + "/var/lib/pkg/rpm/current").c_str(), F_OK), 0);
         auto root = Root::open(ours());
-        auto report = rpm::resume(*root);
+        auto report = rpm::resume(*root, {});
         ASSERT_TRUE(report) << report.error().text;
         EXPECT_NE(access((ours() + "/var/lib/pkg").c_str(), F_OK), 0);
         EXPECT_EQ(tree_of(ours()), tree_of(theirs()));

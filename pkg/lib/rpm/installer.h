@@ -3,13 +3,18 @@
 // pkg_full has it (lib/rpm/install); the static pkg has no SQLite and says so (lib/rpm/absent).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "pkg/lib/openpgp/keyring.h"
 #include "pkg/lib/root.h"
+#include "pkg/lib/rpm/install/database.h"
 
 namespace tenon::pkg::rpm {
+
+// Gets what is installed.
+using Settle = std::function<Status(const std::vector<Installed>&)>;
 
 struct InstallOptions {
     bool ignore_arch = false, ignore_os = false;  // rpm's --ignorearch, --ignoreos
@@ -23,6 +28,12 @@ struct InstallOptions {
     bool require_signature = false;
     unsigned script_limit_s = 3600;          // 0: none
     const openpgp::Keyring* keys = nullptr;  // whom to trust
+    bool only_judge = false;  // --test: the report is what would be done, and nothing is written
+    // Of a prefix: the root around it, which may provide what lib/rpm/surroundings.h says.
+    Root* around = nullptr;
+    // Runs when all is in its place, before the transaction ends; again when that is resumed. May
+    // be null.
+    const Settle* settle = nullptr;
 };
 
 struct Report {
@@ -42,13 +53,25 @@ Result<Report> install(Root& root, const std::vector<std::string>& files,
 Result<Report> erase(Root& root, const std::vector<std::string>& names,
                      const InstallOptions& options);
 // Finishes what an interrupted run began. The others do that themselves, first.
-Result<Report> resume(Root& root);
+Result<Report> resume(Root& root, const InstallOptions& options);
+// Is there an interrupted run? Looks only; the static pkg can tell, too.
+Result<bool> is_interrupted(Root& root);
 
-struct InstalledSummary {
-    std::string name, version, arch, summary;  // version: [epoch:]version-release
-    std::vector<std::string> files;
-};
 // By name.
-Result<std::vector<InstalledSummary>> installed(Root& root);
+Result<std::vector<Installed>> installed(Root& root);
+// "NAME[-VERSION[-RELEASE]][.ARCH]"
+bool is_named(const Package& p, std::string_view word);
+
+// A file that is not as its package brought it.
+struct Fault {
+    std::string what;  // as `rpm -V` has it: "missing ", or a letter for each thing that differs
+    char kind = ' ';   // likewise: c for configuration, d for documentation, ...
+    std::string path;
+};
+Result<std::vector<Fault>> verify(Root& root, const Installed& package);
+
+// Removes a database that holds no package, with the directories that hold nothing then: of a
+// prefix that is given up. Takes rpm's lock. False when there are packages.
+Result<bool> drop_empty_database(Root& root);
 
 }  // namespace tenon::pkg::rpm

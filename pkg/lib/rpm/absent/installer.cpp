@@ -1,6 +1,8 @@
 // For builds without SQLite: the static pkg of the minimal image.
 #include "pkg/lib/rpm/installer.h"
 
+#include "pkg/lib/rpm/install/checkpoint.h"
+
 namespace tenon::pkg::rpm {
 
 static std::unexpected<Error> absent() {
@@ -19,11 +21,27 @@ Result<Report> erase(Root&, const std::vector<std::string>&, const InstallOption
     return absent();
 }
 
-Result<Report> resume(Root&) {
+Result<Report> resume(Root&, const InstallOptions&) {
     return absent();
 }
 
-Result<std::vector<InstalledSummary>> installed(Root&) {
+Result<bool> is_interrupted(Root& root) {
+    return Transaction::is_pending(root, kRpmTransaction);
+}
+
+Result<std::vector<Installed>> installed(Root&) {
+    return absent();
+}
+
+bool is_named(const Package&, std::string_view) {
+    return false;
+}
+
+Result<std::vector<Fault>> verify(Root&, const Installed&) {
+    return absent();
+}
+
+Result<bool> drop_empty_database(Root&) {
     return absent();
 }
 

@@ -19,17 +19,9 @@ uint32_t color_of(const Package& p) {
     return color;
 }
 
-// "NAME[-VERSION[-RELEASE]][.ARCH]"
-bool is_named(const Package& p, std::string_view word) {
-    std::string version = p.name + "-" + p.evr.version, release = version + "-" + p.evr.release;
-    for (const std::string& form : {p.name, version, release})
-        if (word == form || word == form + "." + p.arch) return true;
-    return false;
-}
-
-std::string sentence(const Package& p, const Relation& r) {
-    return format("%s needs %s, and nothing that is installed or given provides it",
-                  p.nevra().c_str(), r.str().c_str());
+std::string sentence(const Package& p, const Relation& r, const std::string& refusal) {
+    return format("%s needs %s, and nothing that is installed or given provides it%s%s",
+                  p.nevra().c_str(), r.str().c_str(), refusal.empty() ? "" : ": ", refusal.c_str());
 }
 
 }  // namespace
@@ -148,7 +140,9 @@ Status Run::check_world() {
     std::vector<std::string> problems;
     std::vector<const Package*> before;
     for (const Installed& p : installed_) before.push_back(&p.package);
-    World old(before, keys_), next(world_after(), keys_);
+    std::unique_ptr<Surroundings> around;
+    if (options_.around) around = std::make_unique<Surroundings>(*options_.around);
+    World old(before, keys_, around.get()), next(world_after(), keys_, around.get());
     std::set<const Package*> new_ones;
     for (const auto& e : elements_) {
         if (!e->is_install()) continue;
@@ -161,7 +155,7 @@ Status Run::check_world() {
                     r.name.starts_with("rpmlib(")
                         ? format("%s needs %s of the package manager, which pkg has not",
                                  p.nevra().c_str(), r.str().c_str())
-                        : sentence(p, r));
+                        : sentence(p, r, next.refusal(r)));
     }
     if (!options_.ignore_depends) {
         for (const Package* p : next.packages()) {
@@ -218,7 +212,21 @@ Status Run::install(const std::vector<std::string>& files) {
     TRY(find_replaced());
     TRY(check_world());
     TRY(sort());
+    return decide_and_do();
+}
+
+Status Run::decide_and_do() {
     TRY(Fates(root_, installed_, elements_, order_, keys_).decide());
+    if (options_.only_judge) {
+        for (size_t i : order_) {
+            const Element& e = *elements_[i];
+            if (e.is_install())
+                report_.installed.push_back(label(e.package));
+            else if (!e.replaced_by)
+                report_.removed.push_back(label(e.package));
+        }
+        return {};
+    }
     TRY(begin());
     TRY(carry_out(Phase::act));
     TRY(finish());
@@ -242,12 +250,7 @@ Status Run::erase(const std::vector<std::string>& names) {
     TRY(transaction_->open());
     TRY(check_world());
     TRY(sort());
-    TRY(Fates(root_, installed_, elements_, order_, keys_).decide());
-    TRY(begin());
-    TRY(carry_out(Phase::act));
-    TRY(finish());
-    if (!failures_.empty()) return fail("%s", join(failures_, "\n").c_str());
-    return {};
+    return decide_and_do();
 }
 
 }  // namespace tenon::pkg::rpm

@@ -68,6 +68,7 @@ class Run {
     Status find_replaced_by(size_t element);
     Status check_world();
     Status sort();
+    Status decide_and_do();
     std::vector<const Package*> world_after() const;
     bool is_erased(uint64_t number) const;
 

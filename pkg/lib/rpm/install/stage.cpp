@@ -333,6 +333,10 @@ Status Run::resume() {
 }
 
 Status Run::finish() {
+    if (options_.settle) {
+        TRY_SET(auto now, db_->all());
+        TRY((*options_.settle)(now));
+    }
     TRY(db_->fold());
     TRY(save(Phase::done));
     TRY(transaction_->close());

@@ -42,8 +42,8 @@ constexpr SenseFlags kScriptNeeds =
 
 }  // namespace
 
-World::World(std::vector<const Package*> packages, PlaceKeys& keys)
-    : packages_(std::move(packages)), keys_(keys) {
+World::World(std::vector<const Package*> packages, PlaceKeys& keys, Surroundings* around)
+    : packages_(std::move(packages)), keys_(keys), around_(around) {
     for (size_t i = 0; i < packages_.size(); i++)
         for (const Relation& r : packages_[i]->provides)
             provides_[r.name].emplace_back(static_cast<int>(i), &r);
@@ -86,9 +86,13 @@ bool World::holds(const Relation& need) const {
             if (need.name == f.name) return matches(need, {f.name, kEqual, f.version});
         return false;
     }
-    if (!need.is_rich()) return !of(need).empty();
+    if (!need.is_rich()) return !of(need).empty() || (around_ && !around_->refusal(need, *this));
     auto rich = parse_rich(need.name);
     return rich && evaluate(*rich, *this);
+}
+
+std::string World::refusal(const Relation& need) const {
+    return around_ ? around_->refusal(need, *this).value_or("") : "";
 }
 
 const Package* World::conflict(const Package& p, const Relation& conflict) const {

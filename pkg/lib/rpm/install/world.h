@@ -12,19 +12,23 @@
 #include "pkg/lib/rpm/install/element.h"
 #include "pkg/lib/rpm/package.h"
 #include "pkg/lib/rpm/relation.h"
+#include "pkg/lib/rpm/surroundings.h"
 
 namespace tenon::pkg::rpm {
 
 // Packages that are there at the same time. They must outlive this.
 class World final : public Providers {
   public:
-    World(std::vector<const Package*> packages, PlaceKeys& keys);
+    // `around`: what counts besides, where the packages are those of a prefix. May be null.
+    World(std::vector<const Package*> packages, PlaceKeys& keys, Surroundings* around = nullptr);
 
     const std::vector<const Package*>& packages() const { return packages_; }
     // Places in packages(), ascending.
     std::vector<int> of(const Relation& wanted) const override;
     // Simple or rich, or one of the package manager's own features.
     bool holds(const Relation& need) const;
+    // Of what does not hold: why the root around does not help. Empty when there is none.
+    std::string refusal(const Relation& need) const;
     // The first other package that `p` conflicts with; null when none does.
     const Package* conflict(const Package& p, const Relation& conflict) const;
 
@@ -33,6 +37,7 @@ class World final : public Providers {
 
     std::vector<const Package*> packages_;
     PlaceKeys& keys_;
+    Surroundings* around_;
     std::unordered_map<std::string_view, std::vector<std::pair<int, const Relation*>>> provides_;
     // By the last component: built when the first file is asked for.
     mutable std::unordered_map<std::string_view, std::vector<std::pair<int, const File*>>> files_;
