@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,28 @@ def corpus_files(suite: str) -> list[str] | None:
     corpora = Path(os.environ.get("TENON_CORPORA", paths.ROOT.parent / "shared" / "corpora"))
     pairs = [line.split(":") for line in lines]
     return [f"{corpora / a}:{b}" for a, b in pairs] if all((corpora / a).exists() for a, _ in pairs) else None
+
+
+def built_rpms(suite: str) -> list[str] | None:
+    """`rpms-in-root`: SPEC:VERSION, a spec file beside it that rpmbuild gets VERSION for as %{wanted}; what comes of it lies
+    in the root as /rpm/NAME-VERSION-RELEASE.ARCH.rpm. The same bytes each time. None: there is no rpmbuild."""
+    wanted = words(HERE / "cases" / suite / "rpms-in-root")
+    if wanted and not shutil.which("rpmbuild"):
+        return None
+    files = []
+    for word in wanted:
+        spec, _, version = word.partition(":")
+        top = paths.ROOT / "build" / "tests" / "rpm" / suite / f"{Path(spec).stem}-{version}"
+        shutil.rmtree(top, ignore_errors=True)
+        defines = {"_topdir": top, "_sourcedir": HERE / "cases" / suite, "wanted": version, "_buildhost": "localhost",
+                   "use_source_date_epoch_as_buildtime": 1, "clamp_mtime_to_source_date_epoch": 1}
+        argv = ["rpmbuild", "-bb", "--quiet"]
+        for name, value in defines.items():
+            argv += ["--define", f"{name} {value}"]
+        subprocess.run([*argv, str(HERE / "cases" / suite / spec)], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, env=os.environ | {"SOURCE_DATE_EPOCH": "1700000000"})
+        files += [f"{rpm}:/rpm/{rpm.name}" for rpm in sorted(top.glob("RPMS/*/*.rpm"))]
+    return files
 
 
 def script_text(script: Path) -> str:
@@ -213,6 +236,11 @@ def main() -> int:
         print("skipped: the corpora are not here")
         return 77
     files += corpus
+    rpms = built_rpms(suite)
+    if rpms is None:
+        print("skipped: rpmbuild is not here")
+        return 77
+    files += rpms
 
     def options(kernel: str) -> Options:
         return Options(profile=args.profile, debs=debs, files=files, smp=args.smp,
