@@ -1,12 +1,14 @@
 #include "pkg/cmd/rpm_session.h"
 
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <functional>
 
+#include "pkg/lib/rpm/install/checkpoint.h"
 #include "pkg/lib/text.h"
 
 namespace tenon::pkg {
@@ -31,13 +33,29 @@ Status settle(Home& home, const std::vector<rpm::Installed>& packages) {
     return settle_wrappers(home, layout_of(home), programs);
 }
 
-// A prefix without packages goes: its database, its directories.
+// One run at a time in a prefix: rpm's own lock lies in a database that may not be there yet. Held
+// as long as the descriptor is open, by a <lua> script that outlives pkg, too.
+Result<Fd> lock_prefix(Home& home) {
+    if (home.prefix.empty()) return Fd();
+    TRY_SET(Fd fd, home.outer->open_dir(home.prefix));
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+        return fail("another program is working in %s", home.prefix.c_str());
+    // Or it was given up just before.
+    struct stat mine;
+    TRY_SET(auto there, home.outer->lstat(home.prefix));
+    if (fstat(fd.get(), &mine) != 0 || !there || there->st_ino != mine.st_ino)
+        return fail("another program is working in %s", home.prefix.c_str());
+    return fd;
+}
+
+// A prefix without packages goes: what never began, its database, its directories. Under its lock.
 Status give_up_if_empty(const Options& o, Home& home) {
     if (home.prefix.empty()) return {};
     TRY_SET(bool waiting, rpm::is_interrupted(*home.inner));
     if (waiting) return {};
     TRY_SET(bool empty, rpm::drop_empty_database(*home.inner));
     if (!empty) return {};
+    TRY(home.inner->remove_tree(rpm::kRpmTransaction));
     if (o.purge == Purge::yes) TRY(home.outer->remove_tree(home.prefix));
     // rpm leaves directories that no package owns.
     if (o.purge == Purge::no) TRY(remove_empty_dirs(*home.outer, home.prefix));
@@ -59,6 +77,7 @@ Status with_rpm(const Options& o, Home::Create create, const Action& action) {
     TRY_SET(auto keys, rpm_keyring_of(o));
     TRY_SET(auto home, rpm_home(o, create));
     if (!home) return fail("no package of rpm's family is installed");
+    TRY_SET(Fd lock, lock_prefix(*home));
     rpm::InstallOptions options;
     options.ignore_depends = o.engine.ignore_depends;
     options.reinstall = true;

@@ -1,6 +1,8 @@
 // .rpm files by the verbs: into a root of their own family, and into a prefix in one of another,
 // with programs that use the glibc of the root around.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -246,7 +248,7 @@ TEST_F(RpmPrefix, an_interrupted_run_is_finished_by_the_next_one) {
     make_debian();
     const std::string dies =
         "%post -p <lua>\nif posix.access('/kill', 'f') then posix.unlink('/kill') "
-        "posix.kill(posix.getprocessid('ppid'), 9) posix.sleep(9) end\n";
+        "posix.kill(posix.getprocessid('ppid'), 9) end\n";
     const std::string one = app("1"), two = app("2", dies);
     ASSERT_EQ(run("install", {one}), "");
     shell("rm " + in_root("/usr/local/bin/app-script") + "; touch " + inside("/kill"));
@@ -260,6 +262,10 @@ TEST_F(RpmPrefix, an_interrupted_run_is_finished_by_the_next_one) {
     if (!WIFSIGNALED(status)) GTEST_SKIP() << "needs liblua";
     ASSERT_EQ(WTERMSIG(status), SIGKILL);
     ASSERT_EQ(access(inside("/var/lib/pkg/rpm/current").c_str(), F_OK), 0);
+    // The script outlives the one that started it, and has its lock.
+    const int fd = open(inside("").c_str(), O_RDONLY | O_DIRECTORY);
+    ASSERT_EQ(flock(fd, LOCK_EX), 0);
+    close(fd);
     EXPECT_EQ(run("repair"), "");
     EXPECT_TRUE(printed_.contains("going on with what was interrupted: app-2-1.x86_64"))
         << printed_;
@@ -268,6 +274,29 @@ TEST_F(RpmPrefix, an_interrupted_run_is_finished_by_the_next_one) {
     EXPECT_EQ(run("verify"), "");
     EXPECT_EQ(run("list"), "");
     EXPECT_TRUE(printed_.contains("rpm:app 2-1\n")) << printed_;
+}
+
+TEST_F(RpmPrefix, a_prefix_that_was_only_begun_goes) {
+    make_debian();
+    auto before = tree();
+    shell("mkdir -p " + inside("/var/lib/pkg/rpm/p0") + " && echo x > " +
+          inside("/var/lib/pkg/rpm/p0/header"));
+    EXPECT_EQ(run("repair"), "");
+    auto after = tree();
+    for (auto* t : {&before, &after})
+        std::erase_if(*t, [](const auto& e) { return e.first.starts_with("/var/lib"); });
+    EXPECT_EQ(after, before);
+    // While somebody else is at work in it, nobody touches it.
+    const std::string file = app("1");
+    ASSERT_EQ(run("install", {file}), "");
+    const int fd = open(inside("").c_str(), O_RDONLY | O_DIRECTORY);
+    ASSERT_EQ(flock(fd, LOCK_EX), 0);
+    auto now = tree();
+    EXPECT_TRUE(run("install", {app("2")}).contains("another program is working"));
+    EXPECT_TRUE(run("remove", {"app"}).contains("another program is working"));
+    EXPECT_EQ(tree(), now);
+    close(fd);
+    EXPECT_EQ(run("remove", {"app"}), "");
 }
 
 TEST_F(RpmPrefix, families_do_not_mix_in_one_run) {
