@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tenon import initrd, iso
+from tenon import initrd, iso, sizes
 from tenon.tree import Tree
 
 
@@ -93,6 +93,23 @@ class Archive(unittest.TestCase):
         upper = Tree(below)
         upper.text("bin/tool", "x")
         self.assertEqual(list(upper.entries), ["usr/bin/tool"])
+
+    def test_each_file_weighs_on_the_package_that_lists_it(self):
+        tree = Tree()
+        tree.symlink("bin", "usr/bin")
+        tree.text("usr/bin/tool", "x" * 5000)
+        tree.text("usr/bin/alone", "x" * 7)
+        tree.text("usr/bin/pkg", "x" * 11)
+        tree.text("var/lib/dpkg/info/tool:amd64.list", "/.\n/bin\n/bin/tool\n")
+        tree.text("var/lib/dpkg/info/tool:amd64.md5sums", "x" * 100)
+        later = Tree()
+        later.text("usr/bin/alone", "x" * 9)
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory, "x.cpio")
+            file.write_bytes(archive(tree) + archive(later))
+            sums = sizes.by_package(file)
+        self.assertEqual(sums, {"tool": 5000 + 18 + 100, sizes.OURS: 11, sizes.REST: 9})
+        self.assertEqual(sizes.table(sums).splitlines()[0].split(), ["0.01", "MB", "tool"])
 
     def test_cpio_reads_it(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -18,7 +18,9 @@ sys.path.insert(0, str(HERE.parents[1] / "tools"))
 from tenon import apt, debian, kernels, paths, roots, run as run_verb  # noqa: E402
 from tenon.errors import TenonError  # noqa: E402
 from tenon.guest import Guest, GuestTimeout  # noqa: E402
-from tenon.options import Options  # noqa: E402
+from tenon.options import Options, memory  # noqa: E402
+
+import repository  # noqa: E402
 
 PROGRAMS = "/usr/lib/tenon-tests"
 CASE_TIMEOUT_S = 180
@@ -52,12 +54,15 @@ def words(file: Path) -> list[str]:
 
 
 def package_files(suite: str) -> list[str]:
-    """`debs-in-root` names packages that lie in the root as /NAME.deb, to be installed by a case, and `sources-in-root`
-    Debian source packages, whose upstream tarball lies there as /NAME.orig.tar."""
+    """`debs-in-root` names packages that lie in the root as /NAME.deb, to be installed by a case, `repository-in-root`
+    those of a signed repository with all that they need, and `sources-in-root` Debian source packages, whose upstream
+    tarball lies there as /NAME.orig.tar."""
     files = [f"{apt.source(name)}:/{name}.orig.tar" for name in words(HERE / "cases" / suite / "sources-in-root")]
     for name in words(HERE / "cases" / suite / "debs-in-root"):
         found = [f for f in apt.resolve([name]) if f.name.startswith(name + "_")]
         files.append(f"{found[0]}:/{name}.deb")
+    if offered := words(HERE / "cases" / suite / "repository-in-root"):
+        files.append(f"{repository.made(offered)}:{repository.PLACE}")
     return files
 
 
@@ -216,6 +221,8 @@ def main() -> int:
     parser.add_argument("--prepare", action="store_true", help="only build the root file systems")
     parser.add_argument("--preset", default="release")
     parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("--fresh", action="store_true", help="boot for each case, since they change the root")
+    parser.add_argument("--mem", type=memory, help="of both machines, as 512M or 2G")
     parser.add_argument("--append", default="", help="more arguments for Tenon's kernel")
     parser.add_argument("--only", choices=["linux", "tenon"])
     parser.add_argument("--show", action="store_true")
@@ -244,7 +251,7 @@ def main() -> int:
 
     def options(kernel: str) -> Options:
         return Options(profile=args.profile, debs=debs, files=files, smp=args.smp,
-                       kernel=kernel, direct=True, preset=args.preset,
+                       mem_mb=args.mem, kernel=kernel, direct=True, preset=args.preset,
                        append=" ".join([SAME_MACHINE[kernel], args.append if kernel == "tenon" else ""]).strip(),
                        log=paths.RUN / f"compare-{suite}-{kernel}.log")
 
@@ -269,6 +276,9 @@ def main() -> int:
         got = tenon.answer(case) if args.only != "linux" else expected
         if args.show:
             print(show("linux", expected) if expected else "", show("tenon", got), sep="\n")
+        if args.fresh:
+            linux.stop()
+            tenon.stop()
         why = difference(case, expected, got, rules) if expected else ""
         if why and case.name in known and got["status"] >= 0:  # a panic or a hang is never pending
             skipped += 1

@@ -22,7 +22,7 @@ BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboos
          "file", "openssl",
          "grub-common"]  # the font of the screen
 ANALYSIS = ["clang-19", "clang-tidy-19", "libclang-rt-19-dev"]
-TEST = ["expect", "strace", "doxygen", "cpio", "rpm", "gpg", "createrepo-c"]
+TEST = ["expect", "strace", "doxygen", "cpio", "rpm", "gpg", "gpg-agent", "createrepo-c"]
 GDB = ["gdb"]
 
 

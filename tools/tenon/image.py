@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import build, iso, kernels, roots
+from . import build, iso, kernels, roots, sizes
 from .errors import TenonError
 from .options import Options
 from .progress import progress
@@ -21,5 +21,6 @@ def image(options: Options, output: str) -> int:
     archive = roots.make(options, agent=False)
     arguments = kernels.arguments(options.kernel, options.append)
     iso.write(kernel, archive, arguments, out, options.kernel)
+    progress.say(sizes.table(sizes.by_package(archive)))
     progress.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     return 0
