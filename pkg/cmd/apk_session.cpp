@@ -150,8 +150,8 @@ Status remove_apk(const Options& o, const Words& words) {
     });
 }
 
-void info_of_installed_apk(const apk::Installed& p) {
-    print_package(p.package);
+void info_of_installed_apk(const Options& o, const apk::Installed& p) {
+    print_package(o, p.package);
     std::string scripts;
     size_t files = 0;
     for (const auto& [kind, text] : p.scripts) scripts += (scripts.empty() ? "" : ", ") + kind;
@@ -161,7 +161,7 @@ void info_of_installed_apk(const apk::Installed& p) {
 }
 
 // In the words of verify_package().
-Result<size_t> verify_apk(ApkView& view, const apk::Installed& p) {
+Result<size_t> verify_apk(const Options& o, ApkView& view, const apk::Installed& p) {
     TRY_SET(auto paths, apk::ProtectedPaths::load(view.home->root()));
     size_t faults = 0;
     for (const auto& dir : p.dirs)
@@ -172,6 +172,7 @@ Result<size_t> verify_apk(ApkView& view, const apk::Installed& p) {
             TRY_SET(auto st, view.home->root().lstat(path));
             if (!st) {
                 printf("missing   %c %s\n", kind, shown.c_str());
+                report_fault(o.report, "apk", p.package.name, "missing", kind, shown);
                 faults++;
                 continue;
             }
@@ -179,6 +180,7 @@ Result<size_t> verify_apk(ApkView& view, const apk::Installed& p) {
             TRY_SET(std::string now, apk::digest_on_disk(view.home->root(), path, p.is_sha256()));
             if (now == file.digest) continue;
             printf("??5?????? %c %s\n", kind, shown.c_str());
+            report_fault(o.report, "apk", p.package.name, "??5??????", kind, shown);
             faults++;
         }
     return faults;

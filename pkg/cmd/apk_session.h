@@ -31,8 +31,8 @@ inline constexpr std::string_view kApkPrefix = "apk:";
 
 Status install_apk(const Options& o, const Words& files, const Words& names);
 Status remove_apk(const Options& o, const Words& names);
-void info_of_installed_apk(const apk::Installed& p);
-void print_package(const apk::Package& p);
-Result<size_t> verify_apk(ApkView& view, const apk::Installed& p);
+void info_of_installed_apk(const Options& o, const apk::Installed& p);
+void print_package(const Options& o, const apk::Package& p);
+Result<size_t> verify_apk(const Options& o, ApkView& view, const apk::Installed& p);
 
 }  // namespace tenon::pkg

@@ -39,6 +39,19 @@ std::string spec(const HistoryChange& c) {
     return c.arch == "all" ? c.name : c.name + ":" + c.arch;
 }
 
+JsonObject as_json(const HistoryEntry& e) {
+    JsonList changes;
+    for (const auto& c : e.changes)
+        changes.emplace_back(JsonObject{{"package", c.name},
+                                        {"architecture", c.arch},
+                                        {"before", Json::or_null(c.before)},
+                                        {"after", Json::or_null(c.after)}});
+    return {{"number", e.number},
+            {"time_s", e.time_s},
+            {"command", e.command},
+            {"changes", std::move(changes)}};
+}
+
 Result<int64_t> number_of(const std::string& word) {
     unsigned long long n = 0;
     if (!parse_u64(word, n) || n == 0 || n > INT64_MAX)
@@ -66,6 +79,9 @@ Status run_history(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     if (words.empty()) {
         TRY_SET(auto entries, history::read(root));
+        if (o.report) o.report->add_none("transactions");
+        for (const auto& e : entries)
+            if (o.report) o.report->add("transactions", as_json(e));
         for (const auto& e : entries)
             printf("%4lld  %s  %s (%s)\n", static_cast<long long>(e.number), when(e.time_s).c_str(),
                    e.command.c_str(), summary(e).c_str());
@@ -74,6 +90,7 @@ Status run_history(const Options& o, const Words& words) {
     TRY_SET(int64_t number, number_of(words[0]));
     TRY_SET(auto entries, history::read(root, number));
     if (entries.empty()) return fail("there is no transaction %s", words[0].c_str());
+    if (o.report) o.report->set("transaction", as_json(entries[0]));
     printf("%s UTC: %s\n", when(entries[0].time_s).c_str(), entries[0].command.c_str());
     for (const auto& c : entries[0].changes)
         printf("  %s %s -> %s\n", spec(c).c_str(), c.before.empty() ? "(none)" : c.before.c_str(),
@@ -130,14 +147,14 @@ Status run_undo(const Options& o, const Words& words) {
 namespace {
 
 // Is it to be installed again? Each fault is printed.
-Result<bool> is_damaged(Root& root, Database& db, const Package& p) {
+Result<bool> is_damaged(Root& root, Database& db, const Package& p, Report* report) {
     if (p.reinst_required || p.state == State::half_installed) return true;
     TRY_SET(bool listed, root.exists(db.info_path(p, "list")));
     if (!listed) {
         printf("%s has no list of its files\n", p.display_name().c_str());
         return true;
     }
-    TRY_SET(size_t faults, verify_package(root, db, p, Faults::of_programs));
+    TRY_SET(size_t faults, verify_package(root, db, p, Faults::of_programs, report));
     return faults > 0;
 }
 
@@ -156,7 +173,7 @@ Status run_repair(const Options& o, const Words& words) {
             bool asked = words.empty();
             for (const auto& w : words) asked |= db->find_spec(w) == p;
             if (!asked || p->state <= State::config_files) continue;
-            TRY_SET(bool bad, is_damaged(root, *db, *p));
+            TRY_SET(bool bad, is_damaged(root, *db, *p, o.report));
             const std::string version = p->version.str();
             if (bad)
                 damaged.changes.push_back(

@@ -53,6 +53,7 @@ static const char kHelp[] =
     "  --force-confold        likewise: yours\n"
     "  --force-depends        go on although a dependency is not met\n"
     "  --force-remove-essential\n"
+    "  --json                 print one JSON object, and nothing else, to standard output\n"
     "  --ownership-file FILE  with unpack: append who owns what; needed when not root\n"
     "  --help, --version\n";
 
@@ -66,7 +67,7 @@ int main(int argc, char** argv) {
     }
     Options options;
     std::vector<std::string> words;
-    bool only_words = false;
+    bool only_words = false, json = false;
     for (int i = 1; i < argc; i++) {
         std::string_view a = argv[i];
         auto value = [&](std::string_view name, std::string& out) {
@@ -94,6 +95,8 @@ int main(int argc, char** argv) {
             options.dry_run = true;
         else if (a == "--download-only")
             options.download_only = true;
+        else if (a == "--json")
+            json = true;
         else if (a == "--yes" || a == "-y")
             options.yes = true;
         else if (a == "--no-recommends")
@@ -130,7 +133,16 @@ int main(int argc, char** argv) {
         fprintf(stderr, "pkg: unknown verb '%s' (pkg --help lists them)\n", verb.c_str());
         return 2;
     }
-    if (Status s = v->run(options, words); !s) {
+    Report report;
+    Status s;
+    if (json) {
+        s = report.begin(v->effect == Effect::looks ? Report::Others::unseen
+                                                    : Report::Others::to_stderr);
+        options.report = &report;
+    }
+    if (s) s = run_verb(*v, options, words);
+    if (json) report.print(v->name, s);
+    if (!s) {
         fflush(stdout);
         fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
         return 1;

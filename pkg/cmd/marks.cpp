@@ -49,6 +49,14 @@ Status run_why(const Options& o, const Words& words) {
     const Package& p = *named[0];
     if (!p.is_unpacked()) return fail("%s is not installed", words[0].c_str());
     const std::string name = p.display_name();
+    if (Report* r = o.report) {
+        r->set("package", name);
+        r->set("essential", p.essential);
+        r->set("protected", p.is_protected);
+        r->set("held", p.want == Want::hold);
+        r->set("automatic", marks.is_automatic(p));
+        r->add_none("chain");
+    }
     if (p.essential) printf("%s is essential\n", name.c_str());
     if (p.is_protected) printf("%s is protected\n", name.c_str());
     if (p.want == Want::hold) printf("%s is held\n", name.c_str());
@@ -60,8 +68,14 @@ Status run_why(const Options& o, const Words& words) {
             (!marks.is_automatic(*q) || q->essential || q->is_protected))
             roots.insert(q);
     auto chain = Needs(*db).chain(roots, p);
-    for (const Need& n : chain)
+    for (const Need& n : chain) {
         printf("%s %s %s\n", n.by->display_name().c_str(), verb_of(n.field), n.text.c_str());
+        if (o.report)
+            o.report->add("chain", JsonObject{{"package", n.by->display_name()},
+                                              {"relation", verb_of(n.field)},
+                                              {"on", n.text},
+                                              {"fulfilled_by", n.of->display_name()}});
+    }
     if (chain.empty() && marks.is_automatic(p) && !p.essential && !p.is_protected)
         printf(
             "%s is needed by nothing that was installed by hand; 'pkg autoremove' takes it away\n",
@@ -79,6 +93,7 @@ Status run_autoremove(const Options& o, const Words& words) {
         for (const Package* p :
              unneeded(*db, [&](const Package& q) { return marks.is_automatic(q); }))
             names.push_back(p->display_name());
+        report_plan(o, "remove", names);
         if (names.empty())
             puts("Nothing to remove");
         else

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/inventory.h"
 #include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
@@ -36,9 +37,21 @@ const rpm::Installed* meant_as_rpm(Database& db, const ApkView& apk, const RpmVi
 
 }  // namespace
 
+void report_fault(Report* report, const char* family, const std::string& package,
+                  std::string_view what, char kind, const std::string& path) {
+    if (!report) return;
+    report->add("faults", JsonObject{{"family", family},
+                                     {"package", package},
+                                     {"path", path},
+                                     {"missing", what.starts_with("missing")},
+                                     {"checks", what.starts_with("missing") ? Json() : Json(what)},
+                                     {"configuration", kind == 'c'}});
+}
+
 // In dpkg's words: what is missing; M: not a plain file, although its digest is known; 5: other
 // contents; a dot: checked and right; c: a configuration file.
-Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which) {
+Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which,
+                              Report* report) {
     TRY_SET(auto text, root.read_if_there(db.info_path(p, "md5sums")));
     TRY_SET(auto sums, parse_md5sums(text.value_or("")));
     std::map<std::string, std::string> known;
@@ -56,6 +69,7 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
         TRY_SET(auto st, root.lstat(real));
         if (!st) {
             printf("missing   %c %s\n", kind, real.c_str());
+            report_fault(report, "deb", p.display_name(), "missing", kind, real);
             faults++;
             continue;
         }
@@ -65,8 +79,9 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
             if (auto now = md5_of_file(root, *at)) contents = *now == digest->second ? '.' : '5';
         // An administrator's link to the same contents is nothing to repair.
         if (contents == '.' && (S_ISREG(st->st_mode) || which == Faults::of_programs)) continue;
-        printf("?%c%c?????? %c %s\n", S_ISREG(st->st_mode) ? '?' : 'M', contents, kind,
-               real.c_str());
+        const std::string what = format("?%c%c??????", S_ISREG(st->st_mode) ? '?' : 'M', contents);
+        printf("%s %c %s\n", what.c_str(), kind, real.c_str());
+        report_fault(report, "deb", p.display_name(), what, kind, real);
         faults++;
     }
     return faults;
@@ -74,10 +89,11 @@ Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults
 
 namespace {
 
-Status info_of_file(const std::string& path) {
+Status info_of_file(const Options& o, const std::string& path) {
     TRY_SET(DebFile deb, DebFile::open(path));
     TRY_SET(Plan plan, make_plan(deb));
     printf("%s", deb.control().str().c_str());
+    report_info(o, "deb", deb.control().fields());
     std::string scripts;
     for (const char* s : {"preinst", "postinst", "prerm", "postrm"})
         if (deb.file(s)) scripts += std::string(scripts.empty() ? "" : ", ") + s;
@@ -89,55 +105,62 @@ Status info_of_file(const std::string& path) {
 
 }  // namespace
 
+void list_file(const Options& o, const std::string& path) {
+    puts(path.c_str());
+    if (o.report) o.report->add("files", JsonObject{{"path", path}});
+}
+
+void report_info(const Options& o, const char* family, const InfoFields& fields) {
+    if (!o.report) return;
+    JsonObject out;
+    for (const auto& [name, value] : fields) out.emplace_back(name, value);
+    o.report->set("family", family);
+    o.report->set("fields", std::move(out));
+}
+
 Status run_list(const Options& o, const Words& words) {
     if (!words.empty()) return fail("list: takes no name; 'pkg info NAME' shows one package");
-    TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(auto db, Database::open(root, Access::read));
-    TRY_SET(ApkView apk, look_at_apk(o));
-    TRY_SET(RpmView rpms, look_at_rpm(o));
-    const std::vector<const apk::Installed*> apks =
-        apk.db ? apk.db->packages() : std::vector<const apk::Installed*>();
+    TRY_SET(auto all, inventory(o));
     size_t width = 0;
-    for (const Package* p : db->packages()) width = std::max(width, p->display_name().size());
-    for (const auto* p : apks) width = std::max(width, p->package.name.size() + kApkPrefix.size());
-    for (const auto& p : rpms.packages)
-        width = std::max(width, p.package.name.size() + kRpmWord.size());
-    for (const Package* p : db->packages()) {
-        if (p->state == State::not_installed) continue;
-        std::string version = p->version.str();
-        if (p->state != State::installed) version += format(" [%s]", to_string(p->state));
-        printf("%-*s %s\n", static_cast<int>(width), p->display_name().c_str(), version.c_str());
+    for (const Stocked& s : all) width = std::max(width, s.word.size());
+    if (o.report) o.report->add_none("packages");
+    for (const Stocked& s : all) {
+        const std::string state =
+            s.state == to_string(State::installed) ? "" : " [" + std::string(s.state) + "]";
+        printf("%-*s %s%s\n", static_cast<int>(width), s.word.c_str(), s.version.c_str(),
+               state.c_str());
+        if (o.report)
+            o.report->add("packages", JsonObject{{"family", s.family},
+                                                 {"package", s.name},
+                                                 {"architecture", s.arch},
+                                                 {"version", s.version},
+                                                 {"state", s.state}});
     }
-    for (const auto* p : apks)
-        printf("%-*s %s\n", static_cast<int>(width),
-               (std::string(kApkPrefix) + p->package.name).c_str(), p->package.version.c_str());
-    for (const auto& p : rpms.packages)
-        printf("%-*s %s\n", static_cast<int>(width),
-               (std::string(kRpmWord) + p.package.name).c_str(), p.package.evr.str().c_str());
     return {};
 }
 
 Status run_files(const Options& o, const Words& words) {
     if (words.size() != 1) return fail("files: one package name, FILE.rpm or FILE.apk is needed");
+    if (o.report) o.report->add_none("files");
     if (names_apk_file(words[0])) return files_of_apk(o, words[0]);
-    if (names_rpm_file(words[0])) return files_of_rpm(words[0]);
+    if (names_rpm_file(words[0])) return files_of_rpm(o, words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     TRY_SET(ApkView view, look_at_apk(o));
     if (const auto* a = meant_as_apk(*db, view, words[0])) {
         for (const auto& dir : a->dirs)
             for (const auto& file : dir.files)
-                puts((view.home->prefix + apk::Installed::path_of(dir, file)).c_str());
+                list_file(o, view.home->prefix + apk::Installed::path_of(dir, file));
         return {};
     }
     TRY_SET(RpmView rpms, look_at_rpm(o));
     if (const auto* r = meant_as_rpm(*db, view, rpms, words[0])) {
-        for (const auto& f : r->package.files) puts((rpms.home->prefix + f.path).c_str());
+        for (const auto& f : r->package.files) list_file(o, rpms.home->prefix + f.path);
         return {};
     }
     TRY_SET(const Package* p, installed(*db, words[0]));
     TRY_SET(auto paths, db->read_list(*p));
-    for (const auto& path : paths) puts(path.c_str());
+    for (const auto& path : paths) list_file(o, path);
     return {};
 }
 
@@ -145,18 +168,21 @@ Status run_info(const Options& o, const Words& words) {
     if (words.size() != 1) return fail("info: one package name or file is needed");
     if (names_apk_file(words[0])) return info_of_apk(o, words[0]);
     if (names_rpm_file(words[0])) return info_of_rpm(o, words[0]);
-    if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(words[0]);
+    if (words[0].ends_with(".deb") || words[0].contains('/')) return info_of_file(o, words[0]);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     TRY_SET(ApkView view, look_at_apk(o));
     if (const auto* a = meant_as_apk(*db, view, words[0]))
-        return info_of_installed_apk(*a), Status();
+        return info_of_installed_apk(o, *a), Status();
     TRY_SET(RpmView rpms, look_at_rpm(o));
     if (const auto* r = meant_as_rpm(*db, view, rpms, words[0]))
-        return info_of_installed_rpm(*r), Status();
+        return info_of_installed_rpm(o, *r), Status();
     const Package* p = db->find_spec(words[0]);
     if (p && p->state != State::not_installed) {
-        fputs(p->to_status().c_str(), stdout);
+        const std::string text = p->to_status();
+        fputs(text.c_str(), stdout);
+        TRY_SET(Stanza stanza, parse_control(text));
+        report_info(o, "deb", stanza.fields());
         return {};
     }
     // Of one that could be installed, what its repository says.
@@ -165,6 +191,8 @@ Status run_info(const Options& o, const Words& words) {
     if (!number) return fail("%s is not installed", words[0].c_str());
     for (char c : s.record(*number).text)
         putchar(static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t' ? '?' : c);
+    if (auto stanza = parse_control(s.record(*number).text))
+        report_info(o, "deb", stanza->fields());
     return {};
 }
 
@@ -172,11 +200,12 @@ Status run_verify(const Options& o, const Words& words) {
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
     size_t faults = 0;
+    if (o.report) o.report->add_none("faults");
     for (const Package* p : db->packages()) {
         bool asked = words.empty();
         for (const auto& w : words) asked |= db->find_spec(w) == p;
         if (!asked || p->state <= State::half_installed) continue;
-        TRY_SET(size_t n, verify_package(root, *db, *p, Faults::all));
+        TRY_SET(size_t n, verify_package(root, *db, *p, Faults::all, o.report));
         faults += n;
     }
     TRY_SET(ApkView view, look_at_apk(o));
@@ -184,7 +213,7 @@ Status run_verify(const Options& o, const Words& words) {
         bool asked = words.empty();
         for (const auto& w : words) asked |= meant_as_apk(*db, view, w) == p;
         if (!asked) continue;
-        TRY_SET(size_t n, verify_apk(view, *p));
+        TRY_SET(size_t n, verify_apk(o, view, *p));
         faults += n;
     }
     TRY_SET(RpmView rpms, look_at_rpm(o));
@@ -192,7 +221,7 @@ Status run_verify(const Options& o, const Words& words) {
         bool asked = words.empty();
         for (const auto& w : words) asked |= meant_as_rpm(*db, view, rpms, w) == &p;
         if (!asked) continue;
-        TRY_SET(size_t n, verify_installed_rpm(rpms, p));
+        TRY_SET(size_t n, verify_installed_rpm(o, rpms, p));
         faults += n;
     }
     for (const auto& w : words)

@@ -42,45 +42,54 @@ std::string printable(std::string_view s) {
     return out;
 }
 
-void field(const char* name, const std::string& value) {
-    if (!value.empty()) printf("%s: %s\n", name, printable(value).c_str());
-}
+class Fields {
+  public:
+    void add(const char* name, const std::string& value) {
+        if (!value.empty()) fields_.emplace_back(name, printable(value));
+    }
+    void add(const char* name, unsigned value) {
+        if (value) fields_.emplace_back(name, std::to_string(value));
+    }
+    const InfoFields& all() const { return fields_; }
 
-void priority(const char* name, unsigned value) {
-    if (value) printf("%s: %u\n", name, value);
-}
+  private:
+    InfoFields fields_;
+};
 
 }  // namespace
 
-void print_package(const apk::Package& p) {
-    field("Package", p.name);
-    field("Version", p.version);
-    field("Architecture", p.arch);
-    field("Description", p.description);
-    field("Homepage", p.url);
-    field("License", p.license);
-    field("Origin", p.origin);
-    field("Maintainer", p.maintainer);
-    field("Packager", p.packager);
-    field("Commit", p.commit);
+void print_package(const Options& o, const apk::Package& p) {
+    Fields f;
+    f.add("Package", p.name);
+    f.add("Version", p.version);
+    f.add("Architecture", p.arch);
+    f.add("Description", p.description);
+    f.add("Homepage", p.url);
+    f.add("License", p.license);
+    f.add("Origin", p.origin);
+    f.add("Maintainer", p.maintainer);
+    f.add("Packager", p.packager);
+    f.add("Commit", p.commit);
     if (p.build_time) {
         char text[64] = "";
         struct tm t;
         time_t when = p.build_time;
         if (gmtime_r(&when, &t)) strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &t);
-        field("Built", text);
+        f.add("Built", text);
     }
-    printf("Installed-Size: %llu\n", static_cast<unsigned long long>(p.installed_size_bytes));
-    field("Depends", to_text(p.depends));
-    field("Provides", to_text(p.provides));
-    field("Replaces", to_text(p.replaces));
-    field("Install-If", to_text(p.install_if));
-    field("Recommends", to_text(p.recommends));
-    priority("Provider-Priority", p.provider_priority);
-    priority("Replaces-Priority", p.replaces_priority);
-    field("Triggers", join(p.triggers, " "));
-    field("Tags", join(p.tags, " "));
-    field("Checksum", p.checksum.str());
+    f.add("Installed-Size", std::to_string(p.installed_size_bytes));
+    f.add("Depends", to_text(p.depends));
+    f.add("Provides", to_text(p.provides));
+    f.add("Replaces", to_text(p.replaces));
+    f.add("Install-If", to_text(p.install_if));
+    f.add("Recommends", to_text(p.recommends));
+    f.add("Provider-Priority", p.provider_priority);
+    f.add("Replaces-Priority", p.replaces_priority);
+    f.add("Triggers", join(p.triggers, " "));
+    f.add("Tags", join(p.tags, " "));
+    f.add("Checksum", p.checksum.str());
+    for (const auto& [name, value] : f.all()) printf("%s: %s\n", name.c_str(), value.c_str());
+    report_info(o, "apk", f.all());
 }
 
 namespace {
@@ -148,7 +157,7 @@ Status info_of_apk(const Options& o, const std::string& path) {
     TRY_SET(auto keys, trusted_keys(o));
     TRY_SET(ApkFile file, ApkFile::open(path, keys));
     TRY_SET(auto entries, file.check());
-    print_package(file.package());
+    print_package(o, file.package());
     std::string scripts;
     for (const auto& [name, text] : file.scripts()) scripts += (scripts.empty() ? "" : ", ") + name;
     uint64_t total = 0;
@@ -174,6 +183,14 @@ Status files_of_apk(const Options& o, const std::string& path) {
                printable(e.user).c_str(), printable(e.group).c_str(),
                static_cast<unsigned long long>(e.size_bytes), printable(e.path).c_str(),
                printable(link).c_str());
+        if (o.report)
+            o.report->add("files", JsonObject{{"path", e.path},
+                                              {"type", std::string(1, type_letter(e.type))},
+                                              {"mode", format("%04o", e.mode & 07777u)},
+                                              {"user", e.user},
+                                              {"group", e.group},
+                                              {"size", Json::count(e.size_bytes)},
+                                              {"link", Json::or_null(e.link)}});
     }
     return {};
 }
@@ -189,6 +206,10 @@ Status run_verify_file(const Options& o, const Words& words) {
     };
     for (const auto& path : words) {
         Status s = verify(path);
+        if (o.report)
+            o.report->add("files", JsonObject{{"path", path},
+                                              {"good", s.has_value()},
+                                              {"error", s ? Json() : Json(s.error().text)}});
         if (s) continue;
         if (faults++) fprintf(stderr, "pkg: %s\n", last.c_str());
         last = s.error().text;

@@ -30,41 +30,50 @@ const char* word_of(CheckState state) {
     return "?";
 }
 
-void print_relations(const char* title, const std::vector<rpm::Relation>& relations) {
+std::string text_of(const std::vector<rpm::Relation>& relations) {
     std::string line;
     for (const auto& r : relations) line += (line.empty() ? "" : ", ") + r.str();
-    if (!line.empty()) printf("%s: %s\n", title, line.c_str());
+    return line;
 }
 
-void print_text(const char* title, const std::string& text) {
-    if (!text.empty()) printf("%s: %s\n", title, text.c_str());
-}
-
-void print_package(const rpm::Package& p) {
-    print_text("Name", p.name);
-    print_text("Version", p.evr.str());
-    print_text("Architecture", p.is_source ? "src" : p.arch);
-    print_text("Summary", p.summary);
-    print_text("License", p.license);
-    print_text("Group", p.group);
-    print_text("URL", p.url);
-    print_text("Vendor", p.vendor);
-    print_text("Packager", p.packager);
-    print_text("Source", p.source_rpm);
-    printf("Format: rpm %u\nInstalled-Size: %llu bytes\n", p.format,
-           static_cast<unsigned long long>(p.installed_bytes));
-    print_relations("Provides", p.provides);
-    print_relations("Requires", p.requirements);
-    print_relations("Recommends", p.recommends);
-    print_relations("Suggests", p.suggests);
-    print_relations("Supplements", p.supplements);
-    print_relations("Enhances", p.enhances);
-    print_relations("Conflicts", p.conflicts);
-    print_relations("Obsoletes", p.obsoletes);
-    for (const auto& s : p.scriptlets)
-        printf("Script: %s (%s)\n", rpm::to_string(s.kind), s.script.interpreter[0].c_str());
+void print_package(const Options& o, const rpm::Package& p) {
+    InfoFields fields;
+    auto add = [&](const char* name, const std::string& value) {
+        if (!value.empty()) fields.emplace_back(name, value);
+    };
+    add("Name", p.name);
+    add("Version", p.evr.str());
+    add("Architecture", p.is_source ? "src" : p.arch);
+    add("Summary", p.summary);
+    add("License", p.license);
+    add("Group", p.group);
+    add("URL", p.url);
+    add("Vendor", p.vendor);
+    add("Packager", p.packager);
+    add("Source", p.source_rpm);
+    add("Format", format("rpm %u", p.format));
+    add("Installed-Size", format("%llu bytes", static_cast<unsigned long long>(p.installed_bytes)));
+    add("Provides", text_of(p.provides));
+    add("Requires", text_of(p.requirements));
+    add("Recommends", text_of(p.recommends));
+    add("Suggests", text_of(p.suggests));
+    add("Supplements", text_of(p.supplements));
+    add("Enhances", text_of(p.enhances));
+    add("Conflicts", text_of(p.conflicts));
+    add("Obsoletes", text_of(p.obsoletes));
+    for (const auto& [name, value] : fields) printf("%s: %s\n", name.c_str(), value.c_str());
+    std::string scripts;
+    for (const auto& s : p.scriptlets) {
+        const std::string text =
+            format("%s (%s)", rpm::to_string(s.kind), s.script.interpreter[0].c_str());
+        printf("Script: %s\n", text.c_str());
+        scripts += (scripts.empty() ? "" : ", ") + text;
+    }
     if (!p.triggers.empty()) printf("Triggers: %zu\n", p.triggers.size());
     if (!p.description.empty()) printf("Description:\n%s\n", p.description.c_str());
+    add("Scripts", scripts);
+    add("Description", p.description);
+    report_info(o, "rpm", fields);
 }
 
 }  // namespace
@@ -83,15 +92,18 @@ Result<openpgp::Keyring> rpm_keyring_of(const Options& o) {
     return keys;
 }
 
-void info_of_installed_rpm(const rpm::Installed& p) {
-    print_package(p.package);
+void info_of_installed_rpm(const Options& o, const rpm::Installed& p) {
+    print_package(o, p.package);
     printf("\ninstalled, %zu files\n", p.package.files.size());
 }
 
-Result<size_t> verify_installed_rpm(RpmView& view, const rpm::Installed& p) {
+Result<size_t> verify_installed_rpm(const Options& o, RpmView& view, const rpm::Installed& p) {
     TRY_SET(auto faults, rpm::verify(view.home->root(), p));
-    for (const auto& f : faults)
-        printf("%s  %c %s%s\n", f.what.c_str(), f.kind, view.home->prefix.c_str(), f.path.c_str());
+    for (const auto& f : faults) {
+        const std::string path = view.home->prefix + f.path;
+        printf("%s  %c %s\n", f.what.c_str(), f.kind, path.c_str());
+        report_fault(o.report, "rpm", p.package.name, f.what, f.kind, path);
+    }
     return faults.size();
 }
 
@@ -104,7 +116,7 @@ Status info_of_rpm(const Options& o, const std::string& path) {
     TRY_SET(openpgp::Keyring keys, rpm_keyring_of(o));
     TRY_SET(rpm::Verdict verdict, file.verify(keys));
     if (!verdict.damage.empty()) return fail("%s: %s", path.c_str(), verdict.damage.c_str());
-    print_package(file.package());
+    print_package(o, file.package());
     std::string trust = !verdict.is_signed         ? "not signed"
                         : verdict.distrust.empty() ? "signed, and the signature is good"
                                                    : verdict.distrust;
@@ -116,10 +128,10 @@ Status info_of_rpm(const Options& o, const std::string& path) {
     return {};
 }
 
-Status files_of_rpm(const std::string& path) {
+Status files_of_rpm(const Options& o, const std::string& path) {
     TRY_SET(auto file, rpm::RpmFile::open(path));
     for (const auto& f : file.package().files)
-        puts(file.package().is_source ? f.path.c_str() + 1 : f.path == "/." ? "/" : f.path.c_str());
+        list_file(o, file.package().is_source ? f.path.substr(1) : f.path == "/." ? "/" : f.path);
     return {};
 }
 

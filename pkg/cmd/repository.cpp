@@ -26,6 +26,16 @@ Status run_update(const Options& o, const Words& words) {
     for (const auto& source : sources) {
         std::string name = source.uri + " " + source.suite;
         auto report = apt::update_source(root, fetcher, source, db->archs(), time(nullptr));
+        if (o.report)
+            o.report->add(
+                "sources",
+                JsonObject{{"source", name},
+                           {"ok", report.has_value()},
+                           {"error", report ? Json() : Json(report.error().text)},
+                           {"changed", report && !report->unchanged},
+                           {"packages", Json::count(report ? report->packages : 0)},
+                           {"signed_by", report ? Json::or_null(report->signer) : Json()},
+                           {"warnings", report ? Json::strings(report->warnings) : Json()}});
         if (!report) {
             failed++;
             fflush(stdout);
@@ -59,6 +69,7 @@ Status run_search(const Options& o, const Words& words) {
                }) != text.end();
     };
     size_t found = 0;
+    if (o.report) o.report->add_none("packages");
     for (uint32_t n : s.candidates) {
         const apt::Record& r = s.record(n);
         std::string_view description = r.get("Description");
@@ -74,6 +85,12 @@ Status run_search(const Options& o, const Words& words) {
         std::string shown(description);
         for (char& c : shown)
             if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+        if (o.report)
+            o.report->add("packages", JsonObject{{"package", r.name},
+                                                 {"architecture", r.arch},
+                                                 {"version", r.version},
+                                                 {"installed", p ? Json(p->version.str()) : Json()},
+                                                 {"description", description}});
         printf("%s%s - %s\n", r.spec().c_str(), state.c_str(), shown.c_str());
     }
     if (found == 0) return fail("nothing has '%s' in its name or description", words[0].c_str());
@@ -207,6 +224,8 @@ Status run_upgrade(const Options& o, const Words& words) {
         if (p && p->version.str() != r.version && !going.contains(r.name))
             (p->want == Want::hold ? held : kept).push_back(p->display_name());
     }
+    if (o.report) o.report->set("held", Json::strings(held));
+    if (o.report) o.report->set("kept_back", Json::strings(kept));
     if (!held.empty()) printf("Held: %s\n", join(held, ", ").c_str());
     if (!kept.empty()) printf("Kept back: %s\n", join(kept, ", ").c_str());
     if (answer.install.empty()) return puts("Nothing to upgrade"), Status();
@@ -217,15 +236,18 @@ Status run_why_not(const Options& o, const Words& words) {
     if (words.size() != 1) return fail("why-not: one package name is needed");
     TRY_SET(Session s, Session::open(o, Access::read));
     TRY_SET(auto number, s.find(words[0]));
+    if (o.report) o.report->set("installed", !number);
     if (!number) return printf("%s is installed\n", words[0].c_str()), Status();
     TRY_SET(solver::Answer answer, solve(s, {.install = {*number}, .recommends = o.recommends}));
+    if (o.report) o.report->set("possible", answer.possible);
+    if (o.report) o.report->set("problems", Json::strings(answer.problems));
     if (!answer.possible) {
         printf("%s cannot be installed:%s\n", s.record(*number).spec().c_str(),
                problems_text(answer).c_str());
         return {};
     }
     printf("%s can be installed\n", s.record(*number).spec().c_str());
-    print_plan(s, answer);
+    print_plan(o, s, answer);
     return {};
 }
 

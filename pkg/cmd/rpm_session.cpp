@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "pkg/cmd/session.h"
 #include "pkg/lib/rpm/install/checkpoint.h"
 #include "pkg/lib/text.h"
 
@@ -97,6 +98,8 @@ Status with_rpm(const Options& o, Home::Create create, const Action& action) {
     const std::string where = home->prefix.empty() ? "" : ", in " + home->prefix;
     for (const auto& w : report->warnings)
         fprintf(stderr, "pkg: warning%s: %s\n", where.c_str(), w.c_str());
+    if (o.dry_run) report_plan(o, "install", report->installed);
+    if (o.dry_run) report_plan(o, "remove", report->removed);
     if (o.dry_run && !report->installed.empty())
         printf("To install: %s\n", join(report->installed, ", ").c_str());
     if (o.dry_run && !report->removed.empty())

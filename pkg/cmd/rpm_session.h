@@ -30,8 +30,8 @@ Status remove_rpm(const Options& o, const Words& names);
 
 // query_rpm.cpp
 Result<openpgp::Keyring> rpm_keyring_of(const Options& o);
-void info_of_installed_rpm(const rpm::Installed& p);
+void info_of_installed_rpm(const Options& o, const rpm::Installed& p);
 // Lines as `rpm -V` has them. Gives their number.
-Result<size_t> verify_installed_rpm(RpmView& view, const rpm::Installed& p);
+Result<size_t> verify_installed_rpm(const Options& o, RpmView& view, const rpm::Installed& p);
 
 }  // namespace tenon::pkg

@@ -153,22 +153,42 @@ static void print_names(const char* what, const std::vector<std::string>& names)
     if (!names.empty()) printf("%s: %s\n", what, join(names, ", ").c_str());
 }
 
-void print_plan(Session& s, const solver::Answer& answer) {
+void report_plan(const Options& o, const char* action, const std::vector<std::string>& packages) {
+    if (!o.report) return;
+    o.report->add_none("plan");
+    for (const auto& p : packages)
+        o.report->add("plan", JsonObject{{"action", action}, {"package", p}});
+}
+
+void print_plan(const Options& o, Session& s, const solver::Answer& answer) {
+    if (o.report) o.report->add_none("plan");
     std::vector<std::string> fresh, again, upgraded, downgraded, removed;
     for (uint32_t n : answer.install) {
         const apt::Record& r = s.record(n);
         Package* p = s.replaced_by(r);
         auto version = Version::parse(r.version);
-        if (!p)
+        const char* action = "install";
+        if (!p) {
             fresh.push_back(r.spec());
-        else if (p->version.str() == r.version)
+        } else if (p->version.str() == r.version) {
+            action = "reinstall";
             again.push_back(r.spec());
-        else
-            (version && compare(*version, p->version) < 0 ? downgraded : upgraded)
+        } else {
+            const bool down = version && compare(*version, p->version) < 0;
+            action = down ? "downgrade" : "upgrade";
+            (down ? downgraded : upgraded)
                 .push_back(std::string(r.name) + " " + p->version.str() + " -> " +
                            std::string(r.version));
+        }
+        if (o.report)
+            o.report->add("plan", JsonObject{{"action", action},
+                                             {"package", r.name},
+                                             {"architecture", r.arch},
+                                             {"before", p ? Json(p->version.str()) : Json()},
+                                             {"after", r.version}});
     }
     for (const Package* p : answer.remove) removed.push_back(p->display_name());
+    report_plan(o, "remove", removed);
     print_names("To install", fresh);
     print_names("To install again", again);
     print_names("To upgrade", upgraded);
@@ -178,7 +198,7 @@ void print_plan(Session& s, const solver::Answer& answer) {
 
 static Status confirm_removals(const Options& o, const solver::Answer& answer) {
     if (answer.remove.empty() || o.yes) return {};
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (o.report || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return fail("this removes packages; say --yes if it should");
     printf("Go on and remove them? [y/N] ");
     fflush(stdout);
@@ -189,7 +209,7 @@ static Status confirm_removals(const Options& o, const solver::Answer& answer) {
 
 Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
                  const std::vector<uint32_t>& chosen, std::vector<Mark> marks) {
-    print_plan(s, answer);
+    print_plan(o, s, answer);
     std::vector<apt::Download> downloads;
     for (uint32_t n : answer.install)
         downloads.push_back(apt::download_of(*s.available, s.record(n)));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/inventory.h"
 #include "pkg/cmd/rpm_session.h"
 #include "pkg/lib/unpack_only.h"
 
@@ -105,29 +106,39 @@ Status run_configure(const Options& o, const Words& words) {
 }
 
 constexpr Verb kVerbs[] = {
-    {"install", run_install},
-    {"remove", run_remove},
-    {"configure", run_configure},
-    {"unpack", run_unpack},
-    {"list", run_list},
-    {"files", run_files},
-    {"info", run_info},
-    {"verify", run_verify},
-    {"history", run_history},
-    {"undo", run_undo},
-    {"repair", run_repair},
-    {"verify-file", run_verify_file},
-    {"update", run_update},
-    {"search", run_search},
-    {"upgrade", run_upgrade},
-    {"autoremove", run_autoremove},
-    {"why", run_why},
-    {"why-not", run_why_not},
-    {"hold", run_hold},
-    {"unhold", run_unhold},
+    {"install", run_install, Effect::changes_packages},
+    {"remove", run_remove, Effect::changes_packages},
+    {"configure", run_configure, Effect::changes_packages},
+    {"unpack", run_unpack, Effect::changes_packages},
+    {"list", run_list, Effect::looks},
+    {"files", run_files, Effect::looks},
+    {"info", run_info, Effect::looks},
+    {"verify", run_verify, Effect::looks},
+    {"history", run_history, Effect::looks},
+    {"undo", run_undo, Effect::changes_packages},
+    {"repair", run_repair, Effect::changes_packages},
+    {"verify-file", run_verify_file, Effect::looks},
+    {"update", run_update, Effect::looks},
+    {"search", run_search, Effect::looks},
+    {"upgrade", run_upgrade, Effect::changes_packages},
+    {"autoremove", run_autoremove, Effect::changes_packages},
+    {"why", run_why, Effect::looks},
+    {"why-not", run_why_not, Effect::looks},
+    {"hold", run_hold, Effect::changes_packages},
+    {"unhold", run_unhold, Effect::changes_packages},
 };
 
 }  // namespace
+
+Status run_verb(const Verb& verb, const Options& options, const Words& words) {
+    if (!options.report || verb.effect == Effect::looks || options.dry_run)
+        return verb.run(options, words);
+    TRY_SET(auto before, inventory(options));
+    Status done = verb.run(options, words);
+    TRY_SET(auto after, inventory(options));
+    report_changes(*options.report, before, after);
+    return done;
+}
 
 const Verb* find_verb(std::string_view name) {
     for (const Verb& v : kVerbs)

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pkg/cmd/report.h"
 #include "pkg/lib/engine.h"
 #include "pkg/lib/result.h"
 
@@ -22,15 +23,20 @@ struct Options {
     bool dry_run = false, download_only = false, yes = false, recommends = true;
     bool allow_untrusted = false;  // .apk files that no known key has signed
     bool initdb = false;           // the root becomes one of Alpine's family
+    Report* report = nullptr;      // --json: what is printed goes here, too
     EngineOptions engine;
 };
 
+enum class Effect { looks, changes_packages };
 struct Verb {
     const char* name;
     Status (*run)(const Options& options, const Words& words);
+    Effect effect;
 };
 
 const Verb* find_verb(std::string_view name);
+// With a report, of those that change something: what is different afterwards, too.
+Status run_verb(const Verb& verb, const Options& options, const Words& words);
 
 // verbs.cpp
 // Opens root and database, runs `action` on an engine, and closes the run whatever came of it.
@@ -51,13 +57,22 @@ Status run_why(const Options& options, const Words& words);
 Status run_autoremove(const Options& options, const Words& words);
 
 // query.cpp
+// A line, and an item of "files".
+void list_file(const Options& o, const std::string& path);
+// "fields" of what a package says of itself.
+using InfoFields = std::vector<std::pair<std::string, std::string>>;
+void report_info(const Options& o, const char* family, const InfoFields& fields);
 Status run_list(const Options& options, const Words& words);
 Status run_files(const Options& options, const Words& words);
 Status run_info(const Options& options, const Words& words);
 // One line a file that is not as it was shipped, in the layout of `dpkg -V`. Gives their number.
 // of_programs: without configuration files, which their user may change.
 enum class Faults { all, of_programs };
-Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which);
+Result<size_t> verify_package(Root& root, Database& db, const Package& p, Faults which,
+                              Report* report = nullptr);
+// A fault in the list "faults" of --json. `what`: the nine letters of the layout, or "missing".
+void report_fault(Report* report, const char* family, const std::string& package,
+                  std::string_view what, char kind, const std::string& path);
 Status run_verify(const Options& options, const Words& words);
 
 // history.cpp
@@ -75,7 +90,7 @@ Status run_verify_file(const Options& options, const Words& words);
 // query_rpm.cpp, likewise
 bool names_rpm_file(const std::string& word);
 Status info_of_rpm(const Options& options, const std::string& path);
-Status files_of_rpm(const std::string& path);
+Status files_of_rpm(const Options& options, const std::string& path);
 Status verify_rpm(const Options& options, const std::string& path);
 
 }  // namespace tenon::pkg

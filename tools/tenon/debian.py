@@ -22,6 +22,9 @@ from .tree import Tree
 # linked with.
 BASE = ["?essential", "apt", "kmod", "usr-is-merged", "libsolv1"]
 KEEP_LAYERS = 12
+# pkg's own pages and completions, below /usr/share.
+PKG_SHARE = {"pkg.8": "man/man8/pkg.8", "pkg.bash": "bash-completion/completions/pkg",
+             "_pkg": "zsh/vendor-completions/_pkg"}
 
 
 def pkg_program(options: Options) -> Path:
@@ -60,7 +63,8 @@ def _key(options: Options, debs: list[Path], full: bool) -> str:
     here = Path(__file__).parent
     code = [here / name for name in ("tree.py", "initrd.py", "debian.py", "configure.py")]
     digest = hashlib.sha256()
-    for file in [*code, pkg_program(options), *([pkg_with_solver(options)] if full else [])]:
+    share = [paths.ROOT / "pkg" / "share" / name for name in PKG_SHARE]
+    for file in [*code, pkg_program(options), *([pkg_with_solver(options), *share] if full else [])]:
         digest.update(roots.content_key(file).encode())
     digest.update(configure.key(options).encode())
     for deb in sorted(debs, key=lambda d: d.name):
@@ -135,6 +139,8 @@ def _complete_debian(tree: Tree, pkg: Path) -> None:
             tree.dir(path)
     # Ours beside dpkg: both work on the one database.
     tree.file("usr/bin/pkg", pkg, 0o755)
+    for name, place in PKG_SHARE.items():
+        tree.file(f"usr/share/{place}", paths.ROOT / "pkg" / "share" / name, 0o644)
     tree.text("etc/hostname", "tenon\n")
     tree.text("etc/hosts", "127.0.0.1\tlocalhost tenon\n::1\tlocalhost ip6-localhost\n")
     tree.text("etc/fstab", "# init mounts what every boot needs.\n")

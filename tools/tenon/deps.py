@@ -18,7 +18,7 @@ ISO = ["grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools"]
 BUILD = ["cmake", "ninja-build", "g++", "musl-tools", "linux-libc-dev", "libboost-dev", "kmod",
          "libarchive-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev", "libdw-dev",
          "libelf-dev", "libgtest-dev",
-         "libexpat1-dev", "nettle-dev", "libsolv-dev", "libsqlite3-dev", "libcurl4-gnutls-dev",
+         "libexpat1-dev", "nettle-dev", "rapidjson-dev", "libsolv-dev", "libsqlite3-dev", "libcurl4-gnutls-dev",
          "file", "openssl",
          "grub-common"]  # the font of the screen
 ANALYSIS = ["clang-19", "clang-tidy-19", "libclang-rt-19-dev"]
