@@ -21,11 +21,13 @@ struct Node {
     sync::RcuPtr<Slot> chunks[kChunksPerNode];
     u64 taken[kIdsPerNode / 64];  // under g_lock; next_process() looks without
 };
-constexpr i32 kReserved = 300;  // wrapping starts here, as in Linux
+// All but init's are above, after a wrap too. Linux's programs know the numbers below as those of
+// kernel threads, which no signal ends; some send signals to numbers that they never had.
+constexpr i32 kReserved = 300;
 
 constinit sync::SpinLock g_lock{sync::LockRank::spin_leaf};
 constinit sync::RcuPtr<Node> g_nodes[kMaxPid / kIdsPerNode];
-constinit i32 g_last = 0, g_end = kDefaultPidEnd;
+constinit i32 g_last = kReserved - 1, g_end = kDefaultPidEnd;
 
 // Null: none of its numbers was ever taken.
 Node* node_of(i32 id) {

@@ -100,7 +100,7 @@ Result<void> Mutex::lock_interruptible() {
         rank_release(rank_, this);
         forget_lock(this);
         // A wake-up that was meant for this waiter goes on to the next.
-        if ((owner_.load(std::memory_order_relaxed) & kOwnerMask) == 0) waiters_.wake_one();
+        if ((owner_.load(std::memory_order_relaxed) & kOwnerMask) == 0) waiters_.wake_first();
     }
     return result;
 }
@@ -109,7 +109,7 @@ void Mutex::unlock_slow() {
     TENON_DEBUG_ASSERT(is_held_by_current());
     // Pairs with the acquire in lock() and take_or_mark(). A waiter that takes it marks it again.
     owner_.store(0, std::memory_order_release);
-    waiters_.wake_one();
+    waiters_.wake_first();
 }
 
 void RwMutex::lock_read() {
@@ -124,7 +124,7 @@ void RwMutex::lock_read() {
     };
     if (!enter()) [[unlikely]] {
         TENON_DEBUG_ASSERT(may_sleep());
-        (void)waiters_.wait(enter, WaitMode::uninterruptible);
+        (void)readers_.wait(enter, WaitMode::uninterruptible);
     }
     note_lock(this, HeldKind::read);
 }
@@ -132,10 +132,11 @@ void RwMutex::lock_read() {
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
     forget_lock(this);
-    // The barrier in wake_all() orders this before the look at the queue.
+    // Readers wait for a writer alone. The barrier in wake_first() orders this before the look at the
+    // queue.
     if (state_.fetch_sub(1, std::memory_order_release) == 1 &&
         writers_waiting_.load(std::memory_order_relaxed) != 0)
-        waiters_.wake_all();
+        writers_.wake_first();
 }
 
 bool RwMutex::try_lock_write() {
@@ -166,7 +167,7 @@ void RwMutex::lock_write_nested(LockRank rank) {
     // seq_cst: a reader that leaves either sees the count or has left before enter() looks.
     note_lock(this, HeldKind::write_wait);
     writers_waiting_.fetch_add(1, std::memory_order_seq_cst);
-    (void)waiters_.wait(enter, WaitMode::uninterruptible);
+    (void)writers_.wait(enter, WaitMode::uninterruptible, Deadline::never(), true);
     writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
     forget_lock(this);
     note_lock(this, HeldKind::write);
@@ -175,14 +176,24 @@ void RwMutex::lock_write_nested(LockRank rank) {
 void RwMutex::give_up_write() {
     rank_release(rank_, this);
     writers_waiting_.fetch_sub(1, std::memory_order_relaxed);
-    waiters_.wake_all();
+    wake_next();
 }
 
 void RwMutex::unlock_write() {
     rank_release(rank_, this);
     forget_lock(this);
     state_.store(0, std::memory_order_release);
-    waiters_.wake_all();
+    wake_next();
+}
+
+// A writer that counts itself after this look finds the lock free, or its holder wakes it; one that
+// has it already, but still counts, lets the readers in when it leaves.
+void RwMutex::wake_next() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (writers_waiting_.load(std::memory_order_relaxed) != 0)
+        writers_.wake_first();
+    else
+        readers_.wake_all();
 }
 
 // The count changes and the waiters are woken under the queue's lock, and whoever saw the count

@@ -178,6 +178,12 @@ void WaitQueue::wake_all(u32 events) {
     wake_all_locked(events);
 }
 
+void WaitQueue::wake_first() {
+    if (!has_waiters()) return;
+    IrqSpinGuard guard(lock_);
+    if (first_ != nullptr) (void)sched::wake(*first_->task);
+}
+
 void WaitQueue::wake_one_locked(u32 events) {
     wake_first_of(first_, events);
 }

@@ -99,6 +99,23 @@ KTEST(a_rwmutex_lets_in_readers_or_one_writer) {
     mutex.unlock_write();
 }
 
+KTEST(writers_that_queue_up_all_get_in) {
+    static sync::RwMutex mutex;
+    static u32 entered;
+    entered = 0;
+    t.parallel(16, [&](u32 me) {
+        ktest::Random random(me + 1);
+        for (u32 i = 0; i < 500; ++i) {
+            sync::WriteGuard guard(mutex);
+            const u32 before = entered;
+            if (random.below(8) == 0)
+                sched::yield();  // the others queue up, and pass by each other
+            entered = before + 1;
+        }
+    });
+    EXPECT(entered == 16 * 500);
+}
+
 KTEST(a_wait_queue_loses_no_wake_up) {
     // Each thread waits for its turn and passes it on: one lost wake-up and all of them sleep.
     constexpr u32 kThreads = 6, kRounds = 2000;
@@ -331,7 +348,8 @@ KTEST(rcu_keeps_what_readers_see) {
 }  // namespace
 
 KTEST_MODULE("ktest_sync", &a_spin_lock_lets_one_in, &a_mutex_lets_one_in_though_holders_sleep,
-             &a_rwmutex_lets_in_readers_or_one_writer, &a_wait_queue_loses_no_wake_up,
-             &an_exclusive_wake_up_wakes_one, &a_wait_ends_at_its_deadline,
-             &a_completion_is_left_alone_once_its_wait_returned, &what_is_revoked_is_left_alone,
-             &a_timer_is_quiet_once_it_is_cancelled, &rcu_keeps_what_readers_see);
+             &a_rwmutex_lets_in_readers_or_one_writer, &writers_that_queue_up_all_get_in,
+             &a_wait_queue_loses_no_wake_up, &an_exclusive_wake_up_wakes_one,
+             &a_wait_ends_at_its_deadline, &a_completion_is_left_alone_once_its_wait_returned,
+             &what_is_revoked_is_left_alone, &a_timer_is_quiet_once_it_is_cancelled,
+             &rcu_keeps_what_readers_see);

@@ -72,13 +72,13 @@ Result<void> Mutex::lock_interruptible() {
 
 void RwMutex::lock_read() {
     rank_acquire(rank_, this);
-    (void)waiters_.wait([&] { return state_ >= 0 && writers_waiting_ == 0; },
+    (void)readers_.wait([&] { return state_ >= 0 && writers_waiting_ == 0; },
                         WaitMode::uninterruptible);
     ++state_;
 }
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
-    if (--state_ == 0) waiters_.wake_all();
+    if (--state_ == 0) writers_.wake_one();
 }
 void RwMutex::lock_write() {
     lock_write_nested(rank_);
@@ -86,7 +86,7 @@ void RwMutex::lock_write() {
 void RwMutex::lock_write_nested(LockRank rank) {
     rank_acquire(rank, this);
     ++writers_waiting_;
-    (void)waiters_.wait([&] { return state_ == 0; }, WaitMode::uninterruptible);
+    (void)writers_.wait([&] { return state_ == 0; }, WaitMode::uninterruptible);
     --writers_waiting_;
     state_ = -1;
 }
@@ -99,7 +99,8 @@ bool RwMutex::try_lock_write() {
 void RwMutex::unlock_write() {
     rank_release(rank_, this);
     state_ = 0;
-    waiters_.wake_all();
+    writers_.wake_one();
+    readers_.wake_all();
 }
 
 void Completion::complete() {

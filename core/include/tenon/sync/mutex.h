@@ -57,7 +57,8 @@ class SCOPED_CAPABILITY MutexGuard {
     Mutex& mutex_;
 };
 
-// Writers are preferred once they wait. Not recursive.
+// Writers are preferred once they wait: who lets go wakes one of them, or else all readers. Not
+// recursive.
 class TENON_CAPABILITY("rwmutex") RwMutex {
   public:
     constexpr explicit RwMutex(LockRank rank = LockRank::sleeping_leaf) : rank_(rank) {}
@@ -74,10 +75,11 @@ class TENON_CAPABILITY("rwmutex") RwMutex {
     void give_up_write();
 
   private:
+    void wake_next();
     std::atomic<i64> state_{0};  // readers, or -1 for a writer
     std::atomic<u32> writers_waiting_{0};
-    WaitQueue waiters_;
     LockRank rank_;
+    WaitQueue readers_, writers_;
 };
 class ReadGuard {
   public:

@@ -62,6 +62,9 @@ class WaitQueue {
     // Any context. `events` is passed to callbacks (poll bits); 0 means all.
     TENON_API void wake_one(u32 events = 0);
     TENON_API void wake_all(u32 events = 0);
+    // For locks: wakes the first task that waits, or leaves it at that if it is awake already and
+    // only has not run yet: whoever takes the lock before it wakes it again. All wait in turn.
+    void wake_first();
     TENON_API bool has_waiters() const;  // unlocked hint; a full barrier stands before the read
 
     // An entry with a callback that is added during a call into a module is taken off, with a last
