@@ -141,6 +141,7 @@ Status install_apk(const Options& o, const Words& files, const Words& names) {
 
 Status remove_apk(const Options& o, const Words& words) {
     if (geteuid() != 0) return fail("this needs root's rights");
+    if (o.dry_run) return fail("--dry-run is not there yet for packages of Alpine's");
     umask(022);
     return with_installer(o, Home::Create::no, [&](Home&, apk::Installer& i) -> Status {
         Words names;

@@ -80,11 +80,11 @@ Status run_history(const Options& o, const Words& words) {
     if (words.empty()) {
         TRY_SET(auto entries, history::read(root));
         if (o.report) o.report->add_none("transactions");
-        for (const auto& e : entries)
+        for (const auto& e : entries) {
             if (o.report) o.report->add("transactions", as_json(e));
-        for (const auto& e : entries)
             printf("%4lld  %s  %s (%s)\n", static_cast<long long>(e.number), when(e.time_s).c_str(),
                    e.command.c_str(), summary(e).c_str());
+        }
         return {};
     }
     TRY_SET(int64_t number, number_of(words[0]));

@@ -10,6 +10,7 @@
 #include "pkg/cmd/session.h"
 #include "pkg/cmd/verbs.h"
 #include "pkg/lib/digest.h"
+#include "pkg/lib/text.h"
 
 namespace tenon::pkg {
 
@@ -93,7 +94,7 @@ Status info_of_file(const Options& o, const std::string& path) {
     TRY_SET(DebFile deb, DebFile::open(path));
     TRY_SET(Plan plan, make_plan(deb));
     printf("%s", deb.control().str().c_str());
-    report_info(o, "deb", deb.control().fields());
+    InfoFields(deb.control().fields()).report(o, "deb");
     std::string scripts;
     for (const char* s : {"preinst", "postinst", "prerm", "postrm"})
         if (deb.file(s)) scripts += std::string(scripts.empty() ? "" : ", ") + s;
@@ -110,10 +111,20 @@ void list_file(const Options& o, const std::string& path) {
     if (o.report) o.report->add("files", JsonObject{{"path", path}});
 }
 
-void report_info(const Options& o, const char* family, const InfoFields& fields) {
+void InfoFields::add(const char* name, const std::string& value) {
+    if (!value.empty()) all_.emplace_back(name, value);
+}
+
+// Metadata comes from outside: nothing in it may steer the terminal.
+void InfoFields::print() const {
+    for (const auto& [name, value] : all_)
+        printf("%s: %s\n", name.c_str(), printable(value).c_str());
+}
+
+void InfoFields::report(const Options& o, const char* family) const {
     if (!o.report) return;
     JsonObject out;
-    for (const auto& [name, value] : fields) out.emplace_back(name, value);
+    for (const auto& [name, value] : all_) out.emplace_back(name, value);
     o.report->set("family", family);
     o.report->set("fields", std::move(out));
 }
@@ -182,7 +193,7 @@ Status run_info(const Options& o, const Words& words) {
         const std::string text = p->to_status();
         fputs(text.c_str(), stdout);
         TRY_SET(Stanza stanza, parse_control(text));
-        report_info(o, "deb", stanza.fields());
+        InfoFields(stanza.fields()).report(o, "deb");
         return {};
     }
     // Of one that could be installed, what its repository says.
@@ -192,7 +203,7 @@ Status run_info(const Options& o, const Words& words) {
     for (char c : s.record(*number).text)
         putchar(static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t' ? '?' : c);
     if (auto stanza = parse_control(s.record(*number).text))
-        report_info(o, "deb", stanza->fields());
+        InfoFields(stanza->fields()).report(o, "deb");
     return {};
 }
 

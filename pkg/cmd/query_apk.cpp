@@ -35,31 +35,15 @@ std::string signed_by(const std::vector<Signature>& signatures) {
     return out.empty() ? "nobody" : out;
 }
 
-// Metadata comes from outside: nothing in it may steer the terminal.
-std::string printable(std::string_view s) {
-    std::string out;
-    for (char c : s) out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
-    return out;
+// None is 0.
+std::string priority(unsigned value) {
+    return value ? std::to_string(value) : "";
 }
-
-class Fields {
-  public:
-    void add(const char* name, const std::string& value) {
-        if (!value.empty()) fields_.emplace_back(name, printable(value));
-    }
-    void add(const char* name, unsigned value) {
-        if (value) fields_.emplace_back(name, std::to_string(value));
-    }
-    const InfoFields& all() const { return fields_; }
-
-  private:
-    InfoFields fields_;
-};
 
 }  // namespace
 
 void print_package(const Options& o, const apk::Package& p) {
-    Fields f;
+    InfoFields f;
     f.add("Package", p.name);
     f.add("Version", p.version);
     f.add("Architecture", p.arch);
@@ -83,13 +67,13 @@ void print_package(const Options& o, const apk::Package& p) {
     f.add("Replaces", to_text(p.replaces));
     f.add("Install-If", to_text(p.install_if));
     f.add("Recommends", to_text(p.recommends));
-    f.add("Provider-Priority", p.provider_priority);
-    f.add("Replaces-Priority", p.replaces_priority);
+    f.add("Provider-Priority", priority(p.provider_priority));
+    f.add("Replaces-Priority", priority(p.replaces_priority));
     f.add("Triggers", join(p.triggers, " "));
     f.add("Tags", join(p.tags, " "));
     f.add("Checksum", p.checksum.str());
-    for (const auto& [name, value] : f.all()) printf("%s: %s\n", name.c_str(), value.c_str());
-    report_info(o, "apk", f.all());
+    f.print();
+    f.report(o, "apk");
 }
 
 namespace {

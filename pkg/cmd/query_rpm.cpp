@@ -37,31 +37,29 @@ std::string text_of(const std::vector<rpm::Relation>& relations) {
 }
 
 void print_package(const Options& o, const rpm::Package& p) {
-    InfoFields fields;
-    auto add = [&](const char* name, const std::string& value) {
-        if (!value.empty()) fields.emplace_back(name, value);
-    };
-    add("Name", p.name);
-    add("Version", p.evr.str());
-    add("Architecture", p.is_source ? "src" : p.arch);
-    add("Summary", p.summary);
-    add("License", p.license);
-    add("Group", p.group);
-    add("URL", p.url);
-    add("Vendor", p.vendor);
-    add("Packager", p.packager);
-    add("Source", p.source_rpm);
-    add("Format", format("rpm %u", p.format));
-    add("Installed-Size", format("%llu bytes", static_cast<unsigned long long>(p.installed_bytes)));
-    add("Provides", text_of(p.provides));
-    add("Requires", text_of(p.requirements));
-    add("Recommends", text_of(p.recommends));
-    add("Suggests", text_of(p.suggests));
-    add("Supplements", text_of(p.supplements));
-    add("Enhances", text_of(p.enhances));
-    add("Conflicts", text_of(p.conflicts));
-    add("Obsoletes", text_of(p.obsoletes));
-    for (const auto& [name, value] : fields) printf("%s: %s\n", name.c_str(), value.c_str());
+    InfoFields f;
+    f.add("Name", p.name);
+    f.add("Version", p.evr.str());
+    f.add("Architecture", p.is_source ? "src" : p.arch);
+    f.add("Summary", p.summary);
+    f.add("License", p.license);
+    f.add("Group", p.group);
+    f.add("URL", p.url);
+    f.add("Vendor", p.vendor);
+    f.add("Packager", p.packager);
+    f.add("Source", p.source_rpm);
+    f.add("Format", format("rpm %u", p.format));
+    f.add("Installed-Size",
+          format("%llu bytes", static_cast<unsigned long long>(p.installed_bytes)));
+    f.add("Provides", text_of(p.provides));
+    f.add("Requires", text_of(p.requirements));
+    f.add("Recommends", text_of(p.recommends));
+    f.add("Suggests", text_of(p.suggests));
+    f.add("Supplements", text_of(p.supplements));
+    f.add("Enhances", text_of(p.enhances));
+    f.add("Conflicts", text_of(p.conflicts));
+    f.add("Obsoletes", text_of(p.obsoletes));
+    f.print();
     std::string scripts;
     for (const auto& s : p.scriptlets) {
         const std::string text =
@@ -71,9 +69,9 @@ void print_package(const Options& o, const rpm::Package& p) {
     }
     if (!p.triggers.empty()) printf("Triggers: %zu\n", p.triggers.size());
     if (!p.description.empty()) printf("Description:\n%s\n", p.description.c_str());
-    add("Scripts", scripts);
-    add("Description", p.description);
-    report_info(o, "rpm", fields);
+    f.add("Scripts", scripts);
+    f.add("Description", p.description);
+    f.report(o, "rpm");
 }
 
 }  // namespace

@@ -82,16 +82,13 @@ Status run_search(const Options& o, const Words& words) {
                             : p->version.str() == r.version
                                 ? " [installed]"
                                 : " [installed: " + p->version.str() + "]";
-        std::string shown(description);
-        for (char& c : shown)
-            if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
         if (o.report)
             o.report->add("packages", JsonObject{{"package", r.name},
                                                  {"architecture", r.arch},
                                                  {"version", r.version},
                                                  {"installed", p ? Json(p->version.str()) : Json()},
                                                  {"description", description}});
-        printf("%s%s - %s\n", r.spec().c_str(), state.c_str(), shown.c_str());
+        printf("%s%s - %s\n", r.spec().c_str(), state.c_str(), printable(description).c_str());
     }
     if (found == 0) return fail("nothing has '%s' in its name or description", words[0].c_str());
     return {};

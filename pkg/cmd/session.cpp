@@ -161,7 +161,6 @@ void report_plan(const Options& o, const char* action, const std::vector<std::st
 }
 
 void print_plan(const Options& o, Session& s, const solver::Answer& answer) {
-    if (o.report) o.report->add_none("plan");
     std::vector<std::string> fresh, again, upgraded, downgraded, removed;
     for (uint32_t n : answer.install) {
         const apt::Record& r = s.record(n);

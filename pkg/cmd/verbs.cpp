@@ -7,6 +7,8 @@
 #include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/inventory.h"
 #include "pkg/cmd/rpm_session.h"
+#include "pkg/cmd/session.h"
+#include "pkg/lib/text.h"
 #include "pkg/lib/unpack_only.h"
 
 namespace tenon::pkg {
@@ -85,10 +87,24 @@ Result<ByFamily> by_family(const Options& o, const Words& words) {
     return out;
 }
 
+// What --dry-run says of .deb packages.
+Status judge_removal(const Options& o, const Words& words) {
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto db, Database::open(root, Access::read));
+    TRY_SET(auto packages, packages_named(*db, words));
+    TRY(Engine(root, *db, o.engine).check_removal(packages, o.purge));
+    std::vector<std::string> names;
+    for (const Package* p : packages) names.push_back(p->display_name());
+    report_plan(o, "remove", names);
+    printf("To remove: %s\n", join(names, ", ").c_str());
+    return {};
+}
+
 Status run_remove(const Options& o, const Words& words) {
     if (words.empty()) return fail("remove: no package named");
     TRY_SET(ByFamily of, by_family(o, words));
-    if (!of.debs.empty())
+    if (!of.debs.empty() && o.dry_run) TRY(judge_removal(o, of.debs));
+    if (!of.debs.empty() && !o.dry_run)
         TRY(with_engine(o, [&](Engine& e, Database& db) -> Status {
             TRY_SET(auto packages, packages_named(db, of.debs));
             return e.remove(packages, o.purge);
@@ -108,8 +124,8 @@ Status run_configure(const Options& o, const Words& words) {
 constexpr Verb kVerbs[] = {
     {"install", run_install, Effect::changes_packages},
     {"remove", run_remove, Effect::changes_packages},
-    {"configure", run_configure, Effect::changes_packages},
-    {"unpack", run_unpack, Effect::changes_packages},
+    {"configure", run_configure, Effect::changes_packages, DryRun::refused},
+    {"unpack", run_unpack, Effect::changes_packages, DryRun::refused},
     {"list", run_list, Effect::looks},
     {"files", run_files, Effect::looks},
     {"info", run_info, Effect::looks},
@@ -118,19 +134,21 @@ constexpr Verb kVerbs[] = {
     {"undo", run_undo, Effect::changes_packages},
     {"repair", run_repair, Effect::changes_packages},
     {"verify-file", run_verify_file, Effect::looks},
-    {"update", run_update, Effect::looks},
+    {"update", run_update, Effect::changes_packages, DryRun::refused},
     {"search", run_search, Effect::looks},
     {"upgrade", run_upgrade, Effect::changes_packages},
     {"autoremove", run_autoremove, Effect::changes_packages},
     {"why", run_why, Effect::looks},
     {"why-not", run_why_not, Effect::looks},
-    {"hold", run_hold, Effect::changes_packages},
-    {"unhold", run_unhold, Effect::changes_packages},
+    {"hold", run_hold, Effect::changes_packages, DryRun::refused},
+    {"unhold", run_unhold, Effect::changes_packages, DryRun::refused},
 };
 
 }  // namespace
 
 Status run_verb(const Verb& verb, const Options& options, const Words& words) {
+    if (options.dry_run && verb.dry_run == DryRun::refused)
+        return fail("%s: there is no --dry-run of it", verb.name);
     if (!options.report || verb.effect == Effect::looks || options.dry_run)
         return verb.run(options, words);
     TRY_SET(auto before, inventory(options));

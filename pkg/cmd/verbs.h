@@ -27,15 +27,20 @@ struct Options {
     EngineOptions engine;
 };
 
+// changes_packages: or may, as it first finishes what was interrupted.
 enum class Effect { looks, changes_packages };
+// refused: with --dry-run it would do what it does without.
+enum class DryRun { known, refused };
 struct Verb {
     const char* name;
     Status (*run)(const Options& options, const Words& words);
     Effect effect;
+    DryRun dry_run = DryRun::known;
 };
 
 const Verb* find_verb(std::string_view name);
-// With a report, of those that change something: what is different afterwards, too.
+// What main() does with a verb. With a report, of those that change something: what is different
+// afterwards, too.
 Status run_verb(const Verb& verb, const Options& options, const Words& words);
 
 // verbs.cpp
@@ -59,9 +64,21 @@ Status run_autoremove(const Options& options, const Words& words);
 // query.cpp
 // A line, and an item of "files".
 void list_file(const Options& o, const std::string& path);
-// "fields" of what a package says of itself.
-using InfoFields = std::vector<std::pair<std::string, std::string>>;
-void report_info(const Options& o, const char* family, const InfoFields& fields);
+// What a package says of itself: the "fields" of --json.
+class InfoFields {
+  public:
+    InfoFields() = default;
+    explicit InfoFields(std::vector<std::pair<std::string, std::string>> all)
+        : all_(std::move(all)) {}
+    // Not without a value.
+    void add(const char* name, const std::string& value);
+    // "NAME: VALUE" lines.
+    void print() const;
+    void report(const Options& o, const char* family) const;
+
+  private:
+    std::vector<std::pair<std::string, std::string>> all_;
+};
 Status run_list(const Options& options, const Words& words);
 Status run_files(const Options& options, const Words& words);
 Status run_info(const Options& options, const Words& words);

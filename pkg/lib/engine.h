@@ -82,6 +82,8 @@ class Engine {
     // All that is unpacked and waits, when `packages` is empty.
     Status configure(std::vector<Package*> packages);
     Status remove(const std::vector<Package*>& packages, Purge purge);
+    // What stands against it; changes nothing.
+    Status check_removal(const std::vector<Package*>& packages, Purge purge);
     // Runs pending triggers and ends the transaction. Call it at the end, after errors too.
     Status finish();
 
@@ -184,7 +186,6 @@ class Engine {
     Status remove_leftover_dirs(Package& p);
     Status forget(Package& p);
     Result<bool> dir_is_shared(const Package& p, const std::string& path);
-    Status check_removal(const std::vector<Package*>& packages, Purge purge);
 
     Root& root_;
     Database& db_;

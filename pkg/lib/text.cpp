@@ -141,4 +141,10 @@ bool valid_architecture(std::string_view s) {
     return true;
 }
 
+std::string printable(std::string_view text) {
+    std::string out;
+    for (char c : text) out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+    return out;
+}
+
 }  // namespace tenon::pkg

@@ -25,4 +25,7 @@ bool parse_u64(std::string_view s, unsigned long long& out, int base = 10);
 bool valid_package_name(std::string_view s);
 bool valid_architecture(std::string_view s);
 
+// What comes from outside must not steer the terminal: control characters become '?'.
+std::string printable(std::string_view text);
+
 }  // namespace tenon::pkg

@@ -137,6 +137,32 @@ TEST_F(JsonVerbs, of_repositories_and_transactions) {
     EXPECT_EQ(rows("changes", {"package"}), Rows());
 }
 
+TEST_F(JsonVerbs, a_dry_run_changes_nothing_or_is_refused) {
+    repository_.add("app", "1", "Depends: lib\n");
+    repository_.add("lib", "1");
+    repository_.publish();
+    EXPECT_EQ(json("update"), "");
+    EXPECT_EQ(json("install", {"app"}), "") << text_;
+    EXPECT_EQ(json("list"), "");
+    const Rows both = rows("packages", {"package", "version", "state"});
+
+    options_.dry_run = true;
+    EXPECT_EQ(json("remove", {"app"}), "") << text_;
+    EXPECT_EQ(rows("plan", {"action", "package"}), Rows{"remove app"});
+    // As without it: what needs the package is said.
+    EXPECT_NE(json("remove", {"lib"}).find("app"), std::string::npos) << text_;
+    for (const char* verb : {"unpack", "configure", "hold", "unhold", "update"}) {
+        const std::string why = json(verb, {"app"});
+        EXPECT_NE(why.find("--dry-run"), std::string::npos) << verb << ": " << why;
+    }
+    EXPECT_EQ(json("undo", {"1"}), "") << text_;
+    options_.dry_run = false;
+    EXPECT_EQ(json("list"), "");
+    EXPECT_EQ(rows("packages", {"package", "version", "state"}), both);
+    EXPECT_EQ(json("history"), "");
+    EXPECT_EQ(json_["transactions"].Size(), 1u) << text_;
+}
+
 TEST_F(JsonVerbs, of_files) {
     DebSpec spec{.control = control_text("tool", "1.2", "Depends: \n")};
     add_file(spec, "/usr/bin/tool", "contents");

@@ -10,6 +10,7 @@ name carries the content.
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from .tree import Entry, Tree
@@ -115,28 +116,33 @@ def write_file(tree: Tree, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def records(handle, size: int) -> Iterator[tuple[str, int, int, int]]:
+    """Name, mode, place and length of the data of each entry of a newc archive (or of several behind each other)."""
+    at = 0
+    while at + HEADER_BYTES <= size:
+        handle.seek(at)
+        head = handle.read(HEADER_BYTES + 256)
+        if head[:6] not in (b"070701", b"070702"):
+            at += 4  # the padding between two archives
+            continue
+        mode, length, name_bytes = (int(head[i:i + 8], 16) for i in (14, 54, 94))
+        name, end, _ = head[HEADER_BYTES:HEADER_BYTES + name_bytes].partition(b"\0")
+        if not end:
+            handle.seek(at + HEADER_BYTES)
+            name = handle.read(name_bytes).partition(b"\0")[0]
+        data_at = at + HEADER_BYTES + name_bytes + (-(HEADER_BYTES + name_bytes) % 4)
+        yield "/".join(p for p in os.fsdecode(name).split("/") if p not in ("", ".")), mode, data_at, length
+        at = data_at + length + (-length % 4)
+
+
 def directories(path: Path) -> dict[str, Entry]:
     """The directories and symlinks of a newc archive (or of several behind each other)."""
     found: dict[str, Entry] = {}
-    size = path.stat().st_size
     with open(path, "rb") as handle:
-        at = 0
-        while at + HEADER_BYTES <= size:
-            handle.seek(at)
-            head = handle.read(HEADER_BYTES + 256)
-            if head[:6] not in (b"070701", b"070702"):
-                at += 4  # the padding between two archives
-                continue
-            mode, length = int(head[14:22], 16), int(head[54:62], 16)
-            name_end = HEADER_BYTES + int(head[94:102], 16)
-            data_at = at + name_end + (-name_end % 4)
-            kind = stat.S_IFMT(mode)
-            if kind in (stat.S_IFDIR, stat.S_IFLNK):
-                handle.seek(at + HEADER_BYTES)
-                name = os.fsdecode(handle.read(name_end - HEADER_BYTES).split(b"\0")[0])
+        for name, mode, data_at, length in records(handle, path.stat().st_size):
+            if stat.S_ISDIR(mode):
+                found[name] = Entry(mode)
+            elif stat.S_ISLNK(mode):
                 handle.seek(data_at)
-                data = handle.read(length) if kind == stat.S_IFLNK else None
-                found["/".join(p for p in name.split("/") if p not in ("", "."))] = Entry(
-                    mode, data=data)
-            at = data_at + length + (-length % 4)
+                found[name] = Entry(mode, data=handle.read(length))
     return found

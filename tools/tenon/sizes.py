@@ -2,31 +2,14 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-from .initrd import HEADER_BYTES
+from . import initrd
 
 LISTS = "var/lib/dpkg/info/"
 OWN = ("boot/", "etc/tenon/", "init", "usr/bin/pkg", "usr/bin/tmod", "usr/lib/modules/", "usr/lib/tenon/", "lib/modules/",
        "lib/tenon/")
 OURS, REST = "(Tenon's own)", "(of no package)"
-
-
-def _records(handle, size: int) -> Iterator[tuple[str, int, int, int]]:
-    """Name, mode, place and length of the data of each entry of a newc archive (or of several behind each other)."""
-    at = 0
-    while at + HEADER_BYTES <= size:
-        handle.seek(at)
-        head = handle.read(HEADER_BYTES)
-        if head[:6] != b"070701":
-            at += 4  # the padding between two archives
-            continue
-        mode, length, name_bytes = (int(head[i:i + 8], 16) for i in (14, 54, 94))
-        name = os.fsdecode(handle.read(name_bytes).partition(b"\0")[0])
-        data_at = (at + HEADER_BYTES + name_bytes + 3) & ~3
-        yield "/".join(p for p in name.split("/") if p not in ("", ".")), mode, data_at, length
-        at = (data_at + length + 3) & ~3
 
 
 def by_package(archive: Path) -> dict[str, int]:
@@ -35,7 +18,7 @@ def by_package(archive: Path) -> dict[str, int]:
     links: dict[str, str] = {}
     lists: dict[str, bytes] = {}
     with open(archive, "rb") as handle:
-        for name, mode, data_at, length in _records(handle, archive.stat().st_size):
+        for name, mode, data_at, length in initrd.records(handle, archive.stat().st_size):
             handle.seek(data_at)
             if stat.S_ISREG(mode):
                 files[name] = length
