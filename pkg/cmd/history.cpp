@@ -64,7 +64,7 @@ Words cached(Root& root, const HistoryEntry& entry) {
     Words out;
     for (const auto& c : entry.changes) {
         const std::string path =
-            std::string(apt::kArchives) + "/" + apt::cache_name(c.name, c.before, c.arch);
+            std::string(kArchives) + "/" + apt::cache_name(c.name, c.before, c.arch);
         auto there = root.exists(path);
         if (!c.before.empty() && there && *there)
             out.push_back((root.is_system() ? "" : root.dir()) + path);

@@ -21,7 +21,7 @@ Status run_update(const Options& o, const Words& words) {
     TRY_SET(auto sources, apt::read_sources(root, db->native_arch()));
     if (sources.empty())
         return fail("there is no source in /etc/apt/sources.list and /etc/apt/sources.list.d");
-    apt::Fetcher fetcher(root);
+    Fetcher fetcher(root);
     size_t failed = 0;
     for (const auto& source : sources) {
         std::string name = source.uri + " " + source.suite;

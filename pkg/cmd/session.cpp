@@ -209,10 +209,10 @@ static Status confirm_removals(const Options& o, const solver::Answer& answer) {
 Status carry_out(const Options& o, Session& s, const solver::Answer& answer,
                  const std::vector<uint32_t>& chosen, std::vector<Mark> marks) {
     print_plan(o, s, answer);
-    std::vector<apt::Download> downloads;
+    std::vector<Download> downloads;
     for (uint32_t n : answer.install)
         downloads.push_back(apt::download_of(*s.available, s.record(n)));
-    apt::Fetcher fetcher(*s.root);
+    Fetcher fetcher(*s.root);
     if (o.dry_run) return {};
     TRY(confirm_removals(o, answer));
     if (uint64_t bytes = fetcher.bytes_to_fetch(downloads))

@@ -1,10 +1,7 @@
 // Repositories over http, from a server on the loopback interface.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-
 #include "pkg/lib/text.h"
 #include "pkg/tests/apt_root.h"
+#include "pkg/tests/http_server.h"
 
 namespace tenon::pkg::test {
 namespace {
@@ -14,45 +11,19 @@ class AptHttp : public AptRoot {
     void SetUp() override {
         AptRoot::SetUp();
         if (access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "needs python3";
-        for (const char* v : {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"})
-            unsetenv(v);
     }
     void TearDown() override { stop(); }
 
     void serve(const std::vector<std::string>& more = {}) {
-        stop();
         log_ = scratch_.dir() + "/log";
-        unlink(log_.c_str());
-        int pipe_ends[2];
-        ASSERT_EQ(pipe2(pipe_ends, O_CLOEXEC), 0);
-        server_ = fork();
-        if (server_ == 0) {
-            dup2(pipe_ends[1], STDOUT_FILENO);
-            std::vector<std::string> words = {"python3", PKG_TESTS "/http_server.py",
-                                              repository_.dir(), log_};
-            words.insert(words.end(), more.begin(), more.end());
-            std::vector<char*> argv;
-            for (auto& w : words) argv.push_back(w.data());
-            argv.push_back(nullptr);
-            execv("/usr/bin/python3", argv.data());
-            _exit(127);
-        }
-        close(pipe_ends[1]);
-        std::string port;
-        for (char c = 0; c != '\n'; port += c) ASSERT_EQ(read(pipe_ends[0], &c, 1), 1);
-        close(pipe_ends[0]);
-        base_ = "http://127.0.0.1:" + std::string(trim(port)) + "/";
+        base_ = server_.start(repository_.dir(), log_, more);
+        ASSERT_NE(base_, "");
         sources("deb " + base_ + " test main\n");
     }
-    void stop() {
-        if (server_ <= 0) return;
-        kill(server_, SIGKILL);
-        waitpid(server_, nullptr, 0);
-        server_ = -1;
-    }
+    void stop() { server_.stop(); }
     std::string archives() const { return scratch_.root_dir() + "/var/cache/pkg/archives"; }
 
-    pid_t server_ = -1;
+    HttpServer server_;
     std::string base_, log_;
 };
 

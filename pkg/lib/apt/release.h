@@ -10,17 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "pkg/lib/hash.h"
+#include "pkg/lib/fetch/fetch.h"
 #include "pkg/lib/result.h"
 
 namespace tenon::pkg::apt {
-
-// What a file must be, byte for byte.
-struct Expected {
-    uint64_t size_bytes = 0;
-    HashAlgorithm algorithm = HashAlgorithm::sha256;
-    std::string digest_hex;
-};
 
 struct Release {
     std::string origin, label, suite, codename, version;

@@ -359,13 +359,7 @@ Download download_of(const Available& available, const Record& record) {
     d.uri = available.origins[record.origin].base_uri;
     std::string_view file = record.get("Filename");
     while (file.starts_with("./")) file.remove_prefix(2);
-    for (char c : file) {
-        // What a URI cannot hold as it is.
-        if (c == ' ' || c == '%' || c == '?' || c == '#' || static_cast<unsigned char>(c) >= 127)
-            d.uri += format("%%%02x", static_cast<unsigned char>(c));
-        else
-            d.uri += c;
-    }
+    d.uri += uri_escaped(file);
     unsigned long long size = 0;
     parse_u64(record.get("Size"), size);
     d.expected.size_bytes = size;

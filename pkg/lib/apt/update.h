@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "pkg/lib/apt/fetch.h"
 #include "pkg/lib/apt/index.h"
 #include "pkg/lib/apt/release.h"
 #include "pkg/lib/apt/sources.h"
+#include "pkg/lib/fetch/fetch.h"
 #include "pkg/lib/root.h"
 
 namespace tenon::pkg::apt {

@@ -1,4 +1,4 @@
-#include "pkg/lib/apt/fetch.h"
+#include "pkg/lib/fetch/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include "pkg/lib/stream.h"
 #include "pkg/lib/text.h"
 
-namespace tenon::pkg::apt {
+namespace tenon::pkg {
 
 namespace {
 
@@ -57,12 +57,25 @@ std::optional<std::string> local_path(const std::string& uri) {
     return out;
 }
 
-Status check_file(const std::string& path, const Expected& expected) {
+std::string uri_escaped(std::string_view path) {
+    std::string out;
+    for (char c : path)
+        if (c == ' ' || c == '%' || c == '?' || c == '#' || static_cast<unsigned char>(c) >= 127)
+            out += format("%%%02x", static_cast<unsigned char>(c));
+        else
+            out += c;
+    return out;
+}
+
+// An error unless the plain file at `path` is what was promised.
+static Status check_file(const std::string& path, const Download& d) {
+    const Expected& expected = d.expected;
     TRY_SET(Source file, Source::open(path));
     if (file.size_bytes() != expected.size_bytes)
         return fail("it has %llu bytes and should have %llu",
                     static_cast<unsigned long long>(file.size_bytes()),
                     static_cast<unsigned long long>(expected.size_bytes));
+    if (d.check) return d.check(path);
     Hash hash(expected.algorithm);
     std::vector<char> block(kBlockBytes);
     for (;;) {
@@ -131,7 +144,7 @@ Result<std::optional<std::string>> Fetcher::read(const std::string& uri, size_t 
 bool Fetcher::in_cache(Download& d) {
     std::string path = host_path(cached(d.name));
     if (auto local = local_path(d.uri); local && d.uri.starts_with("file:")) path = *local;
-    if (access(path.c_str(), R_OK) != 0 || !check_file(path, d.expected)) return false;
+    if (access(path.c_str(), R_OK) != 0 || !check_file(path, d)) return false;
     d.path = path;
     return true;
 }
@@ -147,7 +160,7 @@ uint64_t Fetcher::bytes_to_fetch(const std::vector<Download>& downloads) {
 Status Fetcher::get_local(Download& d) {
     auto from = local_path(d.uri);
     if (d.uri.starts_with("file:")) {
-        TRY(check_file(*from, d.expected));
+        TRY(check_file(*from, d));
         d.path = *from;
         return {};
     }
@@ -180,7 +193,7 @@ Result<Fd> Fetcher::open_partial(const std::string& path) {
 // What has arrived in partial/ is checked and gets its place.
 Status Fetcher::settle(Download& d) {
     std::string partial = partial_of(d.name);
-    if (Status s = check_file(host_path(partial), d.expected); !s) {
+    if (Status s = check_file(host_path(partial), d); !s) {
         // Wrong bytes are not gone on with.
         TRY(root_.unlink(partial));
         return s;
@@ -253,4 +266,4 @@ Status Fetcher::get(std::vector<Download>& downloads) {
     return {};
 }
 
-}  // namespace tenon::pkg::apt
+}  // namespace tenon::pkg

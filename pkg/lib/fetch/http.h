@@ -11,7 +11,7 @@
 #include "pkg/lib/fd.h"
 #include "pkg/lib/result.h"
 
-namespace tenon::pkg::apt {
+namespace tenon::pkg {
 
 // One file.
 struct HttpJob {
@@ -38,4 +38,4 @@ class HttpClient {
 // An error when this build has none, or its library is not there.
 Result<std::unique_ptr<HttpClient>> make_http_client();
 
-}  // namespace tenon::pkg::apt
+}  // namespace tenon::pkg

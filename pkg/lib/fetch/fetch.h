@@ -15,20 +15,31 @@
 #include <string>
 #include <vector>
 
-#include "pkg/lib/apt/http.h"
-#include "pkg/lib/apt/release.h"
+#include "pkg/lib/fetch/http.h"
+#include "pkg/lib/hash.h"
 #include "pkg/lib/result.h"
 #include "pkg/lib/root.h"
 
-namespace tenon::pkg::apt {
+namespace tenon::pkg {
 
 inline constexpr const char* kArchives = "/var/cache/pkg/archives";
+
+// What a file must be, byte for byte.
+struct Expected {
+    uint64_t size_bytes = 0;
+    HashAlgorithm algorithm = HashAlgorithm::sha256;
+    std::string digest_hex;
+};
 
 struct Download {
     std::string uri;
     std::string name;  // of the file in the cache, without a slash
     std::string what;  // in messages
     Expected expected;
+    // In place of expected.digest_hex, where an index promises something else than a digest of the
+    // whole file: an error unless the file at this path is as promised. The size is compared
+    // before.
+    std::function<Status(const std::string& path)> check = {};
     std::string path;  // out: where the good file lies, for open(2)
 };
 
@@ -61,9 +72,9 @@ class Fetcher {
     std::unique_ptr<HttpClient> http_;
 };
 
-// An error unless the plain file at `path` has this size and digest.
-Status check_file(const std::string& path, const Expected& expected);
 // The path that a file: or copy: URI names; nullopt for any other. %XX is undone.
 std::optional<std::string> local_path(const std::string& uri);
+// A path as it stands in a URI: what a URI cannot hold becomes %XX.
+std::string uri_escaped(std::string_view path);
 
-}  // namespace tenon::pkg::apt
+}  // namespace tenon::pkg

@@ -12,9 +12,9 @@
 #include <algorithm>
 #include <deque>
 
-#include "pkg/lib/apt/http.h"
+#include "pkg/lib/fetch/http.h"
 
-namespace tenon::pkg::apt {
+namespace tenon::pkg {
 
 namespace {
 
@@ -252,4 +252,4 @@ Result<std::unique_ptr<HttpClient>> make_http_client() {
     return std::make_unique<CurlClient>(curl);
 }
 
-}  // namespace tenon::pkg::apt
+}  // namespace tenon::pkg
