@@ -69,8 +69,8 @@ Status Installer::load_candidate(const std::string& stage) {
 Status Installer::save(Phase phase) {
     std::string out =
         format("phase %s\noptions %d\n", phase == Phase::act ? "act" : "done", options_.purge);
-    for (const auto& c : set_) out += "package " + c->stage + "\n";
-    for (const auto& name : removals_) out += "remove " + name + "\n";
+    for (const Act& a : order_)
+        out += a.candidate ? "package " + a.candidate->stage + "\n" : "remove " + a.remove + "\n";
     ApkCheckpoint database(db_.get());
     return transaction_->save(database, out);
 }
@@ -101,10 +101,12 @@ Status Installer::resume() {
         if (w[0] == "options") options_.purge = value == "1";
         if (w[0] == "package" && !done) {
             TRY(load_candidate(value));
+            order_.push_back({.candidate = set_.back().get(), .remove = {}});
             names.push_back(set_.back()->package.package.display_name());
         }
         if (w[0] == "remove") {
             removals_.push_back(value);
+            order_.push_back({.remove = value});
             names.push_back(value);
         }
         if (w[0] == "pre-deinstall") after_pre_deinstall_.insert(value);
@@ -114,6 +116,7 @@ Status Installer::resume() {
     TRY(root_.remove_tree(kExecDir));
     // What fails now fails as it would have done then: the run that found it goes on.
     if (Status s = act(); !s) fprintf(stderr, "pkg: %s\n", s.error().text.c_str());
+    order_.clear();
     set_.clear();
     removals_.clear();
     failed_scripts_.clear();
@@ -138,11 +141,10 @@ Status Installer::act() {
 }
 
 Status Installer::carry_out() {
-    for (const auto& name : removals_) TRY(remove_one(name));
     Status done;
-    for (auto& c : set_) {
-        if (done) done = install_one(*c);
-        if (!done) take_back_world(*c);
+    for (const Act& a : order_) {
+        if (done) done = a.candidate ? install_one(*a.candidate) : remove_one(a.remove);
+        if (!done && a.candidate) take_back_world(*a.candidate);
     }
     return done;
 }
@@ -165,8 +167,12 @@ Status Installer::install_one(Candidate& c) {
     if (upgrade) {
         old = *now;
         args.push_back(old.package.version);
-        printf("Upgrading %s (%s -> %s) ...\n", p.name.c_str(), old.package.version.c_str(),
-               p.version.c_str());
+        const int order = compare_versions(old.package.version, p.version);
+        if (order == 0)
+            printf("Installing %s (%s) again ...\n", p.name.c_str(), p.version.c_str());
+        else
+            printf("%s %s (%s -> %s) ...\n", order < 0 ? "Upgrading" : "Downgrading",
+                   p.name.c_str(), old.package.version.c_str(), p.version.c_str());
     } else {
         printf("Installing %s (%s) ...\n", p.name.c_str(), p.version.c_str());
     }
@@ -195,7 +201,6 @@ Status Installer::install_one(Candidate& c) {
     c.package.dirs =
         records_of(c.files, accounts, c.package.is_sha256(),
                    [&](const std::string& path) { return placement.is_left_out(path); });
-    c.package.repository_tag = upgrade ? old.repository_tag : "";
     c.package.broken_script = !script_ok;
     db_->put(c.package);
     if (upgrade) {

@@ -14,8 +14,6 @@ namespace tenon::pkg::apk {
 
 namespace {
 
-constexpr size_t kIdentityBytes = 20;
-
 // As the database holds it: 20 bytes of either kind.
 void shorten(Checksum& c) {
     if (c.kind == Checksum::Kind::sha256) c.kind = Checksum::Kind::sha256_160;
@@ -40,16 +38,21 @@ Status Installer::open() {
     return {};
 }
 
-Status Installer::stage(const std::string& path, const KeyRing& keys) {
+Status Installer::stage(const std::string& path, const KeyRing& keys, const Plan::Step* step) {
     if (!transaction_) transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
     TRY(transaction_->open());
     TRY_SET(ApkFile file, ApkFile::open(path, keys));
-    if (!options_.allow_untrusted)
+    auto in_file = [&](Error e) { return std::unexpected(std::move(e).in(path)); };
+    const bool promised = step && step->identity.kind != Checksum::Kind::none;
+    if (promised && !same_identity(file.package().checksum, step->identity))
+        return in_file(Error{"is not the package that the index has"});
+    if (!promised && !options_.allow_untrusted)
         if (Status s = file.require_good(); !s) {
             s.error().text += "; --allow-untrusted installs it all the same";
             return s;
         }
-    auto in_file = [&](Error e) { return std::unexpected(std::move(e).in(path)); };
+    if (step && (file.package().name != step->name || file.package().version != step->version))
+        return in_file(Error{"is " + file.package().display_name()});
     auto c = std::make_unique<Candidate>();
     c->package.package = file.package();
     shorten(c->package.package.checksum);
@@ -62,6 +65,13 @@ Status Installer::stage(const std::string& path, const KeyRing& keys) {
         if (other->package.package.name == name)
             return in_file(Error{"is the same package as " + other->package.package.display_name() +
                                  ", which comes along"});
+    if (step && !step->arch.empty()) {
+        if (!db_->accepts_arch(step->arch))
+            return in_file(Error{"is of the architecture " + step->arch + " in its index"});
+        c->package.package.arch = step->arch;
+    }
+    const Installed* old = db_->find(name);
+    c->package.repository_tag = step ? step->tag : old ? old->repository_tag : "";
     c->stage = transaction_->stage_dir(set_.size());
     TRY_SET(Stage contents, Stage::create(root_, c->stage));
     TRY_SET(auto entries, file.check(&contents));
@@ -189,14 +199,47 @@ void Installer::set_world(const std::vector<std::string>& names) {
     }
 }
 
+void Installer::order_simply() {
+    order_.clear();
+    for (const auto& name : removals_) order_.push_back({.remove = name});
+    for (const auto& c : set_) order_.push_back({.candidate = c.get(), .remove = {}});
+}
+
+std::unexpected<Error> Installer::give_up(Error e) {
+    order_.clear();
+    set_.clear();
+    transaction_.reset();
+    db_->undo_open();
+    return std::unexpected(std::move(e));
+}
+
+Status Installer::carry(const Plan& plan, const KeyRing& keys) {
+    for (const auto& step : plan.steps) {
+        if (!step.remove.empty()) {
+            if (!db_->find(step.remove)) return give_up(Error{step.remove + " is not installed"});
+            removals_.push_back(step.remove);
+            order_.push_back({.remove = step.remove});
+            continue;
+        }
+        if (Status s = stage(step.path, keys, &step); !s) return give_up(s.error());
+        order_.push_back({.candidate = set_.back().get(), .remove = {}});
+    }
+    if (Status s = look_over(); !s) return give_up(s.error());
+    for (const auto& [name, tag] : plan.retagged) {
+        const Installed* there = db_->find(name);
+        if (!there) continue;
+        Installed now = *there;
+        now.repository_tag = tag;
+        db_->put(std::move(now));
+    }
+    db_->world() = plan.world;
+    if (!transaction_) transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
+    TRY(begin());
+    return act();
+}
+
 Status Installer::install(const std::vector<std::string>& chosen, const std::vector<Offer>& offers,
                           const KeyRing& keys) {
-    auto give_up = [this](Error e) {
-        set_.clear();
-        transaction_.reset();
-        db_->undo_open();
-        return std::unexpected(std::move(e));
-    };
     std::vector<std::string> names;
     for (const auto& path : chosen) {
         if (Status s = stage(path, keys); !s) return give_up(s.error());
@@ -208,6 +251,7 @@ Status Installer::install(const std::vector<std::string>& chosen, const std::vec
         if (Status s = (this->*step)(); !s) return give_up(s.error());
     }
     set_world(names);
+    order_simply();
     TRY(begin());
     return act();
 }
@@ -237,6 +281,7 @@ Status Installer::remove(const std::vector<std::string>& names) {
     for (const auto& name : removals_) bring(name);
     removals_.assign(sorted.rbegin(), sorted.rend());
     std::erase_if(db_->world(), [&](const Dependency& d) { return seen.contains(d.name); });
+    order_simply();
     transaction_ = std::make_unique<Transaction>(root_, kApkTransaction);
     TRY(begin());
     return act();

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -34,6 +35,25 @@ struct InstallOptions {
     bool ignore_depends = false;
     bool purge = false;  // changed files in protected directories go with their package
     unsigned script_limit_s = 600;
+};
+
+// What somebody else has worked out: which packages come and go, in this order.
+struct Plan {
+    struct Step {
+        std::string remove = {};  // a name; or, where it is empty,
+        std::string path = {};    // the package to install,
+        std::string name = {}, version = {};
+        // with this identity, for which the index stands that has it; none: its own signature
+        // has to be good.
+        Checksum identity = {};
+        // As the index has it: one for x86_64 may have noarch packages as its own, and apk's
+        // database then does so, too. Empty: the package's own.
+        std::string arch = {};
+        std::string tag = {};  // of the repository that it counts as coming from
+    };
+    std::vector<Step> steps;
+    std::map<std::string, std::string> retagged;  // name of what stays -> its new tag
+    std::vector<Dependency> world;                // afterwards
 };
 
 class Installer {
@@ -56,6 +76,8 @@ class Installer {
     Status install(const std::vector<std::string>& chosen, const std::vector<Offer>& offers,
                    const KeyRing& keys);
     Status remove(const std::vector<std::string>& names);
+    // Nothing but signatures, digests and owners of files is judged here.
+    Status carry(const Plan& plan, const KeyRing& keys);
 
   private:
     struct Candidate {
@@ -65,7 +87,17 @@ class Installer {
     };
     enum class Phase { act, done };
 
-    Status stage(const std::string& path, const KeyRing& keys);
+    // An install or a removal.
+    struct Act {
+        Candidate* candidate = nullptr;
+        std::string remove;
+    };
+
+    // `step`: what is promised about it; null: nothing.
+    Status stage(const std::string& path, const KeyRing& keys, const Plan::Step* step = nullptr);
+    // Removals first, then the set.
+    void order_simply();
+    std::unexpected<Error> give_up(Error e);
     Status add_needed(const std::vector<Offer>& offers, const KeyRing& keys);
     World world_after() const;
     Status judge();
@@ -100,6 +132,7 @@ class Installer {
     std::unique_ptr<Transaction> transaction_;
     std::vector<std::unique_ptr<Candidate>> set_;
     std::vector<std::string> removals_;
+    std::vector<Act> order_;
     bool redo_ = false;
     std::set<std::string> after_pre_deinstall_;
     std::set<std::string> new_packages_, changed_dirs_;  // for triggers

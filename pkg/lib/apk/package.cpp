@@ -138,6 +138,12 @@ std::string Checksum::str() const {
     return (kind == Kind::sha256 ? "Q2" : "Q1") + to_base64(bytes);
 }
 
+bool same_identity(const Checksum& a, const Checksum& b) {
+    if (a.kind == Checksum::Kind::none || b.kind == Checksum::Kind::none) return false;
+    const size_t n = std::min(a.bytes.size(), b.bytes.size());
+    return n >= kIdentityBytes && a.bytes.compare(0, n, b.bytes, 0, n) == 0;
+}
+
 std::vector<Dependency> Package::conflicts() const {
     std::vector<Dependency> out;
     for (const auto& d : depends)

@@ -43,6 +43,11 @@ struct Checksum {
     bool operator==(const Checksum&) const = default;
 };
 
+// What every form of a checksum has: apk's database keeps so much of each.
+inline constexpr size_t kIdentityBytes = 20;
+// Are these of the same build? One of a database or an index may be the beginning of the other.
+bool same_identity(const Checksum& a, const Checksum& b);
+
 struct Package {
     std::string name, version, arch;
     std::string description, url, license, origin, maintainer, packager, commit;

@@ -12,11 +12,9 @@ namespace tenon::pkg::apk {
 
 namespace {
 
-constexpr size_t kIdentityBytes = 20;
-
 bool same_checksum(const Checksum& have, const std::string& wanted) {
     auto c = Checksum::parse(wanted);
-    return c && have.bytes.substr(0, kIdentityBytes) == c->bytes.substr(0, kIdentityBytes);
+    return c && same_identity(have, *c);
 }
 
 bool meets(const std::string& version, const Dependency& d) {

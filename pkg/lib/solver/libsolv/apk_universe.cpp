@@ -38,8 +38,10 @@ Result<ApkUniverse> ApkUniverse::create(const ApkSystem& system, const apk::Pack
 }
 
 NodeId ApkUniverse::add_node(const apk::Package& p) {
-    std::string identity =
-        p.checksum.kind == apk::Checksum::Kind::none ? p.name + '\n' + p.version : p.checksum.bytes;
+    // The database of what is installed has 20 bytes of every kind, an index may have more.
+    std::string identity = p.checksum.kind == apk::Checksum::Kind::none
+                               ? p.name + '\n' + p.version
+                               : p.checksum.bytes.substr(0, apk::kIdentityBytes);
     auto [at, is_new] = identities_.try_emplace(std::move(identity), nodes_.size());
     if (is_new) nodes_.push_back(ApkNode{.package = &p});
     return at->second;
@@ -89,9 +91,10 @@ Status ApkUniverse::charge(uint64_t amount) {
 bool ApkUniverse::satisfies(const ApkClaim& c, const apk::Dependency& d) const {
     const apk::Package& p = package(c.node);
     if (d.match == apk::kMatchAny) return true;
-    if (d.match == apk::kMatchChecksum)
-        return c.version == &p.version && p.checksum.kind != apk::Checksum::Kind::none &&
-               p.checksum.str() == d.version;
+    if (d.match == apk::kMatchChecksum) {
+        auto wanted = apk::Checksum::parse(d.version);
+        return c.version == &p.version && wanted && apk::same_identity(p.checksum, *wanted);
+    }
     return c.version && apk::version_matches(*c.version, d.match, d.version);
 }
 
