@@ -9,6 +9,7 @@
 #include "pkg/cmd/rpm_session.h"
 #include "pkg/lib/apk/checkpoint.h"
 #include "pkg/lib/family.h"
+#include "pkg/lib/fetch/fetch.h"
 #include "pkg/lib/text.h"
 #include "pkg/lib/wrappers.h"
 
@@ -17,7 +18,6 @@ namespace tenon::pkg {
 namespace {
 
 constexpr const char* kFamilyName = "alpine";
-constexpr const char* kArchives = "/var/cache/pkg/archives";
 
 Result<std::optional<Home>> apk_home(const Options& o, Home::Create create) {
     return Home::find(o, Family::alpine, kAlpinePrefix, create);
@@ -35,7 +35,8 @@ Status settle(Home& home, const apk::Database& db) {
 }
 
 // A prefix without packages goes: what was made for scripts, its database, its directories.
-Status give_up(const Options& o, Home& home, apk::Installer& installer) {
+// `had`: there were some before this run.
+Status give_up(const Options& o, Home& home, apk::Installer& installer, bool had) {
     for (const char* d : {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
         TRY(home.inner->unlink(d));
     (void)home.inner->rmdir("/dev");
@@ -43,7 +44,8 @@ Status give_up(const Options& o, Home& home, apk::Installer& installer) {
     if (o.purge == Purge::yes) TRY(home.outer->remove_tree(home.prefix));
     tidy_prefix(*home.outer, home.prefix);
     TRY_SET(bool left, home.outer->exists(home.prefix));
-    if (left) printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
+    if (left && had)
+        printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
     return {};
 }
 
@@ -53,24 +55,31 @@ apk::InstallOptions options_of(const Options& o) {
             .purge = o.purge == Purge::yes};
 }
 
-Status with_installer(const Options& o, Home::Create create,
-                      const std::function<Status(Home&, apk::Installer&)>& action) {
+}  // namespace
+
+Result<std::optional<Home>> find_apk_home(const Options& o) {
+    return apk_home(o, Home::Create::no);
+}
+
+Status with_apk_installer(const Options& o, Home::Create create,
+                          const std::function<Status(Home&, apk::Installer&)>& action) {
     TRY_SET(auto home, apk_home(o, create));
     if (!home) return fail("no package of Alpine's family is installed");
     apk::Installer installer(home->root(), options_of(o),
                              [&](const apk::Database& db) { return settle(*home, db); });
     Status done = installer.open();
+    const bool had = installer.is_open() && !installer.database().packages().empty();
     if (done) done = action(*home, installer);
     if (home->prefix.empty()) return done;
     // A refused first installation leaves no prefix, a last removal neither.
     TRY_SET(bool waiting, home->inner->exists(apk::kApkTransaction));
     // Not open: somebody else is at work in it.
     if (installer.is_open() && !waiting && installer.database().packages().empty())
-        TRY(give_up(o, *home, installer));
+        TRY(give_up(o, *home, installer, had));
     return done;
 }
 
-Result<apk::KeyRing> keys_of(const Options& o, Home& home) {
+Result<apk::KeyRing> apk_keys_of(const Options& o, Home& home) {
     if (!o.keys.empty()) return apk::KeyRing::load_host(o.keys);
     TRY_SET(apk::KeyRing ring, apk::KeyRing::load(*home.outer));
     if (!home.inner) return ring;
@@ -78,8 +87,6 @@ Result<apk::KeyRing> keys_of(const Options& o, Home& home) {
     TRY(ring.load_more(*home.inner));
     return ring;
 }
-
-}  // namespace
 
 Status finish_apk(const Options& o) {
     TRY_SET(auto home, apk_home(o, Home::Create::no));
@@ -89,10 +96,14 @@ Status finish_apk(const Options& o) {
         // Or a prefix that was just begun, or was about to go.
         TRY_SET(auto installed, home->inner->stat_follow("/lib/apk/db/installed"));
         waiting |= !installed || installed->st_size == 0;
+        // Or one that waits for its first package, with its repositories written down.
+        TRY_SET(bool configured, home->inner->exists("/etc/apk/repositories"));
+        TRY_SET(bool begun, home->inner->exists("/lib/apk"));
+        if (!begun && configured) waiting = false;
     }
     if (!waiting) return {};
     umask(022);
-    return with_installer(o, Home::Create::no, [](Home&, apk::Installer&) { return Status(); });
+    return with_apk_installer(o, Home::Create::no, [](Home&, apk::Installer&) { return Status(); });
 }
 
 Result<std::unique_ptr<Database>> open_changing(Root& root, const Options& o) {
@@ -117,33 +128,45 @@ Result<ApkView> look_at_apk(const Options& o) {
 }
 
 Status install_apk(const Options& o, const Words& files, const Words& names) {
+    TRY_SET(bool solved, solves_apk(o));
+    if (solved) return install_solved_apk(o, files, names);
     if (geteuid() != 0) return fail("this needs root's rights");
     if (o.dry_run || o.download_only)
-        return fail("--dry-run and --download-only are not there yet for .apk files");
+        return fail(
+            "--dry-run and --download-only need a repository in etc/apk/repositories, and "
+            "pkg_full");
     umask(022);
-    return with_installer(o, Home::Create::yes, [&](Home& home, apk::Installer& i) -> Status {
+    return with_apk_installer(o, Home::Create::yes, [&](Home& home, apk::Installer& i) -> Status {
         std::vector<std::string> directories = o.from;
         const std::string archives = o.engine.archives.empty() ? kArchives : o.engine.archives;
         directories.push_back((home.outer->is_system() ? "" : home.outer->dir()) + archives);
         auto offers = apk::read_offers(directories);
         Words chosen = files;
-        for (const auto& name : names) {
+        for (const auto& word : names) {
+            const bool prefixed = word.starts_with(kApkPrefix);
+            const std::string name = prefixed ? word.substr(kApkPrefix.size()) : word;
             TRY_SET(auto wanted, apk::Dependency::parse(name));
             const apk::Offer* offer = apk::best_offer(offers, wanted);
             if (!offer)
-                return fail("there is no package %s in the given directories", name.c_str());
+                return fail(
+                    "there is no package %s in the given directories, and no repository "
+                    "in %s/etc/apk/repositories",
+                    name.c_str(), home.prefix.c_str());
             chosen.push_back(offer->path);
         }
-        TRY_SET(auto keys, keys_of(o, home));
+        TRY_SET(auto keys, apk_keys_of(o, home));
         return i.install(chosen, offers, keys);
     });
 }
 
 Status remove_apk(const Options& o, const Words& words) {
+    TRY_SET(bool solved, solves_apk(o));
+    if (solved) return remove_solved_apk(o, words);
     if (geteuid() != 0) return fail("this needs root's rights");
-    if (o.dry_run) return fail("--dry-run is not there yet for packages of Alpine's");
+    if (o.dry_run)
+        return fail("--dry-run needs a repository in etc/apk/repositories, and pkg_full");
     umask(022);
-    return with_installer(o, Home::Create::no, [&](Home&, apk::Installer& i) -> Status {
+    return with_apk_installer(o, Home::Create::no, [&](Home&, apk::Installer& i) -> Status {
         Words names;
         for (const auto& w : words)
             names.push_back(w.starts_with(kApkPrefix) ? w.substr(kApkPrefix.size()) : w);

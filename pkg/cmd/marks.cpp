@@ -44,6 +44,11 @@ Status run_why(const Options& o, const Words& words) {
     if (words.size() != 1) return fail("why: one package name is needed");
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, Database::open(root, Access::read));
+    const Package* known = db->find_spec(words[0]);
+    if (!known || known->state == State::not_installed) {
+        TRY_SET(ApkView view, look_at_apk(o));
+        if (const auto* p = view.find(words[0])) return why_apk(view, *p);
+    }
     TRY_SET(auto named, packages_named(*db, words));
     TRY_SET(apt::Marks marks, apt::Marks::load(root, db->native_arch()));
     const Package& p = *named[0];

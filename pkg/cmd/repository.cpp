@@ -13,9 +13,17 @@
 
 namespace tenon::pkg {
 
-Status run_update(const Options& o, const Words& words) {
-    if (!words.empty()) return fail("update: takes no name; 'pkg upgrade' installs new versions");
-    if (geteuid() != 0) return fail("this needs root's rights");
+namespace {
+
+// Is the root itself one of Alpine's family?
+Result<bool> alpine_root(const Options& o) {
+    if (o.initdb) return true;
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(Family family, family_of(root));
+    return family == Family::alpine;
+}
+
+Status update_apt(const Options& o) {
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto db, open_changing(root, o));
     TRY_SET(auto sources, apt::read_sources(root, db->native_arch()));
@@ -57,24 +65,34 @@ Status run_update(const Options& o, const Words& words) {
     return {};
 }
 
+}  // namespace
+
+Status run_update(const Options& o, const Words& words) {
+    if (!words.empty()) return fail("update: takes no name; 'pkg upgrade' installs new versions");
+    if (geteuid() != 0) return fail("this needs root's rights");
+    TRY_SET(bool alpine, alpine_root(o));
+    if (alpine) return update_apk(o);
+    // What is wrong with the prefix's list does not keep the root's own back.
+    auto apks = knows_apk_repositories(o);
+    if (apks && !*apks) return update_apt(o);
+    TRY_SET(Root root, Root::open(o.root));
+    TRY_SET(auto sources, apt::read_sources(root, "amd64"));
+    Status debs = sources.empty() ? Status() : update_apt(o);
+    Status done = update_apk(o);
+    if (!debs && !done) fprintf(stderr, "pkg: %s\n", debs.error().text.c_str());
+    return done ? debs : done;
+}
+
 Status run_search(const Options& o, const Words& words) {
     if (words.empty()) return fail("search: what for?");
     TRY_SET(Session s, Session::open(o, Access::read));
-    auto contains = [](std::string_view text, std::string_view word) {
-        return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
-                   auto low = [](char c) {
-                       return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-                   };
-                   return low(a) == low(b);
-               }) != text.end();
-    };
     size_t found = 0;
     if (o.report) o.report->add_none("packages");
     for (uint32_t n : s.candidates) {
         const apt::Record& r = s.record(n);
         std::string_view description = r.get("Description");
         bool all = true;
-        for (const auto& w : words) all &= contains(r.name, w) || contains(description, w);
+        for (const auto& w : words) all &= icontains(r.name, w) || icontains(description, w);
         if (!all) continue;
         found++;
         const Package* p = s.replaced_by(r);
@@ -90,6 +108,8 @@ Status run_search(const Options& o, const Words& words) {
                                                  {"description", description}});
         printf("%s%s - %s\n", r.spec().c_str(), state.c_str(), printable(description).c_str());
     }
+    TRY_SET(size_t apks, search_apk(o, words));
+    found += apks;
     if (found == 0) return fail("nothing has '%s' in its name or description", words[0].c_str());
     return {};
 }
@@ -177,8 +197,14 @@ Status run_install(const Options& o, const Words& words) {
         return install_rpm(o, rpms);
     }
     const bool alpine = family == Family::alpine || o.initdb;
-    if (!apks.empty() || (alpine && files.empty())) {
-        if (!files.empty() || (!names.empty() && !alpine))
+    // "apk:NAME" is one of the prefix.
+    const bool prefixed = std::any_of(
+        names.begin(), names.end(), [](const std::string& n) { return n.starts_with(kApkPrefix); });
+    const bool others = std::any_of(names.begin(), names.end(), [](const std::string& n) {
+        return !n.starts_with(kApkPrefix);
+    });
+    if (!apks.empty() || prefixed || (alpine && files.empty())) {
+        if (!files.empty() || (others && !alpine))
             return fail(
                 "install: .apk files and packages of another family, each in a run of its "
                 "own");
@@ -205,9 +231,9 @@ Status run_install(const Options& o, const Words& words) {
     return install_solved(o, files, names);
 }
 
-Status run_upgrade(const Options& o, const Words& words) {
-    if (!words.empty()) return fail("upgrade: takes no name; 'pkg install NAME' upgrades one");
-    if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
+namespace {
+
+Status upgrade_debs(const Options& o) {
     TRY_SET(Session s, Session::open(o, o.dry_run ? Access::read : Access::write));
     solver::Request request{.upgrade = true, .recommends = o.recommends};
     TRY_SET(solver::Answer answer, solver::solve(*s.db, *s.available, s.candidates, request));
@@ -227,6 +253,22 @@ Status run_upgrade(const Options& o, const Words& words) {
     if (!kept.empty()) printf("Kept back: %s\n", join(kept, ", ").c_str());
     if (answer.install.empty()) return puts("Nothing to upgrade"), Status();
     return carry_out(o, s, answer, {});
+}
+
+}  // namespace
+
+Status run_upgrade(const Options& o, const Words& words) {
+    if (!words.empty()) return fail("upgrade: takes no name; 'pkg install NAME' upgrades one");
+    if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
+    TRY_SET(bool alpine, alpine_root(o));
+    if (alpine) {
+        TRY_SET(bool known, knows_apk_repositories(o));
+        if (!known) return fail("there is no repository in /etc/apk/repositories");
+        return upgrade_apk(o);
+    }
+    TRY(upgrade_debs(o));
+    TRY_SET(bool solved, solves_apk(o));
+    return solved ? upgrade_apk(o) : Status();
 }
 
 Status run_why_not(const Options& o, const Words& words) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "pkg/lib/result.h"
 
 namespace tenon::pkg {
@@ -102,6 +104,11 @@ bool iequals(std::string_view a, std::string_view b) {
     for (size_t i = 0; i < a.size(); i++)
         if (lower(a[i]) != lower(b[i])) return false;
     return true;
+}
+
+bool icontains(std::string_view text, std::string_view word) {
+    return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                       [](char a, char b) { return lower(a) == lower(b); }) != text.end();
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {

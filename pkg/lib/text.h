@@ -16,6 +16,8 @@ std::vector<std::string_view> split_words(std::string_view s);
 // Lines without their newline; a last line without newline counts.
 std::vector<std::string_view> split_lines(std::string_view s);
 bool iequals(std::string_view a, std::string_view b);
+// Is `word` somewhere in `text`, whatever the case of its letters?
+bool icontains(std::string_view text, std::string_view word);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 // True when the whole of `s` is a decimal number that fits.
 bool parse_u64(std::string_view s, unsigned long long& out, int base = 10);
