@@ -119,6 +119,11 @@ const apk::Installed* ApkView::find(const std::string& word) const {
     return db->find(name);
 }
 
+bool ApkView::wants(const std::string& word) const {
+    return db && std::any_of(db->world().begin(), db->world().end(),
+                             [&](const apk::Dependency& d) { return d.name == word; });
+}
+
 Result<ApkView> look_at_apk(const Options& o) {
     ApkView view;
     TRY_SET(view.home, apk_home(o, Home::Create::no));

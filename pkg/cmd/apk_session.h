@@ -24,6 +24,8 @@ struct ApkView {
     std::unique_ptr<apk::Database> db;
     // "apk:NAME", or NAME.
     const apk::Installed* find(const std::string& word) const;
+    // Does the world say something of that name, installed or not?
+    bool wants(const std::string& word) const;
 };
 Result<ApkView> look_at_apk(const Options& o);
 // "apk:NAME" names the package of Alpine's family where another one has the name, too.

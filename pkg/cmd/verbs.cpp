@@ -81,6 +81,9 @@ Result<ByFamily> by_family(const Options& o, const Words& words) {
             out.apks.push_back(w);
         else if (w.starts_with(kRpmWord) || rpm.find(w))
             out.rpms.push_back(w);
+        // "!NAME", which is installed nowhere.
+        else if (apk.wants(w))
+            out.apks.push_back(w);
         else
             out.debs.push_back(w);
     }
