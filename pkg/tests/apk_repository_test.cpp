@@ -228,9 +228,6 @@ TEST_F(ApkRepository, a_tag_is_for_those_who_ask) {
     EXPECT_NE(run("install", {"new"}), "");
     ASSERT_EQ(run("install", {"app@edge"}), "") << printed_;
     EXPECT_EQ(world(), "app@edge\n");
-    // What is installed is preferred until an upgrade is asked for.
-    EXPECT_EQ(version_of("app"), "1-r0");
-    ASSERT_EQ(run("upgrade"), "") << printed_;
     EXPECT_EQ(version_of("app"), "2-r0");
     EXPECT_IN("s:edge\n", slurp(home() + "/lib/apk/db/installed"));
     EXPECT_EQ(run("search", {"APP"}), "");

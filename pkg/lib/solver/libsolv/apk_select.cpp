@@ -19,13 +19,21 @@ size_t twice(size_t limit) {
 
 Status ApkSelection::read_world() {
     pins_.resize(u_.names());
+    preferred_.resize(u_.names());
     for (const apk::Dependency& d : wish_.world) {
         TRY_SET(AtomId a, u_.add_atom(d));
         (d.conflict ? jobs_.unwanted : jobs_.wanted).push_back(a);
-        if (d.tag.empty() || d.conflict) continue;
+        if (d.conflict) continue;
+        if (d.tag.empty()) {
+            if (NameId name = u_.find_name(d.name); name != kNone) preferred_[name] |= 1;
+            continue;
+        }
         NameId name = u_.find_name(d.name);
         unsigned tag = u_.tag_number(d.tag);
-        if (name != kNone && tag != kNone) pins_[name] |= uint64_t{1} << tag;
+        if (name != kNone && tag != kNone) {
+            pins_[name] |= uint64_t{1} << tag;
+            preferred_[name] |= uint64_t{1} << tag;
+        }
     }
     own_.resize(u_.names());
     inherited_.resize(u_.names());
@@ -138,6 +146,15 @@ unsigned ApkSelection::tag_class(NameId name, NodeId n) const {
              pinned_here(name, n));
 }
 
+// What the world names comes from where the world says: with a tag from there, else from the
+// repositories without one. What is installed counts as coming from where it came from.
+bool ApkSelection::is_preferred(NameId name, NodeId n) const {
+    const ApkNode& node = u_.node(n);
+    uint64_t tags = u_.tags_of(n);
+    if (node.installed >= 0) tags |= followed_[node.name];
+    return (tags & (preferred_[name] | preferred_[node.name])) != 0;
+}
+
 // The order of Alpine's preferences for a name. Spec: apk-world(5), apk-package(5).
 bool ApkSelection::better(NameId name, const ApkClaim& a, const ApkClaim& b) const {
     const apk::Package &pa = u_.package(a.node), &pb = u_.package(b.node);
@@ -150,6 +167,9 @@ bool ApkSelection::better(NameId name, const ApkClaim& a, const ApkClaim& b) con
     };
     if (of_both(kApkAvailable))
         if (bool va = available(a.node), vb = available(b.node); va != vb) return va;
+    if (na.name == nb.name && !of_both(kApkLatest))
+        if (bool wa = is_preferred(name, a.node), wb = is_preferred(name, b.node); wa != wb)
+            return wa;
     bool ia = na.installed >= 0, ib = nb.installed >= 0;
     if (ia != ib && !of_both(kApkUpgrade | kApkLatest | kApkAvailable)) return ia;
     if (!of_both(kApkLatest))

@@ -71,6 +71,7 @@ class ApkSelection {
     bool usable(NodeId n, uint64_t mask);
     bool better(NameId name, const ApkClaim& a, const ApkClaim& b) const;
     unsigned tag_class(NameId name, NodeId n) const;
+    bool is_preferred(NameId name, NodeId n) const;
     bool pinned_here(NameId name, NodeId n) const;
     void set_preferences();
     void ban_old_versions();
@@ -95,9 +96,10 @@ class ApkSelection {
     std::unique_ptr<ApkPool> pool_;
     std::vector<unsigned> own_, inherited_;  // by name
     std::vector<bool> ignored_;
-    std::vector<uint64_t> pins_;      // by name: tags of the world's constraints
-    std::vector<uint64_t> followed_;  // by name: the tag that the installed one came from
-    std::vector<uint64_t> masks_;     // by node
+    std::vector<uint64_t> preferred_;  // by name: where the world wants it from, tag 0 too
+    std::vector<uint64_t> pins_;       // by name: tags of the world's constraints
+    std::vector<uint64_t> followed_;   // by name: the tag that the installed one came from
+    std::vector<uint64_t> masks_;      // by node
     std::vector<bool> in_, reached_, checked_, unusable_;
     std::vector<NodeId> reached_list_, queue_;
     std::vector<bool> latest_banned_;
