@@ -8,6 +8,7 @@
 #include <set>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/plan.h"
 #include "pkg/lib/apk/file.h"
 #include "pkg/lib/apk/repositories.h"
 #include "pkg/lib/solver/apk_solver.h"
@@ -83,44 +84,43 @@ solver::ApkSystem system_of(const apk::Database& db, const Offered& offered,
     return s;
 }
 
-void print_names(const char* what, const std::vector<std::string>& names) {
-    if (!names.empty()) printf("%s: %s\n", what, join(names, ", ").c_str());
+PlannedChange::Action action_of(Kind kind) {
+    using Action = PlannedChange::Action;
+    switch (kind) {
+        case Kind::install:
+            return Action::install;
+        case Kind::upgrade:
+            return Action::upgrade;
+        case Kind::downgrade:
+            return Action::downgrade;
+        case Kind::replace:
+        case Kind::reinstall:
+            return Action::reinstall;
+        case Kind::retag:
+            return Action::retag;
+        case Kind::purge:
+            return Action::remove;
+    }
+    return Action::install;
 }
 
-void print_changes(const solver::ApkAnswer& answer) {
-    std::vector<std::string> fresh, again, up, down, gone, tags;
+PlanText plan_text(const solver::ApkAnswer& answer) {
+    PlanText plan;
     for (const auto& stage : answer.stages)
         for (const auto& c : stage.changes) {
-            const std::string both =
-                c.from && c.to ? c.to->name + " " + c.from->version + " -> " + c.to->version : "";
-            switch (c.kind) {
-                case Kind::install:
-                    fresh.push_back(c.to->display_name());
-                    break;
-                case Kind::upgrade:
-                    up.push_back(both);
-                    break;
-                case Kind::downgrade:
-                    down.push_back(both);
-                    break;
-                case Kind::replace:
-                case Kind::reinstall:
-                    again.push_back(c.to->display_name());
-                    break;
-                case Kind::retag:
-                    tags.push_back(c.to->name + (c.tag.empty() ? " (none)" : " @" + c.tag));
-                    break;
-                case Kind::purge:
-                    gone.push_back(c.from->display_name());
-                    break;
-            }
+            const apk::Package& p = c.to ? *c.to : *c.from;
+            PlannedChange out{.action = action_of(c.kind),
+                              .package = p.name,
+                              .architecture = p.arch,
+                              .before = c.from ? c.from->version : "",
+                              .after = c.to ? c.to->version : "",
+                              .shown = p.display_name()};
+            if (c.kind == Kind::upgrade || c.kind == Kind::downgrade) out.shown.clear();
+            if (c.kind == Kind::retag)
+                out.shown = p.name + (c.tag.empty() ? " (none)" : " @" + c.tag);
+            plan.add(std::move(out));
         }
-    print_names("To install", fresh);
-    print_names("To install again", again);
-    print_names("To upgrade", up);
-    print_names("To downgrade", down);
-    print_names("To remove", gone);
-    print_names("To have another tag", tags);
+    return plan;
 }
 
 // The changes as the installer wants them, and what has to be fetched for them.
@@ -178,7 +178,7 @@ Status carry_out(const Options& o, Home& home, const Offered& offered,
     }
     if (answer.stages.empty() && same_world(answer.world, world))
         return puts("Nothing to do"), Status();
-    print_changes(answer);
+    plan_text(answer).print(o);
     if (o.dry_run || !installer) return {};
     apk::Plan plan;
     std::vector<Download> downloads;
@@ -283,6 +283,16 @@ Status update_apk(const Options& o) {
             for (const auto& r : list) {
                 auto report = apk::update_repository(*home.outer, fetcher, r, db.archs(), keys,
                                                      o.allow_untrusted);
+                if (o.report)
+                    o.report->add(
+                        "sources",
+                        JsonObject{{"source", r.str()},
+                                   {"ok", report.has_value()},
+                                   {"error", report ? Json() : Json(report.error().text)},
+                                   {"changed", report && !report->unchanged},
+                                   {"packages", Json::count(report ? report->packages : 0)},
+                                   {"signed_by", report ? Json::or_null(report->signer) : Json()},
+                                   {"warnings", JsonList()}});
                 if (!report) {
                     failed++;
                     fflush(stdout);
@@ -342,6 +352,15 @@ Result<size_t> search_apk(const Options& o, const Words& words) {
                             : have->package.version == p.version
                                 ? " [installed]"
                                 : " [installed: " + have->package.version + "]";
+        if (o.report)
+            o.report->add("packages",
+                          JsonObject{{"family", "apk"},
+                                     {"package", p.name},
+                                     {"tag", Json::or_null(best.second)},
+                                     {"architecture", p.arch},
+                                     {"version", p.version},
+                                     {"installed", have ? Json(have->package.version) : Json()},
+                                     {"description", p.description}});
         printf("%s%s %s%s - %s\n", std::string(kApkPrefix).c_str(), name.c_str(), p.version.c_str(),
                state.c_str(), printable(p.description).c_str());
     }
@@ -368,57 +387,73 @@ Result<bool> info_of_offered_apk(const Options& o, const std::string& word) {
                 where = &index;
             }
     if (!best) return false;
-    print_package(*best);
+    print_package(o, *best);
     printf("\nnot installed; in %s\n", where->repository.str().c_str());
     return true;
 }
 
-Status why_apk(const ApkView& view, const apk::Installed& wanted) {
+Status why_apk(const Options& o, const ApkView& view, const apk::Installed& wanted) {
     // From the world, one need after the other; the first way is the shortest.
-    std::map<const apk::Installed*, std::string> lines;
-    std::map<const apk::Installed*, const apk::Installed*> from;
+    struct Link {
+        const apk::Installed* by = nullptr;  // null: the world
+        const char* relation = "";
+        std::string on;
+    };
+    std::map<const apk::Installed*, Link> links;
     std::vector<const apk::Installed*> queue;
     const auto all = view.db->packages();
-    auto reach = [&](const apk::Dependency& d, const apk::Installed* by, const std::string& line) {
+    auto reach = [&](const apk::Dependency& d, const apk::Installed* by) {
         if (d.conflict) return;
-        for (const apk::Installed* p : all) {
-            if (!apk::provides(p->package, d) || !from.try_emplace(p, by).second) continue;
-            lines[p] = line;
-            queue.push_back(p);
-        }
+        for (const apk::Installed* p : all)
+            if (apk::provides(p->package, d) &&
+                links.try_emplace(p, by, by ? "needs" : "was asked for", d.str()).second)
+                queue.push_back(p);
     };
-    for (const auto& d : view.db->world()) reach(d, nullptr, d.str() + " was asked for");
+    for (const auto& d : view.db->world()) reach(d, nullptr);
     auto holds = [&](const apk::Dependency& d) {
         return d.conflict != std::any_of(all.begin(), all.end(), [&](const apk::Installed* p) {
                    return apk::provides(p->package, d);
                });
     };
-    for (size_t i = 0; i < queue.size() && !from.contains(&wanted); i++) {
+    for (size_t i = 0; i < queue.size() && !links.contains(&wanted); i++) {
         const apk::Installed* by = queue[i];
-        for (const auto& d : by->package.depends)
-            reach(d, by, by->package.display_name() + " needs " + d.str());
+        for (const auto& d : by->package.depends) reach(d, by);
         for (const apk::Installed* p : all) {
             const auto& conditions = p->package.install_if;
-            if (conditions.empty() || from.contains(p)) continue;
+            if (conditions.empty() || links.contains(p)) continue;
             bool mine = false, fulfilled = true;
             for (const auto& d : conditions) {
                 mine |= !d.conflict && apk::provides(by->package, d);
                 fulfilled &= holds(d);
             }
             if (!mine || !fulfilled) continue;
-            from[p] = by;
-            lines[p] = by->package.display_name() + " brings in " + p->package.name + " (" +
-                       apk::to_text(conditions) + ")";
+            links.try_emplace(p, by, "brings in",
+                              p->package.name + " (" + apk::to_text(conditions) + ")");
             queue.push_back(p);
         }
     }
-    if (!from.contains(&wanted)) {
+    if (o.report) {
+        o.report->set("package", wanted.package.name);
+        o.report->add_none("chain");
+    }
+    if (!links.contains(&wanted)) {
         printf("%s is needed by nothing that was asked for\n", wanted.package.name.c_str());
         return {};
     }
-    std::vector<std::string> chain;
-    for (const apk::Installed* at = &wanted; at; at = from[at]) chain.push_back(lines[at]);
-    for (auto it = chain.rbegin(); it != chain.rend(); ++it) puts(it->c_str());
+    std::vector<const apk::Installed*> chain;
+    for (const apk::Installed* at = &wanted; at; at = links.at(at).by) chain.push_back(at);
+    for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+        const Link& l = links.at(*it);
+        if (o.report)
+            o.report->add("chain", JsonObject{{"package", l.by ? Json(l.by->package.name) : Json()},
+                                              {"relation", l.relation},
+                                              {"on", l.on},
+                                              {"fulfilled_by", (*it)->package.name}});
+        if (l.by)
+            printf("%s %s %s\n", l.by->package.display_name().c_str(), l.relation, l.on.c_str());
+        else
+            printf("%s %s\n", l.on.c_str(), l.relation);
+    }
     return {};
 }
 

@@ -57,6 +57,6 @@ Status upgrade_apk(const Options& o);
 Result<size_t> search_apk(const Options& o, const Words& words);
 // False when no index has a package of that name.
 Result<bool> info_of_offered_apk(const Options& o, const std::string& word);
-Status why_apk(const ApkView& view, const apk::Installed& wanted);
+Status why_apk(const Options& o, const ApkView& view, const apk::Installed& wanted);
 
 }  // namespace tenon::pkg

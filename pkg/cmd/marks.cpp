@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/plan.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/needs.h"
 #include "pkg/lib/text.h"
@@ -47,7 +48,7 @@ Status run_why(const Options& o, const Words& words) {
     const Package* known = db->find_spec(words[0]);
     if (!known || known->state == State::not_installed) {
         TRY_SET(ApkView view, look_at_apk(o));
-        if (const auto* p = view.find(words[0])) return why_apk(view, *p);
+        if (const auto* p = view.find(words[0])) return why_apk(o, view, *p);
     }
     TRY_SET(auto named, packages_named(*db, words));
     TRY_SET(apt::Marks marks, apt::Marks::load(root, db->native_arch()));

@@ -9,12 +9,6 @@
 
 namespace tenon::pkg {
 
-std::string printable(std::string_view s) {
-    std::string out;
-    for (char c : s) out += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
-    return out;
-}
-
 namespace {
 
 using apk::ApkFile;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "pkg/cmd/plan.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/rpm/install/checkpoint.h"
 #include "pkg/lib/text.h"

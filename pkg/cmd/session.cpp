@@ -8,6 +8,7 @@
 #include <set>
 
 #include "pkg/cmd/apk_session.h"
+#include "pkg/cmd/plan.h"
 #include "pkg/lib/apt/policy.h"
 #include "pkg/lib/text.h"
 
@@ -149,50 +150,35 @@ std::string problems_text(const solver::Answer& answer) {
     return out;
 }
 
-static void print_names(const char* what, const std::vector<std::string>& names) {
-    if (!names.empty()) printf("%s: %s\n", what, join(names, ", ").c_str());
-}
-
-void report_plan(const Options& o, const char* action, const std::vector<std::string>& packages) {
-    if (!o.report) return;
-    o.report->add_none("plan");
-    for (const auto& p : packages)
-        o.report->add("plan", JsonObject{{"action", action}, {"package", p}});
-}
-
 void print_plan(const Options& o, Session& s, const solver::Answer& answer) {
-    std::vector<std::string> fresh, again, upgraded, downgraded, removed;
+    using Action = PlannedChange::Action;
+    PlanText plan;
     for (uint32_t n : answer.install) {
         const apt::Record& r = s.record(n);
-        Package* p = s.replaced_by(r);
-        auto version = Version::parse(r.version);
-        const char* action = "install";
-        if (!p) {
-            fresh.push_back(r.spec());
-        } else if (p->version.str() == r.version) {
-            action = "reinstall";
-            again.push_back(r.spec());
-        } else {
-            const bool down = version && compare(*version, p->version) < 0;
-            action = down ? "downgrade" : "upgrade";
-            (down ? downgraded : upgraded)
-                .push_back(std::string(r.name) + " " + p->version.str() + " -> " +
-                           std::string(r.version));
+        PlannedChange c{.action = Action::install,
+                        .package = std::string(r.name),
+                        .architecture = std::string(r.arch),
+                        .before = "",
+                        .after = std::string(r.version),
+                        .shown = ""};
+        if (Package* p = s.replaced_by(r)) {
+            c.before = p->version.str();
+            auto version = Version::parse(r.version);
+            c.action = c.before == c.after                            ? Action::reinstall
+                       : version && compare(*version, p->version) < 0 ? Action::downgrade
+                                                                      : Action::upgrade;
         }
-        if (o.report)
-            o.report->add("plan", JsonObject{{"action", action},
-                                             {"package", r.name},
-                                             {"architecture", r.arch},
-                                             {"before", p ? Json(p->version.str()) : Json()},
-                                             {"after", r.version}});
+        if (c.action == Action::install || c.action == Action::reinstall) c.shown = r.spec();
+        plan.add(std::move(c));
     }
-    for (const Package* p : answer.remove) removed.push_back(p->display_name());
-    report_plan(o, "remove", removed);
-    print_names("To install", fresh);
-    print_names("To install again", again);
-    print_names("To upgrade", upgraded);
-    print_names("To downgrade", downgraded);
-    print_names("To remove", removed);
+    for (const Package* p : answer.remove)
+        plan.add({.action = Action::remove,
+                  .package = p->name,
+                  .architecture = p->arch,
+                  .before = p->version.str(),
+                  .after = "",
+                  .shown = p->display_name()});
+    plan.print(o);
 }
 
 static Status confirm_removals(const Options& o, const solver::Answer& answer) {

@@ -42,8 +42,6 @@ Result<solver::Answer> solve(Session& s, solver::Request request);
 std::string problems_text(const solver::Answer& answer);
 
 void print_plan(const Options& o, Session& s, const solver::Answer& answer);
-// Items of "plan". `action`: install, reinstall, upgrade, downgrade, remove.
-void report_plan(const Options& o, const char* action, const std::vector<std::string>& packages);
 // Fetches, installs, and marks. `chosen`: records that somebody asked for by name. What is new and
 // neither in there nor in `marks` is marked as automatic.
 Status carry_out(const Options& o, Session& s, const solver::Answer& answer,

@@ -6,6 +6,7 @@
 
 #include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/inventory.h"
+#include "pkg/cmd/plan.h"
 #include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/session.h"
 #include "pkg/lib/text.h"
