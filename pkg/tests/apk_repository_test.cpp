@@ -78,9 +78,13 @@ class ApkRepository : public testing::Test {
     std::string run(const std::string& verb, const Words& words = {}) {
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
-        Status s = find_verb(verb)->run(options_, words);
+        Report report;
+        options_.report = &report;
+        Status s = run_verb(*find_verb(verb), options_, words);
         printed_ = testing::internal::GetCapturedStdout();
         printed_ += testing::internal::GetCapturedStderr();
+        json_ = report.take(verb, s);
+        options_.report = nullptr;
         return s ? "" : s.error().text;
     }
     std::string dry_run(const std::string& verb, const Words& words = {}) {
@@ -102,7 +106,7 @@ class ApkRepository : public testing::Test {
     Scratch scratch_;
     ApkTree tree_{scratch_.dir() + "/repository"};
     Options options_;
-    std::string printed_;
+    std::string printed_, json_;
 };
 
 TEST_F(ApkRepository, lines_of_the_file) {
@@ -142,7 +146,16 @@ TEST_F(ApkRepository, installs_what_is_needed_upgrades_it_and_takes_it_away_agai
     ASSERT_EQ(refresh(), "") << printed_;
     EXPECT_IN("3 packages, signed by test.rsa.pub", printed_);
     auto before = snapshot(scratch_.root_dir());
+    EXPECT_IN(R"("packages":3,"signed_by":"test.rsa.pub")", json_);
+    EXPECT_EQ(run("search", {"app"}), "");
+    EXPECT_IN(
+        R"({"family":"apk","package":"app","tag":null,"architecture":"x86_64","version":"1-r0","installed":null)",
+        json_);
     EXPECT_EQ(dry_run("install", {"app"}), "To install: lib-1-r0, app-1-r0\n");
+    EXPECT_IN(
+        R"("plan":[{"action":"install","package":"lib","architecture":"x86_64","before":null,"after":"1-r0"},)",
+        json_);
+    EXPECT_NE(dry_run("update").find("there is no --dry-run"), std::string::npos) << printed_;
     EXPECT_EQ(before, snapshot(scratch_.root_dir()));
     options_.download_only = true;
     EXPECT_EQ(run("install", {"app"}), "");
@@ -157,10 +170,15 @@ TEST_F(ApkRepository, installs_what_is_needed_upgrades_it_and_takes_it_away_agai
     EXPECT_EQ(printed_, "Nothing to do\n");
     EXPECT_EQ(run("why", {"lib"}), "");
     EXPECT_EQ(printed_, "app was asked for\napp-1-r0 needs lib\n");
+    EXPECT_IN(R"({"package":null,"relation":"was asked for","on":"app","fulfilled_by":"app"})",
+              json_);
 
     tree_.add("lib", "2-r0");
     ASSERT_EQ(refresh(), "");
     EXPECT_EQ(dry_run("upgrade"), "To upgrade: lib 1-r0 -> 2-r0\n");
+    EXPECT_IN(
+        R"("plan":[{"action":"upgrade","package":"lib","architecture":"x86_64","before":"1-r0","after":"2-r0"}])",
+        json_);
     ASSERT_EQ(run("upgrade"), "");
     EXPECT_EQ(version_of("lib"), "2-r0");
     EXPECT_EQ(run("verify"), "");
