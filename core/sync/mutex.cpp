@@ -132,8 +132,8 @@ void RwMutex::lock_read() {
 void RwMutex::unlock_read() {
     rank_release(rank_, this);
     forget_lock(this);
-    // Readers wait for a writer alone. The barrier in wake_first() orders this before the look at the
-    // queue.
+    // Readers wait for a writer alone. The barrier in wake_first() orders this before the look at
+    // the queue.
     if (state_.fetch_sub(1, std::memory_order_release) == 1 &&
         writers_waiting_.load(std::memory_order_relaxed) != 0)
         writers_.wake_first();
