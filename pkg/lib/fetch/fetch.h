@@ -36,9 +36,9 @@ struct Download {
     std::string name;  // of the file in the cache, without a slash
     std::string what;  // in messages
     Expected expected;
-    // In place of expected.digest_hex, where an index promises something else than a digest of the
-    // whole file: an error unless the file at this path is as promised. The size is compared
-    // before.
+    // Where more is promised, or something else than a digest of the whole file (digest_hex is
+    // empty then): an error unless the file at this path is as promised. Size and digest are
+    // compared before.
     std::function<Status(const std::string& path)> check = {};
     std::string path;  // out: where the good file lies, for open(2)
 };

@@ -17,11 +17,12 @@
 
 #include "pkg/lib/apt/index.h"
 #include "pkg/lib/database.h"
+#include "pkg/lib/solver/libsolv/explain.h"
 #include "pkg/lib/solver/libsolv/solv.h"
 
 namespace tenon::pkg::solver {
 
-class DebPool {
+class DebPool final : public NamedPool {
   public:
     // `archs`: native first. `packages`: about how many will be added.
     DebPool(std::vector<std::string> archs, size_t packages);
@@ -29,7 +30,7 @@ class DebPool {
     DebPool(const DebPool&) = delete;
     DebPool& operator=(const DebPool&) = delete;
 
-    Pool* get() const { return pool_; }
+    Pool* get() const override { return pool_; }
     Id add_installed(Package& p);
     Id add_available(const apt::Record& r, uint32_t number);
     // After the last package, before the solver.
@@ -37,14 +38,14 @@ class DebPool {
 
     // What a solvable stands for: an installed package, or the number of a record.
     Package* installed(Id p) const { return meaning_[static_cast<size_t>(p)].installed; }
-    bool is_installed(Id p) const { return installed(p) != nullptr; }
+    bool is_installed(Id p) const override { return installed(p) != nullptr; }
     uint32_t record(Id p) const { return meaning_[static_cast<size_t>(p)].record; }
     size_t size() const { return meaning_.size(); }
 
     // "name 1.0", or "name:arch 1.0" for a foreign one.
-    std::string str(Id solvable) const;
+    std::string str(Id solvable) const override;
     // A relation in Debian's own words: "a (>= 1) | b".
-    std::string dependency_str(Id dep) const;
+    std::string dependency_str(Id dep) const override;
 
   private:
     struct Meaning {

@@ -32,7 +32,7 @@ struct Fact {
 
 class Explanation {
   public:
-    Explanation(Solver* solver, const DebPool& pool, const std::vector<Id>& wanted,
+    Explanation(Solver* solver, const NamedPool& pool, const std::vector<Id>& wanted,
                 const std::function<std::string(const std::string&)>& there)
         : solver_(solver), pool_(pool), wanted_(wanted), there_(there) {}
 
@@ -164,7 +164,7 @@ class Explanation {
     }
 
     Solver* solver_;
-    const DebPool& pool_;
+    const NamedPool& pool_;
     const std::vector<Id>& wanted_;
     const std::function<std::string(const std::string&)>& there_;
     std::vector<Fact> facts_;
@@ -174,7 +174,8 @@ class Explanation {
 
 }  // namespace
 
-std::string explain(Solver* solver, Id problem, const DebPool& pool, const std::vector<Id>& wanted,
+std::string explain(Solver* solver, Id problem, const NamedPool& pool,
+                    const std::vector<Id>& wanted,
                     const std::function<std::string(const std::string& name)>& there) {
     return Explanation(solver, pool, wanted, there).of(problem);
 }
