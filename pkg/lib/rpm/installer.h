@@ -59,6 +59,12 @@ Result<bool> is_interrupted(Root& root);
 
 // By name.
 Result<std::vector<Installed>> installed(Root& root);
+// Is there a database, be it empty?
+Result<bool> has_database(Root& root);
+// Of a prefix with the packages `inside`, all of which must outlive the result: does the root
+// around it provide this (lib/rpm/surroundings.h)?
+std::function<bool(const Relation&)> provided_around(Root& around, Root& prefix,
+                                                     const std::vector<Installed>& inside);
 // "NAME[-VERSION[-RELEASE]][.ARCH]"
 bool is_named(const Package& p, std::string_view word);
 

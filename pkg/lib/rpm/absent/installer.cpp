@@ -33,6 +33,14 @@ Result<std::vector<Installed>> installed(Root&) {
     return absent();
 }
 
+Result<bool> has_database(Root&) {
+    return absent();
+}
+
+std::function<bool(const Relation&)> provided_around(Root&, Root&, const std::vector<Installed>&) {
+    return {};
+}
+
 bool is_named(const Package&, std::string_view) {
     return false;
 }

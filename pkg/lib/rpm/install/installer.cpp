@@ -1,9 +1,12 @@
 #include "pkg/lib/rpm/installer.h"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 
 #include "pkg/lib/rpm/install/checkpoint.h"
 #include "pkg/lib/rpm/install/run.h"
+#include "pkg/lib/rpm/install/world.h"
 
 namespace tenon::pkg::rpm {
 
@@ -44,6 +47,26 @@ Result<std::vector<Installed>> installed(Root& root) {
         return a.package.name < b.package.name;
     });
     return all;
+}
+
+Result<bool> has_database(Root& root) {
+    return RpmDatabase::exists(root);
+}
+
+std::function<bool(const Relation&)> provided_around(Root& around, Root& prefix,
+                                                     const std::vector<Installed>& inside) {
+    struct Knowledge {
+        Knowledge(Root& outer, Root& inner, const std::vector<const Package*>& packages)
+            : surroundings(outer), keys(inner), world(packages, keys) {}
+        Surroundings surroundings;
+        PlaceKeys keys;
+        World world;
+    };
+    std::vector<const Package*> packages;
+    for (const Installed& p : inside) packages.push_back(&p.package);
+    auto known = std::make_shared<Knowledge>(around, prefix, packages);
+    return
+        [known](const Relation& need) { return !known->surroundings.refusal(need, known->world); };
 }
 
 bool is_named(const Package& p, std::string_view word) {
