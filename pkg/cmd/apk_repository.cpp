@@ -9,6 +9,7 @@
 
 #include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/plan.h"
+#include "pkg/cmd/source_news.h"
 #include "pkg/lib/apk/file.h"
 #include "pkg/lib/apk/repositories.h"
 #include "pkg/lib/solver/apk_solver.h"
@@ -283,26 +284,15 @@ Status update_apk(const Options& o) {
             for (const auto& r : list) {
                 auto report = apk::update_repository(*home.outer, fetcher, r, db.archs(), keys,
                                                      o.allow_untrusted);
-                if (o.report)
-                    o.report->add(
-                        "sources",
-                        JsonObject{{"source", r.str()},
-                                   {"ok", report.has_value()},
-                                   {"error", report ? Json() : Json(report.error().text)},
-                                   {"changed", report && !report->unchanged},
-                                   {"packages", Json::count(report ? report->packages : 0)},
-                                   {"signed_by", report ? Json::or_null(report->signer) : Json()},
-                                   {"warnings", JsonList()}});
                 if (!report) {
                     failed++;
-                    fflush(stdout);
-                    fprintf(stderr, "pkg: %s\n", report.error().text.c_str());
+                    tell_failure(o, r.str(), report.error());
                     continue;
                 }
-                printf("%s: %zu packages%s, %s\n", r.str().c_str(), report->packages,
-                       report->unchanged ? ", no change" : "",
-                       report->signer.empty() ? "trusted unsigned"
-                                              : ("signed by " + report->signer).c_str());
+                tell(o, {.source = r.str(),
+                         .packages = report->packages,
+                         .unchanged = report->unchanged,
+                         .signer = report->signer});
             }
             TRY(apk::prune_indexes(*home.outer, list, db.archs()));
             if (failed)

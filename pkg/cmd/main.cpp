@@ -12,8 +12,8 @@ using namespace tenon::pkg;
 static const char kHelp[] =
     "Usage: pkg [OPTIONS] VERB [ARGUMENTS]\n"
     "\n"
-    "  update                 fetch the lists of the repositories in /etc/apt, or in\n"
-    "                         /etc/apk/repositories\n"
+    "  update                 fetch the lists of the repositories in /etc/apt,\n"
+    "                         /etc/apk/repositories or /etc/yum.repos.d\n"
     "  install NAME...        install, with what they need; also NAME=VERSION, FILE.deb,\n"
     "                         FILE.apk and FILE.rpm; of Alpine's, NAME~VERSION and NAME@TAG\n"
     "  upgrade                bring all that is installed to its newest version\n"

@@ -202,6 +202,11 @@ Status run_info(const Options& o, const Words& words) {
         if (!found) return fail("there is no package %s", words[0].c_str());
         return {};
     }
+    if (words[0].starts_with(kRpmWord) || (rpms.home && rpms.home->prefix.empty())) {
+        TRY_SET(bool found, info_of_offered_rpm(o, words[0]));
+        if (!found) return fail("there is no package %s", words[0].c_str());
+        return {};
+    }
     TRY_SET(Session s, Session::open(o, Access::read));
     TRY_SET(auto number, s.find(words[0]));
     if (!number) return fail("%s is not installed", words[0].c_str());

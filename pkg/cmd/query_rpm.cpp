@@ -36,6 +36,8 @@ std::string text_of(const std::vector<rpm::Relation>& relations) {
     return line;
 }
 
+}  // namespace
+
 void print_package(const Options& o, const rpm::Package& p) {
     InfoFields f;
     f.add("Name", p.name);
@@ -73,8 +75,6 @@ void print_package(const Options& o, const rpm::Package& p) {
     f.add("Description", p.description);
     f.report(o, "rpm");
 }
-
-}  // namespace
 
 Result<openpgp::Keyring> rpm_keyring_of(const Options& o) {
     openpgp::Keyring keys;

@@ -8,6 +8,7 @@
 #include "pkg/cmd/apk_session.h"
 #include "pkg/cmd/rpm_session.h"
 #include "pkg/cmd/session.h"
+#include "pkg/cmd/source_news.h"
 #include "pkg/lib/family.h"
 #include "pkg/lib/text.h"
 
@@ -15,12 +16,11 @@ namespace tenon::pkg {
 
 namespace {
 
-// Is the root itself one of Alpine's family?
-Result<bool> alpine_root(const Options& o) {
-    if (o.initdb) return true;
+// What the root itself is.
+Result<Family> family_here(const Options& o) {
+    if (o.initdb) return Family::alpine;
     TRY_SET(Root root, Root::open(o.root));
-    TRY_SET(Family family, family_of(root));
-    return family == Family::alpine;
+    return family_of(root);
 }
 
 Status update_apt(const Options& o) {
@@ -34,29 +34,16 @@ Status update_apt(const Options& o) {
     for (const auto& source : sources) {
         std::string name = source.uri + " " + source.suite;
         auto report = apt::update_source(root, fetcher, source, db->archs(), time(nullptr));
-        if (o.report)
-            o.report->add(
-                "sources",
-                JsonObject{{"source", name},
-                           {"ok", report.has_value()},
-                           {"error", report ? Json() : Json(report.error().text)},
-                           {"changed", report && !report->unchanged},
-                           {"packages", Json::count(report ? report->packages : 0)},
-                           {"signed_by", report ? Json::or_null(report->signer) : Json()},
-                           {"warnings", report ? Json::strings(report->warnings) : Json()}});
         if (!report) {
             failed++;
-            fflush(stdout);
-            fprintf(stderr, "pkg: %s\n", report.error().text.c_str());
+            tell_failure(o, name, report.error());
             continue;
         }
-        for (const auto& w : report->warnings)
-            fprintf(stderr, "pkg: warning: %s: %s\n", name.c_str(), w.c_str());
-        std::string what =
-            report->unchanged ? "no change" : format("%zu packages in new lists", report->packages);
-        printf("%s: %s%s\n", name.c_str(), what.c_str(),
-               report->signer.empty() ? ", trusted unsigned"
-                                      : (", signed by " + report->signer).c_str());
+        tell(o, {.source = name,
+                 .packages = report->packages,
+                 .unchanged = report->unchanged,
+                 .signer = report->signer,
+                 .warnings = report->warnings});
     }
     TRY(apt::prune_lists(root, sources, db->archs()));
     if (failed)
@@ -70,17 +57,27 @@ Status update_apt(const Options& o) {
 Status run_update(const Options& o, const Words& words) {
     if (!words.empty()) return fail("update: takes no name; 'pkg upgrade' installs new versions");
     if (geteuid() != 0) return fail("this needs root's rights");
-    TRY_SET(bool alpine, alpine_root(o));
-    if (alpine) return update_apk(o);
-    // What is wrong with the prefix's list does not keep the root's own back.
-    auto apks = knows_apk_repositories(o);
-    if (apks && !*apks) return update_apt(o);
+    TRY_SET(Family family, family_here(o));
+    if (family == Family::alpine) return update_apk(o);
+    if (family == Family::rpm) return update_rpm(o);
+    // The root's own first, then those of prefixes; what is wrong with one does not keep the others
+    // back.
+    auto apks = knows_apk_repositories(o), rpms = knows_rpm_repositories(o);
+    const bool has_apks = !apks || *apks, has_rpms = !rpms || *rpms;
+    if (!has_apks && !has_rpms) return update_apt(o);
     TRY_SET(Root root, Root::open(o.root));
     TRY_SET(auto sources, apt::read_sources(root, "amd64"));
-    Status debs = sources.empty() ? Status() : update_apt(o);
-    Status done = update_apk(o);
-    if (!debs && !done) fprintf(stderr, "pkg: %s\n", debs.error().text.c_str());
-    return done ? debs : done;
+    std::vector<Status> all;
+    if (!sources.empty()) all.push_back(update_apt(o));
+    if (has_apks) all.push_back(update_apk(o));
+    if (has_rpms) all.push_back(update_rpm(o));
+    Status done;
+    for (Status& s : all) {
+        if (s) continue;
+        if (!done) fprintf(stderr, "pkg: %s\n", done.error().text.c_str());
+        done = std::move(s);
+    }
+    return done;
 }
 
 Status run_search(const Options& o, const Words& words) {
@@ -109,7 +106,8 @@ Status run_search(const Options& o, const Words& words) {
         printf("%s%s - %s\n", r.spec().c_str(), state.c_str(), printable(description).c_str());
     }
     TRY_SET(size_t apks, search_apk(o, words));
-    found += apks;
+    TRY_SET(size_t rpms, search_rpm(o, words));
+    found += apks + rpms;
     if (found == 0) return fail("nothing has '%s' in its name or description", words[0].c_str());
     return {};
 }
@@ -168,9 +166,9 @@ Result<bool> knows_repositories(const Options& o) {
     return names && !names->empty();
 }
 
-Result<Family> family_here(const Options& o) {
-    TRY_SET(Root root, Root::open(o.root));
-    return family_of(root);
+// Does the word name a package of a family by its prefix?
+bool is_plain(const std::string& word) {
+    return !word.starts_with(kApkPrefix) && !word.starts_with(kRpmWord);
 }
 
 }  // namespace
@@ -189,35 +187,33 @@ Status run_install(const Options& o, const Words& words) {
     for (const Words* list : {&apks, &rpms})
         for (const auto& f : *list)
             if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
+    // "apk:NAME" and "rpm:NAME" are of a prefix, where the root is of another family.
     TRY_SET(Family family, family_here(o));
-    if (!rpms.empty()) {
-        if (rpms.size() != words.size())
-            return fail(
-                "install: .rpm files and packages of another family, each in a run of its own");
-        return install_rpm(o, rpms);
+    struct {
+        Family family;
+        std::string_view word;
+        const Words& files;
+        Status (*install)(const Options&, const Words&, const Words&);
+    } const others[] = {{Family::rpm, kRpmWord, rpms, install_rpm},
+                        {Family::alpine, kApkPrefix, apks, install_apk}};
+    for (const auto& f : others) {
+        auto is_meant = [&](const std::string& n) {
+            return n.starts_with(f.word) || (family == f.family && is_plain(n));
+        };
+        if (f.files.empty() && std::none_of(names.begin(), names.end(), is_meant)) continue;
+        if (!std::all_of(names.begin(), names.end(), is_meant) ||
+            f.files.size() + names.size() != words.size())
+            return fail("install: packages of different families, each in a run of its own");
+        return f.install(o, f.files, names);
     }
-    const bool alpine = family == Family::alpine || o.initdb;
-    // "apk:NAME" is one of the prefix.
-    const bool prefixed = std::any_of(
-        names.begin(), names.end(), [](const std::string& n) { return n.starts_with(kApkPrefix); });
-    const bool others = std::any_of(names.begin(), names.end(), [](const std::string& n) {
-        return !n.starts_with(kApkPrefix);
-    });
-    if (!apks.empty() || prefixed || (alpine && files.empty())) {
-        if (!files.empty() || (others && !alpine))
-            return fail(
-                "install: .apk files and packages of another family, each in a run of its "
-                "own");
-        return install_apk(o, apks, names);
-    }
-    if (alpine)
+    if (family == Family::alpine)
         return fail(
             "a .deb in a root of Alpine's family would need a prefix of its own, which is "
             "not there yet");
     if (family == Family::rpm)
         return fail(
-            "this root is of rpm's family: .rpm files can be installed; repositories of them and "
-            "a prefix for .deb files are not there yet");
+            "a .deb in a root of rpm's family would need a prefix of its own, which is not there "
+            "yet");
     for (const auto& f : files)
         if (access(f.c_str(), R_OK) != 0) return fail_errno("%s", f.c_str());
     if (names.empty()) {
@@ -260,15 +256,22 @@ Status upgrade_debs(const Options& o) {
 Status run_upgrade(const Options& o, const Words& words) {
     if (!words.empty()) return fail("upgrade: takes no name; 'pkg install NAME' upgrades one");
     if (geteuid() != 0 && !o.dry_run) return fail("this needs root's rights");
-    TRY_SET(bool alpine, alpine_root(o));
-    if (alpine) {
+    TRY_SET(Family family, family_here(o));
+    if (family == Family::alpine) {
         TRY_SET(bool known, knows_apk_repositories(o));
         if (!known) return fail("there is no repository in /etc/apk/repositories");
         return upgrade_apk(o);
     }
+    if (family == Family::rpm) {
+        TRY_SET(bool known, solves_rpm(o));
+        if (!known) return fail("there is no repository in /etc/yum.repos.d, or no solver here");
+        return upgrade_rpm(o);
+    }
     TRY(upgrade_debs(o));
-    TRY_SET(bool solved, solves_apk(o));
-    return solved ? upgrade_apk(o) : Status();
+    TRY_SET(bool apks, solves_apk(o));
+    if (apks) TRY(upgrade_apk(o));
+    TRY_SET(bool rpms, solves_rpm(o));
+    return rpms ? upgrade_rpm(o) : Status();
 }
 
 Status run_why_not(const Options& o, const Words& words) {

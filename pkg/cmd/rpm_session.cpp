@@ -51,7 +51,8 @@ Result<Fd> lock_prefix(Home& home) {
 }
 
 // A prefix without packages goes: what never began, its database, its directories. Under its lock.
-Status give_up_if_empty(const Options& o, Home& home) {
+// `had`: there were some before this run.
+Status give_up_if_empty(const Options& o, Home& home, bool had) {
     if (home.prefix.empty()) return {};
     TRY_SET(bool waiting, rpm::is_interrupted(*home.inner));
     if (waiting) return {};
@@ -63,7 +64,8 @@ Status give_up_if_empty(const Options& o, Home& home) {
     if (o.purge == Purge::no) TRY(remove_empty_dirs(*home.outer, home.prefix));
     tidy_prefix(*home.outer, home.prefix);
     TRY_SET(bool left, home.outer->exists(home.prefix));
-    if (left) printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
+    if (left && had)
+        printf("What scripts made and what was changed stays in %s\n", home.prefix.c_str());
     return {};
 }
 
@@ -73,7 +75,8 @@ Result<std::optional<Home>> rpm_home(const Options& o, Home::Create create) {
 
 using Action = std::function<Result<rpm::Report>(Home&, const rpm::InstallOptions&)>;
 
-Status with_rpm(const Options& o, Home::Create create, const Action& action) {
+Status with_rpm(const Options& o, Home::Create create, const Action& action,
+                Downgrade downgrade = Downgrade::refused) {
     if (!rpm::present())
         return fail("this pkg was built without SQLite, and cannot work with rpm's database");
     TRY_SET(auto keys, rpm_keyring_of(o));
@@ -83,6 +86,7 @@ Status with_rpm(const Options& o, Home::Create create, const Action& action) {
     rpm::InstallOptions options;
     options.ignore_depends = o.engine.ignore_depends;
     options.reinstall = true;
+    options.allow_downgrade = downgrade == Downgrade::allowed;
     options.only_judge = o.dry_run;
     options.keys = &keys;
     const rpm::Settle settled = [&](const std::vector<rpm::Installed>& now) {
@@ -92,9 +96,10 @@ Status with_rpm(const Options& o, Home::Create create, const Action& action) {
         options.around = home->outer.get();
         options.settle = &settled;
     }
+    auto before = rpm::installed(home->root());
     auto report = action(*home, options);
     // A refused first installation leaves no prefix, a last removal neither.
-    if (Status s = give_up_if_empty(o, *home); !s && report) return s;
+    if (Status s = give_up_if_empty(o, *home, before && !before->empty()); !s && report) return s;
     if (!report) return std::unexpected(std::move(report.error()));
     const std::string where = home->prefix.empty() ? "" : ", in " + home->prefix;
     for (const auto& w : report->warnings)
@@ -110,6 +115,10 @@ Status with_rpm(const Options& o, Home::Create create, const Action& action) {
 
 }  // namespace
 
+Result<std::optional<Home>> find_rpm_home(const Options& o) {
+    return rpm_home(o, Home::Create::no);
+}
+
 Status finish_rpm(const Options& o) {
     if (!rpm::present()) return {};
     TRY_SET(auto home, rpm_home(o, Home::Create::no));
@@ -119,6 +128,10 @@ Status finish_rpm(const Options& o) {
         // Or a prefix that was just begun, or was about to go.
         TRY_SET(auto packages, rpm::installed(*home->inner));
         waiting = packages.empty();
+        // Or one that waits for its first package, with its repositories written down.
+        TRY_SET(bool begun, rpm::has_database(*home->inner));
+        TRY_SET(bool configured, home->inner->exists("/etc/yum.repos.d"));
+        if (!begun && configured) waiting = false;
     }
     if (!waiting) return {};
     umask(022);
@@ -146,13 +159,26 @@ Result<RpmView> look_at_rpm(const Options& o) {
     return view;
 }
 
-Status install_rpm(const Options& o, const Words& files) {
-    if (o.download_only) return fail("--download-only: there is nothing to fetch for a file");
+Status install_rpm_files(const Options& o, const Words& files, Downgrade downgrade) {
     umask(022);
     if (!o.dry_run) TRY(finish_rpm(o));
-    return with_rpm(o, Home::Create::yes, [&](Home& h, const rpm::InstallOptions& options) {
-        return rpm::install(h.root(), files, options);
-    });
+    return with_rpm(
+        o, Home::Create::yes,
+        [&](Home& h, const rpm::InstallOptions& options) {
+            return rpm::install(h.root(), files, options);
+        },
+        downgrade);
+}
+
+Status install_rpm(const Options& o, const Words& files, const Words& names) {
+    TRY_SET(bool solved, solves_rpm(o));
+    if (solved) return install_solved_rpm(o, files, names);
+    if (!names.empty())
+        return fail(
+            "there is no repository of rpm's family, or no solver in this pkg: only .rpm files can "
+            "be installed");
+    if (o.download_only) return fail("--download-only: there is nothing to fetch for a file");
+    return install_rpm_files(o, files);
 }
 
 Status remove_rpm(const Options& o, const Words& words) {
