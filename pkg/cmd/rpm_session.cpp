@@ -123,7 +123,8 @@ Status finish_rpm(const Options& o) {
     if (!rpm::present()) return {};
     TRY_SET(auto home, rpm_home(o, Home::Create::no));
     if (!home) return {};
-    TRY_SET(bool waiting, rpm::is_interrupted(home->root()));
+    // Interrupted, or staged and never begun.
+    TRY_SET(bool waiting, home->root().exists(rpm::kRpmTransaction));
     if (!waiting && home->inner) {
         // Or a prefix that was just begun, or was about to go.
         TRY_SET(auto packages, rpm::installed(*home->inner));

@@ -3,12 +3,13 @@
 // the next start of pkg, and the judgement: the root is the old one or the new one, file by file
 // and status line by status line, and dpkg --audit has nothing to say.
 //
-//   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge|replace
+//   pkg_crash PKG --packages N --scenario upgrade|install|remove|purge|replace|...
 //             [--boundaries N|all] [--losses all|one] [--seed S] [--nested N] [--no-syncs]
 //             [--seconds S] [--first K]
 //
 // Scenarios apk-install, apk-upgrade and apk-remove are the same with .apk files in a prefix of
-// their own, wrappers and all; the database that counts is apk's then.
+// their own, wrappers and all; the database that counts is apk's then. rpm-install, rpm-upgrade and
+// rpm-remove: .rpm files in a root of their family, and rpm is asked what its database says.
 //
 // --seconds: stops then, and says with which --first the next run goes on.
 // --nested N: of N of those starts, a boundary is drawn, too, and the one after it is judged.
@@ -24,6 +25,7 @@
 
 #include "pkg/tests/apk_builder.h"
 #include "pkg/tests/crash/model.h"
+#include "pkg/tests/crash/packages.h"
 #include "pkg/tests/deb_builder.h"
 #include "pkg/tests/host_tools.h"
 
@@ -32,119 +34,6 @@ using namespace tenon::pkg::crash;
 using namespace tenon::pkg::test;
 
 namespace {
-
-// Package number `i`, with all that packages have: a chain of dependencies, hard and symbolic
-// links, directories, configuration files, triggers, files that move from one package to the next,
-// and scripts that insist on what they may rely on.
-DebSpec package(int i, int count, const std::string& version) {
-    const std::string name = "p" + std::to_string(i), dir = "/usr/share/" + name;
-    std::string more;
-    if (i % 3) more += "Depends: p" + std::to_string(i - 1) + "\n";
-    if (i % 5 == 3) more += "Pre-Depends: p" + std::to_string(i - 1) + " (>= " + version + ")\n";
-    if (version == "2" && i > 0) more += "Replaces: p" + std::to_string(i - 1) + " (<< 2)\n";
-    DebSpec s{.control = control_text(name, version, more)};
-    add_file(s, dir + "/common", name + " common " + version, i % 4 ? 0644 : 04755);
-    add_file(s, dir + "/only-" + version, name + version);
-    add_file(s, dir + "/same", name + " same");
-    add_file(s, dir + "/big",
-             std::string(20000 + 7000u * static_cast<unsigned>(i % 5), version[0]));
-    add_file(s, "/etc/" + name + ".conf", "conf " + version);
-    add_file(s, "/usr/share/all/" + name, version);
-    s.items.push_back({.path = "./usr/share/" + name + "/hard",
-                       .type = 'h',
-                       .data = "./usr/share/" + name + "/common"});
-    s.items.push_back(
-        {.path = "./usr/share/" + name + "/soft", .type = 'l', .data = "only-" + version});
-    // What is a directory in one version and a file or a link in the other.
-    if (version == "1")
-        add_file(s, dir + "/changing", "a file");
-    else
-        add_file(s, dir + "/changing/inner", "below a directory");
-    // A file that changes its package.
-    int owner = version == "1" ? i : (i + count - 1) % count;
-    if (version == "1" || i > 0)
-        add_file(s, "/usr/share/moving/" + std::to_string(owner), "moving");
-    s.control_files["conffiles"] = "/etc/" + name + ".conf\n";
-    if (i == 0) s.control_files["triggers"] = "interest-noawait /usr/share/all\n";
-    const std::string head = "#!/bin/sh\nset -e\n";
-    s.scripts["preinst"] = head + "case $1 in upgrade) test -e " + dir + "/common;; esac\n";
-    s.scripts["postinst"] = head + "case $1 in configure) test -e " + dir + "/only-" + version +
-                            "; test -e /etc/" + name + ".conf\nmkdir -p /var/state\necho " +
-                            version + " > /var/state/" + name + ".new\nmv -f /var/state/" + name +
-                            ".new /var/state/" + name + ";;\n" +
-                            "triggered) ls /usr/share/all > /var/state/all;; esac\n";
-    // What it calls is the package's own.
-    s.scripts["prerm"] = head + "test -e " + dir + "/common\n";
-    s.scripts["postrm"] = head + "case $1 in purge) rm -f /var/state/" + name +
-                          ";; remove) rm -f /var/state/" + name + ".new;; esac\n";
-    return s;
-}
-
-// Takes the place of package number `i`, whose prerm may not run on what is half removed.
-DebSpec replacement(int i) {
-    const std::string old = "p" + std::to_string(i), name = "r" + std::to_string(i);
-    DebSpec s{.control = control_text(
-                  name, "1",
-                  "Conflicts: " + old + "\nReplaces: " + old + "\nProvides: " + old + " (= 2)\n")};
-    add_file(s, "/usr/share/" + name + "/common", name);
-    add_file(s, "/usr/share/" + old + "/common", name + " in its place");
-    for (const char* script : {"preinst", "postinst", "prerm", "postrm"})
-        s.scripts[script] = "#!/bin/sh\nexit 0\n";
-    return s;
-}
-
-// The same in Alpine's form. Scripts come without "triggered", and may not rely on more than apk
-// promises.
-std::string apk_package(int i, int count, const std::string& version) {
-    const std::string name = "p" + std::to_string(i), dir = "usr/share/" + name;
-    V2Spec s;
-    s.pkginfo =
-        "pkgname = " + name + "\npkgver = " + version + "-r0\narch = noarch\norigin = all\n";
-    if (i % 3) s.pkginfo += "depend = p" + std::to_string(i - 1) + "\n";
-    if (i == 0) s.pkginfo += "triggers = /usr/share/all\n";
-    auto add_dir = [&](const std::string& path, unsigned mode = 0755) {
-        s.items.push_back({.path = path + "/", .type = '5', .mode = mode});
-    };
-    auto add = [&](const std::string& path, const std::string& data, unsigned mode = 0644) {
-        s.items.push_back({.path = path, .data = data, .mode = mode});
-    };
-    for (const char* d :
-         {"etc", "usr", "usr/bin", "usr/share", "usr/share/all", "usr/share/moving"})
-        add_dir(d);
-    add("etc/" + name + ".conf", "conf " + version);
-    s.items.push_back(
-        {.path = "etc/" + name + ".hard", .type = '1', .data = "etc/" + name + ".conf"});
-    s.items.push_back({.path = "etc/" + name + ".soft", .type = '2', .data = "conf" + version});
-    add("usr/bin/" + name, "#!/bin/sh\necho " + version + "\n", 0755);
-    add("usr/bin/" + name + "-" + version, "#!/bin/sh\n", 0755);
-    add("usr/share/all/" + name, version);
-    add_dir(dir, version == "1" ? 0755 : 0750);
-    add(dir + "/common", name + " common " + version, i % 4 ? 0644 : 04755);
-    add(dir + "/only-" + version, name + version);
-    add(dir + "/same", name + " same");
-    add(dir + "/big", std::string(20000 + 7000u * static_cast<unsigned>(i % 5), version[0]));
-    s.items.push_back({.path = dir + "/hard", .type = '1', .data = dir + "/common"});
-    s.items.push_back({.path = dir + "/soft", .type = '2', .data = "only-" + version});
-    if (version == "1") {
-        add(dir + "/changing", "a file");
-    } else {
-        add_dir(dir + "/changing");
-        add(dir + "/changing/inner", "below a directory");
-    }
-    int owner = version == "1" ? i : (i + count - 1) % count;
-    if (version == "1" || i > 0) add("usr/share/moving/" + std::to_string(owner), "moving");
-    const std::string head = "#!/bin/sh\nset -e\n";
-    const std::string state = "mkdir -p /state\necho " + version + " > /state/" + name +
-                              ".new\nmv -f /state/" + name + ".new /state/" + name + "\n";
-    s.control = {{".pre-upgrade", head + "test -e /" + dir + "/common\n"},
-                 {".post-install", head + "test -e /" + dir + "/only-" + version + "\n" + state},
-                 {".post-upgrade", head + "test ! -e /" + dir + "/only-1\n" + state},
-                 {".pre-deinstall", head + "test -e /" + dir + "/common\n"},
-                 {".post-deinstall", head + "rm -f /state/" + name + " /state/" + name + ".new\n"},
-                 {".trigger", head + "ls /usr/share/all > /state/all\n"}};
-    if (i > 0) s.control.pop_back();
-    return v2_parts(s).all();
-}
 
 struct Options {
     std::string pkg, scenario = "upgrade", boundaries = "all";
@@ -160,7 +49,9 @@ const std::vector<std::string> kLeftOut = {"/var/lib/dpkg/status-old",
                                            "/var/lib/dpkg/available",
                                            "/var/lib/pkg/history",
                                            "/bin/busybox",
-                                           "/usr/lib/pkg/alpine/lib/apk/db/lock"};
+                                           "/usr/lib/pkg/alpine/lib/apk/db/lock",
+                                           "/usr/lib/sysimage/rpm/"};
+constexpr const char* kRpmDatabase = "/usr/lib/sysimage/rpm";
 
 class Campaign {
   public:
@@ -176,8 +67,9 @@ class Campaign {
         Recording first = record(dir_ + "/root", command_);
         if (first.exit_status != 0)
             return printf("the transaction itself ended with %d\n", first.exit_status), 1;
-        old_ = described(first.base, kLeftOut);
-        new_ = described(load_tree(dir_ + "/root"), kLeftOut);
+        new_ = look(dir_ + "/root");
+        write_tree(first.base, dir_ + "/after");
+        old_ = look(dir_ + "/after");
         if (old_ == new_) return puts("the transaction changed nothing"), 1;
         std::map<std::string, size_t> kinds;
         for (const Op& op : first.ops) kinds[to_string(op.kind)]++;
@@ -208,6 +100,19 @@ class Campaign {
     }
 
   private:
+    using Description = std::map<std::string, std::string>;
+
+    // What counts of a root.
+    Description look(const std::string& root) const {
+        Description out = described(load_tree(root), kLeftOut);
+        if (access((root + kRpmDatabase + "/rpmdb.sqlite").c_str(), F_OK) == 0)
+            shell("rpm --root " + root + " --dbpath " + kRpmDatabase +
+                      " -qa --qf '%{NAME}-%{EVR} %{SHA256HEADER} [%{FILENAMES} %{FILESTATES}|]\\n' "
+                      "2>&1 </dev/null | grep -v ^rpm: | sort",
+                  &out["rpm's database"]);
+        return out;
+    }
+
     bool prepare() {
         const std::string root = dir_ + "/root";
         if (shell("cd " + dir_ +
@@ -219,17 +124,18 @@ class Campaign {
                   "root/var/lib/dpkg/info/format") != 0)
             return puts("needs root's rights and busybox-static"), false;
         if (o_.scenario.starts_with("apk-")) return prepare_apk();
+        if (o_.scenario.starts_with("rpm-")) return prepare_rpm();
         std::string debs[3], names;
         for (int i = 0; i < o_.packages; i++) {
             for (const char* v : {"1", "2"}) {
                 std::string file = "p" + std::to_string(i) + "_" + v + ".deb";
-                write_temp(dir_, file, deb_of(package(i, o_.packages, v)));
+                write_temp(dir_, file, deb_package(i, o_.packages, v));
                 debs[v[0] - '0'] += " " + dir_ + "/" + file;
             }
             names += " p" + std::to_string(i);
         }
         for (int i = 1; i < o_.packages; i += 2) {
-            write_temp(dir_, "r" + std::to_string(i) + ".deb", deb_of(replacement(i)));
+            write_temp(dir_, "r" + std::to_string(i) + ".deb", deb_replacement(i));
             debs[0] += " " + dir_ + "/r" + std::to_string(i) + ".deb";
         }
         const std::string base = o_.pkg + " --root " + root + " ";
@@ -280,6 +186,40 @@ class Campaign {
         return !verb.empty();
     }
 
+    bool prepare_rpm() {
+        const std::string root = dir_ + "/root";
+        write_temp(root + "/var", "os-release", "ID=fedora\n");
+        // A database without packages; a directory of pkg's that more uses than transactions.
+        if (shell("cd " + root +
+                  " && mkdir -p etc var/lib/pkg/history && mv var/os-release etc && " +
+                  "rpm --root " + root + " --dbpath " + kRpmDatabase + " --initdb") != 0)
+            return puts("rpm --initdb failed"), false;
+        std::string rpms[3], names;
+        for (int i = 0; i < o_.packages; i++) {
+            for (const char* v : {"1", "2"}) {
+                std::string file = "p" + std::to_string(i) + "_" + v + ".rpm";
+                write_temp(dir_, file, rpm_package(i, o_.packages, v));
+                rpms[v[0] - '0'] += " " + dir_ + "/" + file;
+            }
+            names += " p" + std::to_string(i);
+        }
+        const std::string base = o_.pkg + " --root " + root + " ";
+        std::string output, verb;
+        if (shell(base + "configure", &output) != 0)
+            return printf("an empty root: %s\n", output.c_str()), false;
+        if (o_.scenario == "rpm-install") verb = "install" + rpms[1];
+        if (o_.scenario == "rpm-upgrade") verb = "install" + rpms[2];
+        if (o_.scenario == "rpm-remove") verb = "remove" + names;
+        if (o_.scenario != "rpm-install") {
+            if (shell(base + "install" + rpms[1], &output) != 0)
+                return printf("the first installation: %s\n", output.c_str()), false;
+            for (const char* edited : {"p1.conf", "p2.conf"})
+                write_temp(root + "/etc", edited, "mine");
+        }
+        command_ = {"/bin/sh", "-c", "exec " + base + verb + " </dev/null >/dev/null 2>&1"};
+        return !verb.empty();
+    }
+
     // The next start: any verb that may change something.
     std::string start(const std::string& root) const {
         return o_.pkg + " --root " + root + " configure";
@@ -309,7 +249,7 @@ class Campaign {
         std::string said, audit;
         int status = shell(start(root), &said);
         int audited = shell("dpkg --root=" + root + " --audit", &audit);
-        auto now = described(load_tree(root), kLeftOut);
+        auto now = look(root);
         if (status == 0 && audited == 0 && audit.empty() && (now == old_ || now == new_)) {
             (now == old_ ? as_old_ : as_new_)++;
             return;
@@ -324,7 +264,6 @@ class Campaign {
             if (shown++ < 8) printf("    %s\n", d.c_str());
     }
 
-    using Description = std::map<std::string, std::string>;
     static std::vector<std::string> difference(const Description& now, const Description& wanted) {
         std::vector<std::string> out;
         for (const auto& [path, text] : now) {
@@ -343,7 +282,7 @@ class Campaign {
     std::mt19937 random_;
     std::string dir_;
     std::vector<std::string> command_;
-    std::map<std::string, std::string> old_, new_;
+    Description old_, new_;
     size_t crashes_ = 0, as_old_ = 0, as_new_ = 0, failures_ = 0;
 };
 
@@ -380,6 +319,8 @@ int main(int argc, char** argv) {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0 || access("/usr/bin/dpkg", X_OK) != 0)
         return puts("needs root's rights, busybox-static and dpkg"), 77;
+    if (o.scenario.starts_with("rpm-") && access("/usr/bin/rpm", X_OK) != 0)
+        return puts("needs Debian's rpm"), 77;
     if (o.pkg.empty() || o.packages < 2) return puts("usage: see campaign.cpp"), 2;
     return Campaign(o).run();
 }

@@ -232,9 +232,14 @@ Status Run::open() {
     scripts_ = std::make_unique<ScriptHost>(root_, kRpmTransaction, options_.script_limit_s);
     TRY_SET(bool there, RpmDatabase::exists(root_));
     TRY_SET(bool pending, Transaction::is_pending(root_, kRpmTransaction));
-    // A new database is made when there is something to write into it.
-    if (!there && !pending) return load_installed();
-    if (pending) {
+    TRY_SET(bool left, root_.exists(kRpmTransaction));
+    if (!there && !pending) {
+        // A new database, whose lock would be taken, is made when there is something to write into
+        // it.
+        if (left) TRY(Transaction::rewind(root_, RpmCheckpoint(nullptr, {})));
+        return load_installed();
+    }
+    if (left) {
         // Under rpm's lock, and before anything is read.
         auto lock =
             RpmDatabase::open(root_, RpmDatabase::Access::write, RpmDatabase::Tables::later);
