@@ -54,7 +54,7 @@ bash -c 'sleep 0 & wait -f $!; echo $?'
 bash -c 'sleep 5 & wait -p x -n; ' & sleep 0.1; kill $!; pkill -x sleep; wait $!
 timeout 0.1 sleep 5
 timeout -s INT 0.1 sleep 5
-{ timeout -k 0.1 0.1 sh -c 'trap "" TERM; sleep 2; sleep 2'; } 2>&1 | hide_pid; echo ${PIPESTATUS[0]}
+{ timeout -k 0.5 1 sh -c 'trap "" TERM; sleep 3; sleep 3'; } 2>&1 | hide_pid; echo ${PIPESTATUS[0]}
 timeout --preserve-status 0.1 sleep 5
 timeout 5 true
 timeout 5 false

@@ -113,7 +113,7 @@ setpriv --reuid 1000 --clear-groups chrt -f 1 true
 taskset -p $victim | n
 taskset -cp $victim | n
 taskset -p 1 $victim | n
-taskset -cp 0 $victim | n; ps -o psr= -p $victim
+taskset -cp 0 $victim | n; taskset -c 1 sh -c 'ps -o psr= -p $$; taskset -cp 0 $$ | n; ps -o psr= -p $$'
 taskset -cp 0-1 $victim | n
 taskset -cp 99 $victim |& n
 taskset 1 nproc
